@@ -1,0 +1,1 @@
+"""Pure functions from evidence to typed findings, one family a file, each exporting detect(view)."""

@@ -1,0 +1,96 @@
+"""Typed findings: the closed vocabulary of what the detectors can say."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sre_agent.incident.alert import AlertClass
+
+
+class FindingKind(StrEnum):
+    """Every cause or symptom the agent can name. EXPLANATIONS holds a line and a class for each."""
+
+    REDIS_PRIMARY_SLOW = "redis_primary_slow"
+    REDIS_PRIMARY_DOWN = "redis_primary_down"
+    REDIS_MEMORY_FULL = "redis_memory_full"
+    REDIS_REPLICATION_BROKEN = "redis_replication_broken"
+    REDIS_NO_QUORUM = "redis_no_quorum"
+    REDIS_OVERLOADED = "redis_overloaded"
+    POD_CRASH_LOOP = "pod_crash_loop"
+    POD_OOM_KILLED = "pod_oom_killed"
+    POD_IMAGE_PULL_FAILED = "pod_image_pull_failed"
+    POD_BAD_CONFIG = "pod_bad_config"
+    POD_NOT_READY = "pod_not_ready"
+    NODE_NOT_READY = "node_not_ready"
+    NODE_PRESSURE = "node_pressure"
+    PROMPT_REGRESSION = "prompt_regression"
+    PROMPT_CHANGED = "prompt_changed"
+    MODEL_CHANGED = "model_changed"
+    MODEL_PROVIDER_ERRORS = "model_provider_errors"
+    TOOL_RATE_LIMITED = "tool_rate_limited"
+    TOOL_ERRORS = "tool_errors"
+    METRIC_SHIFTED = "metric_shifted"
+    DEPLOYED_BEFORE_ONSET = "deployed_before_onset"
+
+
+EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
+    FindingKind.REDIS_PRIMARY_SLOW: (AlertClass.INFRA, "the Redis primary answers slowly or in fits while its replicas are fine"),
+    FindingKind.REDIS_PRIMARY_DOWN: (AlertClass.INFRA, "the Redis primary does not answer from any vantage point"),
+    FindingKind.REDIS_MEMORY_FULL: (AlertClass.INFRA, "Redis is at its memory limit; a replica would inherit that"),
+    FindingKind.REDIS_REPLICATION_BROKEN: (AlertClass.INFRA, "no replica is in sync with the primary"),
+    FindingKind.REDIS_NO_QUORUM: (AlertClass.INFRA, "the sentinels disagree or have no quorum"),
+    FindingKind.REDIS_OVERLOADED: (AlertClass.INFRA, "load or a hot key, which a replica would inherit"),
+    FindingKind.POD_CRASH_LOOP: (AlertClass.INFRA, "a container keeps exiting and being restarted"),
+    FindingKind.POD_OOM_KILLED: (AlertClass.INFRA, "a container was killed at its memory limit"),
+    FindingKind.POD_IMAGE_PULL_FAILED: (AlertClass.INFRA, "an image cannot be pulled; a restart cannot fix it"),
+    FindingKind.POD_BAD_CONFIG: (AlertClass.INFRA, "a container cannot start for its command, config or secret"),
+    FindingKind.POD_NOT_READY: (AlertClass.INFRA, "a running pod fails its readiness probe"),
+    FindingKind.NODE_NOT_READY: (AlertClass.INFRA, "a node is not ready; its pods are a symptom"),
+    FindingKind.NODE_PRESSURE: (AlertClass.INFRA, "a node is short of memory, disk or process ids"),
+    FindingKind.PROMPT_REGRESSION: (AlertClass.MODEL, "a quality score fell after a prompt version went live"),
+    FindingKind.PROMPT_CHANGED: (AlertClass.MODEL, "a prompt version went live before the onset"),
+    FindingKind.MODEL_CHANGED: (AlertClass.MODEL, "the model or its settings changed before the onset"),
+    FindingKind.MODEL_PROVIDER_ERRORS: (AlertClass.MODEL, "the model provider answers 429, 5xx or late"),
+    FindingKind.TOOL_RATE_LIMITED: (AlertClass.TOOL, "a tool's API answers 429"),
+    FindingKind.TOOL_ERRORS: (AlertClass.TOOL, "a tool's API fails or times out"),
+    FindingKind.METRIC_SHIFTED: (AlertClass.UNKNOWN, "a metric changed level near the onset; where, not why"),
+    FindingKind.DEPLOYED_BEFORE_ONSET: (AlertClass.INFRA, "a deploy, config or flag change shortly before the onset"),
+}
+
+
+class Finding(BaseModel):
+    """One typed statement, computed by code.
+
+    `object` is "kind/name" in lower case ("redis/cache", "pod/api-1"). `strength` is 0..1. `evidence`
+    holds Evidence ids. `refuted_by` says what would show it wrong. `cause` is one line for a human.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = ""
+    kind: FindingKind
+    object: str
+    namespace: str | None = None
+    cause: str
+    onset: datetime | None = None
+    strength: float = Field(ge=0.0, le=1.0)
+    evidence: tuple[str, ...]
+    refuted_by: str = ""
+
+    @property
+    def alert_class(self) -> AlertClass:
+        """Whose problem this finding is."""
+        return EXPLANATIONS[self.kind][0]
+
+
+class RootCause(BaseModel):
+    """A ranked cause, in the shape a dry run prints."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: FindingKind
+    object: str
+    namespace: str | None = None
+    score: float = Field(ge=0.0, le=1.0)
+    evidence: tuple[str, ...]

@@ -1,0 +1,73 @@
+"""What sentinels and nodes say about one Redis master: the same shape live and recorded.
+
+Payload of EvidenceKind.REDIS evidence is `RedisState.model_dump(mode="json")`. Shapes follow the case
+format's redis.json: Sentinel's own field names (SENTINEL MASTER / REPLICAS), INFO as parsed.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class SentinelView(BaseModel):
+    """One sentinel's answer. `error` is set, and the rest empty, when it did not answer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    address: str
+    master: dict[str, Any] = {}
+    replicas: tuple[dict[str, Any], ...] = ()
+    ckquorum: str = ""
+    error: str = ""
+
+
+class NodeView(BaseModel):
+    """One Redis node's answer. `info` is INFO parsed flat; `latency_ms` holds p50/p99 of timed PINGs.
+
+    `timeouts` counts PINGs of `attempts` that did not answer in time (they are latency, not silence).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    address: str
+    info: dict[str, Any] = {}
+    latency_ms: dict[str, float] = {}
+    attempts: int = 0
+    timeouts: int = 0
+    error: str = ""
+
+    @property
+    def role(self) -> str:
+        """master or slave as INFO says, "" when unknown."""
+        return str(self.info.get("role", ""))
+
+
+class RedisState(BaseModel):
+    """One master's whole topology at one instant."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    sentinels: tuple[SentinelView, ...] = ()
+    nodes: tuple[NodeView, ...] = ()
+
+    @property
+    def primary_addresses(self) -> frozenset[str]:
+        """Where each answering sentinel says the primary is: one element when they agree."""
+        return frozenset(
+            f"{s.master['ip']}:{s.master['port']}" for s in self.sentinels if s.master.get("ip") and s.master.get("port")
+        )
+
+    @property
+    def primary(self) -> NodeView | None:
+        """The primary's own answer, when the sentinels agree on where it is."""
+        if len(self.primary_addresses) != 1:
+            return None
+        (address,) = self.primary_addresses
+        return next((n for n in self.nodes if n.address == address), None)
+
+    @property
+    def replicas(self) -> tuple[NodeView, ...]:
+        """Every node that is not the agreed primary."""
+        primary = self.primary
+        return tuple(n for n in self.nodes if primary is None or n.address != primary.address)

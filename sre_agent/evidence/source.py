@@ -1,0 +1,59 @@
+"""The protocol every evidence source implements, and what it is told to look at."""
+
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from sre_agent.evidence.evidence import Evidence, EvidenceKind
+from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.window import Window
+from sre_agent.incident.incident import Incident
+
+
+class Scope(BaseModel):
+    """What an investigation looks at.
+
+    `window` is the incident's lookback for metrics and logs; `change_window` (24 h before onset)
+    is how far back changes matter. `now` is the clock of the investigation (past during a replay).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    incident: Incident
+    now: datetime
+    onset: datetime
+    window: Window
+    change_window: Window
+
+
+class EvidenceSource(Protocol):
+    """One read-only source: one file in sources/.
+
+    `gather` answers what this source knows about the scope. It raises Transient or Permanent when it
+    cannot ask; the caller turns that into ERROR evidence and enforces the deadline. Ids of the returned
+    evidence are assigned by the caller; a source leaves them "".
+    """
+
+    name: str
+    kind: EvidenceKind
+
+    async def gather(self, scope: Scope) -> tuple[Evidence, ...]:
+        """Everything this source has on the scope; an empty tuple means it does not apply."""
+        ...
+
+
+class RedisReader(Protocol):
+    """Read-only view of a Sentinel-managed Redis (read credentials)."""
+
+    async def read(self, master: str) -> RedisState:
+        """Ask every sentinel and every node. Unreachable ones come back with `error` set."""
+        ...
+
+
+class KubernetesReader(Protocol):
+    """Read-only view of Kubernetes objects, as plain API JSON."""
+
+    async def objects(self, kind: str, namespace: str | None) -> list[dict[str, object]]:
+        """All objects of a kind, e.g. ("Pod", "voice"). Raises Transient or Permanent."""
+        ...

@@ -1,0 +1,63 @@
+"""A reader's view over gathered evidence: what detectors and target resolution ask questions of."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from sre_agent.evidence.change import Change
+from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
+from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.series import Series
+from sre_agent.evidence.source import Scope
+
+
+class EvidenceView(BaseModel):
+    """Typed questions over evidence. Every answer comes with the id of the evidence it is from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scope: Scope
+    evidence: tuple[Evidence, ...]
+
+    def ok(self, kind: EvidenceKind) -> Iterator[Evidence]:
+        """Evidence of a kind that holds data."""
+        return (e for e in self.evidence if e.kind is kind and e.status is EvidenceStatus.OK)
+
+    def redis(self) -> Iterator[tuple[str, RedisState]]:
+        """(evidence id, state) per Redis master seen."""
+        return ((e.id, RedisState.model_validate(e.payload)) for e in self.ok(EvidenceKind.REDIS))
+
+    def objects(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(evidence id, API object) of one Kubernetes kind; payloads are {"items": [...]}."""
+        for e in self.ok(EvidenceKind.KUBERNETES):
+            for item in e.payload.get("items", ()):
+                if item.get("kind") == kind:
+                    yield e.id, item
+
+    def series(self, name: str | None = None) -> Iterator[tuple[str, Series]]:
+        """(evidence id, series), all or those of one metric name."""
+        for e in self.ok(EvidenceKind.METRICS):
+            for raw in e.payload:
+                s = Series.model_validate(raw)
+                if name is None or s.name == name:
+                    yield e.id, s
+
+    def changes(self) -> Iterator[tuple[str, Change]]:
+        """(evidence id, change) over every change feed."""
+        for e in self.ok(EvidenceKind.CHANGES):
+            for raw in e.payload:
+                yield e.id, Change.model_validate(raw)
+
+    def langfuse(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(evidence id, {"scores": [...], "prompts": [...]})."""
+        return ((e.id, e.payload) for e in self.ok(EvidenceKind.LANGFUSE))
+
+    def logs(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(evidence id, {"namespace","pod","container","previous","lines": [...]})."""
+        return ((e.id, e.payload) for e in self.ok(EvidenceKind.LOGS))
+
+    def freshest(self, kind: EvidenceKind) -> datetime | None:
+        """When the newest evidence of a kind was observed."""
+        return max((e.observed_at for e in self.ok(kind)), default=None)

@@ -1,0 +1,1 @@
+"""Trusted collectors of the guard's facts, one theme a file."""

@@ -1,0 +1,45 @@
+"""What a door (PagerDuty, Alertmanager, ...) told us happened, before anything is believed."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class EventKind(StrEnum):
+    """The kinds of event that change what the agent does; every other kind is OTHER."""
+
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    REASSIGNED = "reassigned"
+    DELEGATED = "delegated"
+    ESCALATED = "escalated"
+    SNOOZED = "snoozed"
+    PRIORITY_UPDATED = "priority_updated"
+    SERVICE_UPDATED = "service_updated"
+    ANNOTATED = "annotated"
+    PING = "ping"
+    OTHER = "other"
+
+
+class IncidentEvent(BaseModel):
+    """One authentic delivery. `incident_id` is None for pings and for events about other things.
+
+    `agent_id` is who did it in the sender's system (None: automation); it lets the agent ignore
+    its own writes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    door: str
+    kind: EventKind
+    type_name: str
+    event_id: str
+    delivery_id: str
+    subscription_id: str = ""
+    incident_id: str | None
+    occurred_at: datetime
+    agent_id: str | None = None

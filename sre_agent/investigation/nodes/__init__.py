@@ -1,0 +1,1 @@
+"""One node of the graph a file; nodes are unaware of each other."""

@@ -1,0 +1,36 @@
+"""What the guard answers, with everything a person needs to understand it."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Verdict(StrEnum):
+    """The guard's four answers; NO_ACTION is the walk's own: nothing was proposed, nothing is wrong."""
+
+    ALLOW = "allow"
+    NEEDS_APPROVAL = "needs_approval"
+    DENY = "deny"
+    HAND_BACK = "hand_back"
+    NO_ACTION = "no_action"
+
+
+class Decision(BaseModel):
+    """A verdict, the ids of the policies that decided it (sorted), and reasons for a human.
+
+    `approvals_required` is 0 for allow, 1 or 2 for needs_approval, None otherwise. `fault` is set when
+    the guard itself failed: the verdict is then deny or hand_back whatever the policies say.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verdict: Verdict
+    approvals_required: int | None = None
+    policy_ids: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    nearest_grants: tuple[str, ...] = ()
+    shadow_ids: tuple[str, ...] = ()
+    bundle_hash: str = ""
+    request_sha256: str = ""
+    request: dict[str, object] = {}
+    fault: str | None = None

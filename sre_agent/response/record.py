@@ -1,0 +1,106 @@
+"""Everything remembered about one incident, as stored: one row, one version."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from sre_agent.approval.request import ApprovalRequest
+from sre_agent.audit.record import AuditEntry
+from sre_agent.evidence.diagnosis import Diagnosis
+from sre_agent.incident.incident import Incident
+from sre_agent.incident.timeline import TimelineEntry
+from sre_agent.policy.decision import Decision
+from sre_agent.runbook.proposal import Proposal
+from sre_agent.triage.triage import Triage
+from sre_agent.verification.verify import Recovery, Sample, VerificationPlan
+
+
+class State(StrEnum):
+    """Where an incident is in the walk. The last four are final."""
+
+    RECEIVED = "received"
+    INVESTIGATING = "investigating"
+    AWAITING_APPROVAL = "awaiting_approval"
+    EXECUTING = "executing"
+    VERIFYING = "verifying"
+    RECOVERED = "recovered"
+    HANDED_BACK = "handed_back"
+    NO_ACTION = "no_action"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """True when the agent does nothing more here (a reopened incident starts anew)."""
+        return self in (State.RECOVERED, State.HANDED_BACK, State.NO_ACTION, State.CANCELLED)
+
+
+class IncidentRecord(BaseModel):
+    """One incident's row. `version` is the compare-and-set fence: who holds an old one has lost.
+
+    `round` counts reopenings; `human_acknowledged` once true stays true for the round.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    version: int = 0
+    round: int = 1
+    state: State = State.RECEIVED
+    received_at: datetime
+    updated_at: datetime
+    human_acknowledged: bool = False
+    incident: Incident | None = None
+    triage: Triage | None = None
+    diagnosis: Diagnosis | None = None
+    proposal: Proposal | None = None
+    plan_hash: str | None = None
+    decision: Decision | None = None
+    approval_id: str | None = None
+    outcome: str | None = None
+    measured: dict[str, float | int | str] = {}
+    verification: VerificationPlan | None = None
+    samples: tuple[Sample, ...] = ()
+    recovery: Recovery | None = None
+    reason: str = ""
+    note_id: str | None = None
+    handed_to: str | None = None
+    timeline: tuple[TimelineEntry, ...] = ()
+
+
+class JobKind(StrEnum):
+    """The jobs a step can start. EXECUTE and RECOVER run in the hands' queue only."""
+
+    INVESTIGATE = "investigate"
+    EXECUTE = "execute"
+    VERIFY = "verify"
+    PUBLISH = "publish"
+    HAND_BACK = "hand_back"
+    EXPIRE_APPROVAL = "expire_approval"
+
+
+class Job(BaseModel):
+    """A job to be put on the queue in the same transaction. `at` None: now."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: JobKind
+    incident_id: str
+    at: datetime | None = None
+    arguments: dict[str, Any] = {}
+
+
+class Step(BaseModel):
+    """One transition: all of it happens in one transaction, or none of it.
+
+    `changes` are fields of IncidentRecord; `approval` is inserted or replaced.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    to: State
+    changes: dict[str, Any] = {}
+    audit: tuple[AuditEntry, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    approval: ApprovalRequest | None = None

@@ -1,0 +1,1 @@
+"""Read-only evidence sources, one file each, unaware of each other."""
