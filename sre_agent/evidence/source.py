@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
 from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.series import Series
 from sre_agent.evidence.window import Window
 from sre_agent.incident.incident import Incident
 
@@ -56,4 +57,12 @@ class KubernetesReader(Protocol):
 
     async def objects(self, kind: str, namespace: str | None) -> list[dict[str, object]]:
         """All objects of a kind, e.g. ("Pod", "voice"). Raises Transient or Permanent."""
+        ...
+
+
+class MetricsReader(Protocol):
+    """Read-only PromQL, for verification probes."""
+
+    async def instant(self, query: str, at: datetime) -> tuple[Series, ...]:
+        """The query's value(s) at one instant; empty when there is none. Raises Transient or Permanent."""
         ...

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from sre_agent.policy.permit import Permit
+from sre_agent.runbook.proposal import Proposal
 
 
 class IntentState(StrEnum):
@@ -47,10 +47,10 @@ class Intent(BaseModel):
     closed_at: datetime | None = None
 
 
-def intent_key(permit: Permit) -> str:
-    """The idempotency key of a permit's effect."""
-    p = permit.proposal
-    text = "\x1f".join((p.incident_id, p.action, p.target.key, p.target.uid or "", permit.plan_hash))
+def intent_key(proposal: Proposal, plan_hash: str) -> str:
+    """The idempotency key of a plan's effect: the same plan gives the same key after any crash."""
+    p = proposal
+    text = "\x1f".join((p.incident_id, p.action, p.target.key, p.target.uid or "", plan_hash))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

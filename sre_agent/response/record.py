@@ -58,6 +58,7 @@ class IncidentRecord(BaseModel):
     plan_hash: str | None = None
     decision: Decision | None = None
     approval_id: str | None = None
+    approvers: tuple[str, ...] = ()
     outcome: str | None = None
     measured: dict[str, float | int | str] = {}
     verification: VerificationPlan | None = None
