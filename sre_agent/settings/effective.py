@@ -1,0 +1,228 @@
+"""The list of settings. Each line gives the variable, its default, what it is, why that default, and the unit."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from sre_agent.policy.facts import Mode
+from sre_agent.settings.setting import Addresses, Seconds, Secret, Secrets, Url, default_data_dir, env
+from sre_agent.settings.shipped import shipped
+
+
+class Reasoner(StrEnum):
+    """Who thinks: code alone, or a model with code as its fallback."""
+
+    RULES = "rules"
+    OPENAI = "openai"
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """The effective settings, immutable. Build with `load` (environment and file) or `fixed` (tests, demo)."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_ignore_empty=True, populate_by_name=False, hide_input_in_errors=True
+    )
+
+    # how far it may go
+    mode: Mode = env(
+        "SRE_AGENT_MODE", Mode.OBSERVE, "off, observe, approve or auto", "A fresh install looks and tells; it never acts."
+    )
+    policies: Path | None = env("SRE_AGENT_POLICIES", None, "folder of the Cedar bundle", "Unset means the shipped bundle.")
+    runbooks: Path | None = env("SRE_AGENT_RUNBOOKS", None, "folder of runbooks", "Unset means the shipped runbooks.")
+
+    # state
+    database_url: Secret = env(
+        "DATABASE_URL",
+        None,
+        "PostgreSQL to keep everything in",
+        "Unset starts a private embedded PostgreSQL in SRE_AGENT_DATA_DIR.",
+        "URL",
+    )
+    data_dir: Path = env(
+        "SRE_AGENT_DATA_DIR", default_data_dir, "where the embedded PostgreSQL lives", "As root it is the system's state directory."
+    )
+
+    # PagerDuty
+    pagerduty_api_token: Secret = env(
+        "PAGERDUTY_API_TOKEN", None, "REST API key", "Webhooks carry no labels, so without it nothing can be classified."
+    )
+    pagerduty_from_email: str | None = env(
+        "PAGERDUTY_FROM_EMAIL",
+        None,
+        "user whose name stands on notes",
+        "Writes need it; make it a bot of its own, so its events are known.",
+    )
+    pagerduty_api_url: Url = env(
+        "PAGERDUTY_API_URL", "https://api.pagerduty.com", "REST address", "https://api.eu.pagerduty.com for the EU region.", "URL"
+    )
+    pagerduty_webhook_secret: Secret = env(
+        "PAGERDUTY_WEBHOOK_SECRET",
+        None,
+        "signing secret of the only webhook subscription",
+        "Without any secret deliveries get 503, so they are retried.",
+    )
+    pagerduty_webhook_secrets: Secrets = env(
+        "PAGERDUTY_WEBHOOK_SECRETS",
+        {},
+        "signing secrets by subscription",
+        "Two at once allow a rotation.",
+        'JSON {"<subscription id>": "<secret>"}',
+    )
+
+    # who thinks
+    reasoner: Reasoner | None = env(
+        "SRE_AGENT_REASONER",
+        None,
+        "rules or openai",
+        "Unset means openai when OPENAI_API_KEY or OPENAI_BASE_URL is set, else rules.",
+    )
+    openai_api_key: Secret = env(
+        "OPENAI_API_KEY", None, "key of the model endpoint", "No model is called without a key or a base URL."
+    )
+    openai_base_url: Url = env(
+        "OPENAI_BASE_URL", None, "any OpenAI-compatible endpoint", "Unset means the client library's own.", "URL"
+    )
+    openai_model: str | None = env(
+        "OPENAI_MODEL", None, "model name", "The reasoner openai needs one; names age too fast for a default."
+    )
+    model_max_calls: Annotated[int, Field(gt=0, le=100)] = env(
+        "SRE_AGENT_MODEL_MAX_CALLS",
+        8,
+        "model calls for one investigation",
+        "A plan, a few looks and an answer fit; loops do not.",
+        "calls",
+    )
+    model_max_tokens: Annotated[int, Field(gt=0, le=10_000_000)] = env(
+        "SRE_AGENT_MODEL_MAX_TOKENS", 60_000, "tokens for one investigation, in and out", "About eight full prompts.", "tokens"
+    )
+    model_max_seconds: Seconds = env(
+        "SRE_AGENT_MODEL_MAX_SECONDS",
+        60.0,
+        "time the model gets in one investigation",
+        "Rules answer within the minute a page is worth.",
+        "seconds",
+    )
+    model_max_usd: Annotated[float, Field(gt=0, le=1000)] = env(
+        "SRE_AGENT_MODEL_MAX_USD", 0.5, "money for one investigation", "An alert storm of 100 incidents then costs 50.", "USD"
+    )
+    model_usd_per_million_input: Annotated[float, Field(ge=0)] = env(
+        "SRE_AGENT_MODEL_USD_PER_M_INPUT",
+        5.0,
+        "price of input tokens",
+        "Deliberately high: a wrong price stops early.",
+        "USD per million",
+    )
+    model_usd_per_million_output: Annotated[float, Field(ge=0)] = env(
+        "SRE_AGENT_MODEL_USD_PER_M_OUTPUT",
+        20.0,
+        "price of output tokens",
+        "Deliberately high: a wrong price stops early.",
+        "USD per million",
+    )
+
+    # evidence
+    prometheus_url: Url = env(
+        "PROMETHEUS_URL", None, "Prometheus HTTP API", "Unset: no metrics, and most findings need two kinds.", "URL"
+    )
+    kubeconfig: Path | None = env(
+        "KUBECONFIG",
+        None,
+        "credentials for reading Kubernetes",
+        "Unset: the in-cluster service account, when there is one.",
+        "file",
+    )
+    write_kubeconfig: Path | None = env(
+        "SRE_AGENT_WRITE_KUBECONFIG",
+        None,
+        "credentials of the hands",
+        "Its own identity; the read one is never used instead.",
+        "file",
+    )
+    langfuse_host: Url = env(
+        "LANGFUSE_HOST", None, "Langfuse, for prompt versions and scores", "Unset: no model-quality evidence.", "URL"
+    )
+    langfuse_public_key: str | None = env("LANGFUSE_PUBLIC_KEY", None, "Langfuse public key", "Goes with LANGFUSE_HOST.")
+    langfuse_secret_key: Secret = env("LANGFUSE_SECRET_KEY", None, "Langfuse secret key", "Goes with LANGFUSE_HOST.")
+    source_deadline: Seconds = env(
+        "SRE_AGENT_SOURCE_DEADLINE",
+        10.0,
+        "time one evidence source gets",
+        "Sources run side by side; the slowest one sets the pace.",
+        "seconds",
+    )
+
+    # Redis
+    redis_sentinels: Addresses = env(
+        "REDIS_SENTINELS", (), "all sentinels", "Every one is asked, because one alone can be wrong.", "host:port,host:port,..."
+    )
+    redis_username: str | None = env("REDIS_USERNAME", None, "user for reading", "Unset: the default user.")
+    redis_password: Secret = env("REDIS_PASSWORD", None, "password for reading", "Unset: no authentication.")
+    redis_write_username: str | None = env(
+        "REDIS_WRITE_USERNAME", None, "user of the hands", "Never falls back to the reading user."
+    )
+    redis_write_password: Secret = env(
+        "REDIS_WRITE_PASSWORD", None, "password of the hands", "Never falls back to the reading password."
+    )
+    redis_sentinel_password: Secret = env("REDIS_SENTINEL_PASSWORD", None, "password of the sentinels", "Unset: no authentication.")
+    redis_tls: bool = env("REDIS_TLS", False, "speak TLS to Redis and the sentinels", "Off, as in Redis itself.", "true or false")
+    redis_ca: Path | None = env("REDIS_CA", None, "certificate authority for REDIS_TLS", "Unset: the system's.", "file")
+
+    # the agent itself
+    heartbeat_url: Url = env(
+        "SRE_AGENT_HEARTBEAT_URL",
+        None,
+        "pinged every minute while healthy",
+        "A dead-man's switch: someone else notices silence.",
+        "URL",
+    )
+    public_url: Url = env(
+        "SRE_AGENT_PUBLIC_URL", None, "address for links in notes", "Unset: notes carry no links to the agent.", "URL"
+    )
+    worker_concurrency: Annotated[int, Field(gt=0, le=64)] = env(
+        "SRE_AGENT_WORKER_CONCURRENCY", 4, "jobs one worker runs at a time", "Jobs mostly wait for other systems.", "jobs"
+    )
+    log_level: LogLevel = env(
+        "SRE_AGENT_LOG_LEVEL", LogLevel.INFO, "debug, info, warning or error", "One line for each transition."
+    )
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what the constructor was given, which is the file."""
+        return sources["env_settings"], sources["init_settings"]
+
+    @property
+    def effective_reasoner(self) -> Reasoner:
+        """Which reasoner runs, after the rule for an unset one."""
+        if self.reasoner is not None:
+            return self.reasoner
+        return Reasoner.OPENAI if self.openai_api_key or self.openai_base_url else Reasoner.RULES
+
+    @property
+    def policies_dir(self) -> Path:
+        """The folder of the Cedar bundle."""
+        return self.policies or shipped("policies")
+
+    @property
+    def runbooks_dir(self) -> Path:
+        """The folder of runbooks."""
+        return self.runbooks or shipped("runbooks")
+
+    @property
+    def webhook_secrets(self) -> dict[str, str]:
+        """Secret by subscription id; under "" the one that serves any subscription. Empty: not configured."""
+        secrets = {key: value.get_secret_value() for key, value in self.pagerduty_webhook_secrets.items()}
+        if self.pagerduty_webhook_secret:
+            secrets[""] = self.pagerduty_webhook_secret.get_secret_value()
+        return secrets

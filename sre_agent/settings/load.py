@@ -1,0 +1,90 @@
+"""Reading the settings: the file, the environment, and what is wrong with them in words a person can use."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_settings import PydanticBaseSettingsSource
+
+from sre_agent.incident.errors import ConfigurationError
+from sre_agent.settings.effective import Reasoner, Settings
+
+
+class _Fixed(Settings):
+    """Settings that look neither at the environment nor at a file."""
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the constructor was given."""
+        return (sources["init_settings"],)
+
+
+def variables() -> dict[str, str]:
+    """Every variable and the field that holds it, in reading order."""
+    return {str(field.validation_alias): name for name, field in Settings.model_fields.items()}
+
+
+def load(config: Path | None = None) -> Settings:
+    """The settings of this process. Raises ConfigurationError naming what is wrong and where."""
+    return _build(Settings, _read(config) if config else {}, str(config) if config else "the environment")
+
+
+def fixed(values: Mapping[str, object]) -> Settings:
+    """Exactly these variables and otherwise defaults, whatever the environment says. Raises ConfigurationError."""
+    return _build(_Fixed, values, "the given values")
+
+
+def _build(kind: type[Settings], values: Mapping[str, object], origin: str) -> Settings:
+    """Validate, and say what is wrong in the words of the person who has to mend it."""
+    unknown = sorted(set(values) - set(variables()))
+    if unknown:
+        raise ConfigurationError(f"{origin}: unknown setting {', '.join(unknown)}; docs/settings.md lists all of them")
+    given: dict[str, Any] = {key: value for key, value in values.items() if value not in (None, "")}
+    try:
+        settings = kind(**given)
+    except ValidationError as problem:
+        # SAFETY: only the messages are shown, never the input: it may be a secret.
+        wrong = [
+            f"{error['loc'][0]}: {error['msg'].removeprefix('Value error, ')}" for error in problem.errors(include_input=False)
+        ]
+        raise ConfigurationError(f"wrong settings ({origin}): {'; '.join(wrong)}") from None
+    contradictions = list(_contradictions(settings))
+    if contradictions:
+        raise ConfigurationError(f"wrong settings ({origin}): {'; '.join(contradictions)}")
+    return settings
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Settings that are each fine and together are not."""
+    if settings.effective_reasoner is Reasoner.OPENAI:
+        if not (settings.openai_api_key or settings.openai_base_url):
+            yield "SRE_AGENT_REASONER: openai needs OPENAI_API_KEY or OPENAI_BASE_URL"
+        if not settings.openai_model:
+            yield "OPENAI_MODEL: the reasoner openai needs a model name"
+    if settings.pagerduty_api_token and not settings.pagerduty_from_email:
+        yield "PAGERDUTY_FROM_EMAIL: PagerDuty accepts no note without it; set it beside PAGERDUTY_API_TOKEN"
+    if settings.langfuse_host and not (settings.langfuse_public_key and settings.langfuse_secret_key):
+        yield "LANGFUSE_HOST: needs LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
+    if settings.redis_write_username and not settings.redis_write_password:
+        yield "REDIS_WRITE_PASSWORD: missing beside REDIS_WRITE_USERNAME; the hands never use the reading password"
+
+
+def _read(path: Path) -> dict[str, object]:
+    """The YAML file as a mapping. Raises ConfigurationError naming file and line."""
+    try:
+        parsed = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise ConfigurationError(f"{path}: cannot be read: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: is not UTF-8 text") from None
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise ConfigurationError(f"{path}{where}: broken YAML: {getattr(problem, 'problem', problem)}") from None
+    if parsed is None:
+        return {}
+    if not isinstance(parsed, dict):
+        raise ConfigurationError(f"{path}: expected a mapping of variable names to values")
+    return {str(key): value for key, value in parsed.items()}

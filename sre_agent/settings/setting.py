@@ -1,0 +1,82 @@
+"""What one setting is: its variable, unit, default and why; and how the text of a variable becomes a value."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from platformdirs import PlatformDirs
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+
+def default_data_dir() -> Path:
+    """The platform's data directory; as root the system's, because the embedded database then runs as a user
+    of its own, who cannot pass through a closed home directory."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return PlatformDirs("sre-agent").site_state_path
+    return PlatformDirs("sre-agent", appauthor=False).user_data_path
+
+
+def env(variable: str, default: Any, what: str, why: str, unit: str = "") -> Any:
+    """One setting: the variable it is read from and the three things a reader wants to know about it."""
+    extra: dict[str, Any] = {"what": what, "why": why, "unit": unit}
+    text = f"{what}{f' [{unit}]' if unit else ''}. Default: {_said(default)}. {why}"
+    if callable(default):
+        return Field(default_factory=default, validation_alias=variable, description=text, json_schema_extra=extra)
+    return Field(default, validation_alias=variable, description=text, json_schema_extra=extra)
+
+
+def _said(default: object) -> str:
+    """A default in words, the same on every machine."""
+    if default is None or default == {} or default == ():
+        return "unset"
+    if callable(default):
+        return "the platform's data directory"
+    return str(default)
+
+
+def parse_object(value: object) -> object:
+    """A JSON object given as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as problem:
+        raise ValueError(f'is not a JSON object like {{"<id>": "<value>"}}: {problem}') from None
+
+
+def parse_addresses(value: object) -> object:
+    """`host:port,host:port` as pairs; an IPv6 host stands in brackets."""
+    if not isinstance(value, str):
+        return value
+    pairs = []
+    for part in filter(None, (p.strip() for p in value.split(","))):
+        host, _, port = part.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError(f"{part!r} is not host:port")
+        pairs.append((host.strip("[]"), int(port)))
+    return tuple(pairs)
+
+
+def parse_url(value: object) -> object:
+    """An absolute http(s) URL without its closing slash, so that paths can be appended."""
+    if value is not None and not str(value).startswith(("http://", "https://")):
+        raise ValueError("is not a URL that starts with http:// or https://")
+    return value if value is None else str(value).rstrip("/")
+
+
+Url = Annotated[str | None, BeforeValidator(parse_url)]
+"""http(s) address without a closing slash."""
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+"""A duration of at most a day."""
+
+Addresses = Annotated[tuple[tuple[str, int], ...], NoDecode, BeforeValidator(parse_addresses)]
+"""(host, port) pairs."""
+
+Secrets = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(parse_object)]
+"""Secrets by name."""
+
+Secret = SecretStr | None
+"""Never printed, never logged."""
