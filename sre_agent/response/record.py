@@ -39,7 +39,8 @@ class State(StrEnum):
 class IncidentRecord(BaseModel):
     """One incident's row. `version` is the compare-and-set fence: who holds an old one has lost.
 
-    `round` counts reopenings; `human_acknowledged` once true stays true for the round.
+    `round` counts reopenings; `human_acknowledged` once true stays true for the round. `level_before` is the
+    service level (in the runbook objective's unit) as it was when the plan was made.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +60,7 @@ class IncidentRecord(BaseModel):
     decision: Decision | None = None
     approval_id: str | None = None
     approvers: tuple[str, ...] = ()
+    level_before: float | None = None
     outcome: str | None = None
     measured: dict[str, float | int | str] = {}
     verification: VerificationPlan | None = None

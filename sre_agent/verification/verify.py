@@ -43,3 +43,49 @@ class VerificationPlan(BaseModel):
     soak_s: float
     within_s: float
     interval_s: float = 10.0
+
+
+def _good(sample: Sample, plan: VerificationPlan) -> bool:
+    """True when everything that could be seen is well, and everything needed could be seen."""
+    if sample.state_ok is not True or sample.alert_firing is not False:
+        return False
+    if plan.below is None:
+        return True
+    if sample.level is None or sample.level >= plan.below:
+        return False
+    return plan.level_before is None or sample.level < plan.level_before
+
+
+def _blind(sample: Sample, plan: VerificationPlan) -> bool:
+    """True when the sample could not tell something that the plan needs."""
+    missing_level = plan.below is not None and sample.level is None
+    return sample.state_ok is None or sample.alert_firing is None or missing_level
+
+
+def _streak_started(samples: tuple[Sample, ...], plan: VerificationPlan) -> datetime | None:
+    """When the run of good samples that lasts until the newest one began."""
+    started = None
+    for sample in samples:
+        if not _good(sample, plan):
+            started = None
+        elif started is None:
+            started = sample.at
+    return started
+
+
+def verify(plan: VerificationPlan, samples: tuple[Sample, ...], now: datetime) -> Recovery:
+    """Judge the samples taken since the action, oldest first.
+
+    RECOVERED: good without a break for `soak_s`. NOT_RECOVERED: not good when `within_s` had passed.
+    UNKNOWN: at that time no sample since had been able to tell. A streak that began in time may finish.
+    """
+    started = _streak_started(samples, plan)
+    if started is not None and samples and (samples[-1].at - started).total_seconds() >= plan.soak_s:
+        return Recovery.RECOVERED
+    elapsed = (now - plan.started_at).total_seconds()
+    if elapsed <= plan.within_s or (started is not None and elapsed <= plan.within_s + plan.soak_s):
+        return Recovery.UNDECIDED
+    # SAFETY: never having been able to look is not the same as having seen it fail, and neither is recovery.
+    if all(_blind(s, plan) for s in samples):
+        return Recovery.UNKNOWN
+    return Recovery.NOT_RECOVERED

@@ -1,0 +1,162 @@
+"""The living note: what was seen, decided, done and measured, for somebody woken at 3 am. Pure text."""
+
+from pydantic import BaseModel, ConfigDict
+
+from sre_agent.evidence.diagnosis import Diagnosis
+from sre_agent.evidence.evidence import EvidenceStatus
+from sre_agent.policy.decision import Decision, Verdict
+from sre_agent.runbook.proposal import Proposal
+from sre_agent.triage.triage import Triage
+from sre_agent.verification.verify import Recovery, Sample, VerificationPlan
+
+LIMIT = 8_000
+"""Characters; PagerDuty takes more, a reader at night does not."""
+
+
+def marker(incident_id: str) -> str:
+    """The line by which the agent finds its own note again."""
+    return f"[sre-agent {incident_id}]"
+
+
+class NoteContent(BaseModel):
+    """Everything the note is made of. What has not happened yet is None or empty."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    incident_id: str
+    status: str
+    triage: Triage | None = None
+    diagnosis: Diagnosis | None = None
+    decision: Decision | None = None
+    proposal: Proposal | None = None
+    worst_case: str = ""
+    undo: str = ""
+    checklist: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    outcome: str | None = None
+    measured: dict[str, float | int | str] = {}
+    level_before: float | None = None
+    verification: VerificationPlan | None = None
+    samples: tuple[Sample, ...] = ()
+    recovery: Recovery | None = None
+    reason: str = ""
+    handed_to: str | None = None
+    link: str = ""
+
+
+def render(note: NoteContent) -> str:
+    """The note's text, marker first, at most LIMIT characters."""
+    lines = [marker(note.incident_id), f"Status: {note.status}"]
+    lines += _class_lines(note)
+    lines += _seen_lines(note)
+    lines += _decided_lines(note)
+    lines += _done_lines(note)
+    lines += _measured_lines(note)
+    lines += _owner_lines(note)
+    text = "\n".join(lines)
+    return text if len(text) <= LIMIT else text[: LIMIT - 20] + "\n[note shortened]"
+
+
+def _class_lines(note: NoteContent) -> list[str]:
+    t = note.triage
+    if t is None:
+        return []
+    shown = t.alert_class.value if t.alert_class == t.labelled else f"{t.alert_class.value} (labelled {t.labelled.value})"
+    flags = f" [{', '.join(t.flags)}]" if t.flags else ""
+    return [f"Class: {shown}; owner: {t.owner}{flags}"]
+
+
+def _seen_lines(note: NoteContent) -> list[str]:
+    d = note.diagnosis
+    if d is None:
+        return []
+    lines = ["", "Seen", d.summary or "no summary"]
+    by_key = {(f.kind, f.object, f.namespace): f for f in d.findings}
+    for cause in d.root_causes:
+        finding = by_key.get((cause.kind, cause.object, cause.namespace))
+        why = finding.cause if finding else cause.kind.value
+        lines.append(f"- {cause.object}: {why} ({cause.kind.value}, {cause.score:.2f}, evidence {', '.join(cause.evidence)})")
+    cited = {e for c in d.root_causes for e in c.evidence}
+    lines += [f"  {e.id} {e.source}: {e.query[:160]} {e.link}".rstrip() for e in d.evidence if e.id in cited]
+    blind = [f"{e.source} ({e.error[:80]})" for e in d.evidence if e.status is EvidenceStatus.ERROR]
+    if blind:
+        lines.append(f"Could not be asked: {'; '.join(blind)}")
+    return [*lines, *_model_lines(d)]
+
+
+def _model_lines(d: Diagnosis) -> list[str]:
+    u = d.usage
+    lines = []
+    if u.fallback:
+        lines.append(f"The model did not help ({u.fallback}); the rules reasoner took over.")
+    if u.calls:
+        lines.append(f"Model: {u.calls} call(s), {u.input_tokens} in, {u.output_tokens} out, {u.usd:.4f} USD")
+    if d.veto is not None:
+        lines.append(f"The model vetoed: {d.veto.value[:300]}")
+    return lines
+
+
+def _decided_lines(note: NoteContent) -> list[str]:
+    d = note.decision
+    if d is None:
+        return []
+    ids = ", ".join(d.policy_ids) or "-"
+    lines = ["", "Decided", f"{_verdict_words(d)} (policies: {ids})", *(f"- {r}" for r in d.reasons)]
+    if note.proposal is not None:
+        p = note.proposal
+        where = f"{p.target.namespace}/" if p.target.namespace else ""
+        lines.append(f"Plan: {p.action} on {p.target.kind} {where}{p.target.name} (uid {p.target.uid}), runbook {p.runbook}")
+        lines += [f"Worst case: {note.worst_case}"] if note.worst_case else []
+        lines += [f"Undo: {note.undo}"] if note.undo else []
+    if note.approvers:
+        lines.append(f"Approved by: {', '.join(note.approvers)}")
+    return lines
+
+
+def _verdict_words(d: Decision) -> str:
+    match d.verdict:
+        case Verdict.ALLOW:
+            return "allowed"
+        case Verdict.NEEDS_APPROVAL:
+            return f"needs {d.approvals_required} approval(s)"
+        case Verdict.DENY:
+            return "denied"
+        case Verdict.HAND_BACK:
+            return "refused and handed back"
+        case Verdict.NO_ACTION:
+            return "nothing to do"
+
+
+def _done_lines(note: NoteContent) -> list[str]:
+    if note.outcome is None:
+        return []
+    return ["", "Done", note.outcome]
+
+
+def _measured_lines(note: NoteContent) -> list[str]:
+    lines: list[str] = []
+    if note.measured:
+        lines += ["- " + ", ".join(f"{k} {v}" for k, v in sorted(note.measured.items()))]
+    v = note.verification
+    if v is not None:
+        seen = [s.level for s in note.samples if s.level is not None]
+        before = "unknown" if note.level_before is None else f"{note.level_before:.3f} {v.unit}"
+        after = "unknown" if not seen else f"{seen[-1]:.3f} {v.unit}"
+        verdict = note.recovery.value.replace("_", " ") if note.recovery else "being verified"
+        lines += ["", "Verified", f"{verdict}: service level {before} before, {after} after; soak {v.soak_s:.0f} s"]
+        if note.samples:
+            lines.append(f"Last look: {note.samples[-1].detail}")
+    return lines
+
+
+def _owner_lines(note: NoteContent) -> list[str]:
+    lines: list[str] = []
+    if note.reason:
+        lines += ["", f"Why it is yours: {note.reason}"]
+    if note.handed_to:
+        lines.append(f"Handed to: {note.handed_to}")
+    if note.checklist:
+        lines += ["Next steps:", *(f"- {c}" for c in note.checklist)]
+    if note.link:
+        lines.append(note.link)
+    return lines

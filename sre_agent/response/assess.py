@@ -1,0 +1,207 @@
+"""From an incident to a verdict: the path that a live incident and a dry run share.
+
+triage -> investigation -> weakening by evidence -> facts -> guard. Nothing here has an effect.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sre_agent.evidence.diagnosis import Claim, Diagnosis
+from sre_agent.evidence.source import Scope
+from sre_agent.evidence.window import Window
+from sre_agent.incident.alert import AlertClass
+from sre_agent.incident.incident import Incident
+from sre_agent.incident.target import Target
+from sre_agent.policy.decision import Decision, Verdict
+from sre_agent.policy.facts import Claims, FactContext, Facts, TargetDeclaration
+from sre_agent.policy.permit import Permit
+from sre_agent.response.ports import Investigator
+from sre_agent.runbook.proposal import Investigated, Proposal, plan_hash
+from sre_agent.triage.classify import triage, weaken
+from sre_agent.triage.ownership import Ownership
+from sre_agent.triage.triage import Triage
+
+LOOKBACK = timedelta(minutes=30)
+CHANGE_LOOKBACK = timedelta(hours=24)
+
+WALK_RULES: dict[str, str] = {
+    "refuse-not-infra": "only infrastructure incidents may be remediated",
+    "no-runbook": "no runbook acts on this cause",
+    "target-unresolved": "the target could not be resolved to exactly one live object",
+    "not-enough-data": "the evidence does not name a cause",
+    "several-causes": "several causes compete; a person must weigh them",
+    "cause-changed": "the evidence no longer names the cause that the plan was made for",
+    "plan-changed": "the plan is no longer the one that was judged (class, target or policies changed)",
+}
+"""Reasons for handing back that arise before or around the policies; ids as in Decision.policy_ids."""
+
+
+class GuardPort(Protocol):
+    """The guard as the walk uses it."""
+
+    @property
+    def bundle_hash(self) -> str:
+        """The hash of the policies in force."""
+        ...
+
+    def decide(self, declaration: TargetDeclaration, proposal: Proposal, facts: Facts, claims: Claims) -> Decision:
+        """The verdict and how many approvals it takes."""
+        ...
+
+    def permit(
+        self,
+        declaration: TargetDeclaration,
+        proposal: Proposal,
+        facts: Facts,
+        claims: Claims,
+        *,
+        approvals: int,
+        permit_id: str,
+        now: datetime,
+    ) -> tuple[Decision, Permit | None]:
+        """The verdict at this count of approvals, and a permit if and only if that is allow."""
+        ...
+
+
+FactsFor = Callable[[FactContext], Awaitable[Facts]]
+Declarations = Callable[[Target], TargetDeclaration]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """All that was found and decided about one incident. `plan_hash` is set when there is a proposal."""
+
+    triage: Triage
+    investigated: Investigated
+    decision: Decision
+    declaration: TargetDeclaration = field(default_factory=TargetDeclaration)
+    plan_hash: str | None = None
+
+
+def scope_of(incident: Incident, now: datetime) -> Scope:
+    """What to look at: from half an hour before the earliest alert until now; changes of the 24 h before it."""
+    starts = [a.starts_at for a in incident.alerts if a.starts_at is not None]
+    onset = min([*starts, incident.created_at, now])
+    return Scope(
+        incident=incident,
+        now=now,
+        onset=onset,
+        window=Window(start=onset - LOOKBACK, end=now),
+        change_window=Window(start=onset - CHANGE_LOOKBACK, end=now),
+    )
+
+
+def handed_back_by(rule: str, bundle_hash: str, *more: str) -> Decision:
+    """The walk's own hand-back, with its rule id and reason."""
+    reasons = (WALK_RULES[rule], *(m for m in more if m))
+    return Decision(verdict=Verdict.HAND_BACK, policy_ids=(rule,), reasons=reasons, bundle_hash=bundle_hash)
+
+
+def claims_of(diagnosis: Diagnosis, labelled: AlertClass) -> Claims:
+    """The model's claims as the policies read them; what it left out is neutral."""
+    claimed = diagnosis.claimed_class or Claim[AlertClass](value=labelled)
+    return Claims(alert_class=claimed.value, confidence_bp=diagnosis.confidence_bp.value, veto=diagnosis.veto is not None)
+
+
+@dataclass(frozen=True)
+class Assessor:
+    """The rooms from triage to policy, in order."""
+
+    investigator: Investigator
+    guard: GuardPort
+    facts_for: FactsFor
+    declarations: Declarations
+    ownership: Ownership
+
+    async def assess(self, incident: Incident, *, human_acknowledged: bool, thread: str, now: datetime) -> Assessment:
+        """Investigate and judge. Never raises for a failed source, model or collector: that is in the answer."""
+        before = triage(incident, self.ownership)
+        found = await self.investigator.investigate(scope_of(incident, now), before, thread)
+        after = weaken(before, found.diagnosis, self.ownership)
+        early = self._without_proposal(after, found)
+        if early is not None or found.proposal is None:
+            return Assessment(after, found.model_copy(update={"proposal": None}), early or self._refused("no-runbook"))
+        context = self._context(incident, after, found.diagnosis, found.proposal, human_acknowledged, now)
+        facts = await self.facts_for(context)
+        claims = claims_of(found.diagnosis, before.labelled)
+        decision = self.guard.decide(context.declaration, found.proposal, facts, claims)
+        return Assessment(after, found, decision, context.declaration, self._hash(found.proposal, after))
+
+    async def reassess(self, incident: Incident, plan: "Plan", now: datetime) -> tuple[Assessment, Permit | None]:
+        """Judge a plan again right before its effect, on fresh evidence and facts; mint the permit if it holds."""
+        before = triage(incident, self.ownership)
+        diagnosis = await self.investigator.reexamine(scope_of(incident, now), plan.diagnosis)
+        after = weaken(before, diagnosis, self.ownership)
+        again = Investigated(diagnosis=diagnosis, proposal=plan.proposal)
+        refusal = self._moved_on(after, diagnosis, plan)
+        if refusal is not None:
+            return Assessment(after, again, self._refused(refusal)), None
+        context = self._context(incident, after, diagnosis, plan.proposal, plan.human_acknowledged, now)
+        facts = await self.facts_for(context)
+        decision, permit = self.guard.permit(
+            context.declaration,
+            plan.proposal,
+            facts,
+            claims_of(diagnosis, before.labelled),
+            approvals=plan.approvals,
+            permit_id=plan.permit_id,
+            now=now,
+        )
+        return Assessment(after, again, decision, context.declaration, plan.plan_hash), permit
+
+    def _moved_on(self, after: Triage, diagnosis: Diagnosis, plan: "Plan") -> str | None:
+        # SAFETY: the plan was judged for one class, one cause and one bundle; any other world voids it.
+        if after.alert_class is not AlertClass.INFRA:
+            return "refuse-not-infra"
+        was, now_top = plan.diagnosis.top, diagnosis.top
+        if (
+            was is None
+            or now_top is None
+            or (was.kind, was.object, was.namespace) != (now_top.kind, now_top.object, now_top.namespace)
+        ):
+            return "cause-changed"
+        return None if self._hash(plan.proposal, after) == plan.plan_hash else "plan-changed"
+
+    def _without_proposal(self, after: Triage, found: Investigated) -> Decision | None:
+        # SAFETY: unknown is never infra; a class that may not be acted on never reaches a proposal.
+        if after.alert_class is not AlertClass.INFRA:
+            return handed_back_by("refuse-not-infra", self.guard.bundle_hash, *after.reasons)
+        if found.proposal is not None:
+            return None
+        if found.diagnosis.outcome.healthy:
+            reason = "healthy or recovered: nothing to do"
+            return Decision(verdict=Verdict.NO_ACTION, reasons=(reason,), bundle_hash=self.guard.bundle_hash)
+        return self._refused(found.reason if found.reason in WALK_RULES else "no-runbook")
+
+    def _refused(self, rule: str) -> Decision:
+        return handed_back_by(rule, self.guard.bundle_hash)
+
+    def _hash(self, proposal: Proposal, after: Triage) -> str:
+        return plan_hash(proposal, after.alert_class.value, self.guard.bundle_hash)
+
+    def _context(
+        self, incident: Incident, after: Triage, diagnosis: Diagnosis, proposal: Proposal, acknowledged: bool, now: datetime
+    ) -> FactContext:
+        return FactContext(
+            incident=incident,
+            triage=after,
+            diagnosis=diagnosis,
+            proposal=proposal,
+            declaration=self.declarations(proposal.target),
+            human_acknowledged=acknowledged or bool(incident.acknowledged_by),
+            now=now,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan that people or the policies have agreed to, about to be carried out."""
+
+    proposal: Proposal
+    plan_hash: str
+    diagnosis: Diagnosis
+    approvals: int
+    permit_id: str
+    human_acknowledged: bool

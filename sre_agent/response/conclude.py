@@ -1,0 +1,111 @@
+"""What an assessment or an execution means for the walk. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from sre_agent.approval.request import ApprovalRequest
+from sre_agent.execution.action import Outcome
+from sre_agent.execution.ledger import IntentState
+from sre_agent.incident.incident import Incident
+from sre_agent.policy.decision import Verdict
+from sre_agent.response import lifecycle
+from sre_agent.response.assess import Assessment
+from sre_agent.response.record import IncidentRecord, JobKind, State, Step
+from sre_agent.runbook.runbook import Runbook
+from sre_agent.verification.verify import VerificationPlan
+
+
+def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: datetime, approval_id: str) -> Step:
+    """From a finished assessment to the next state."""
+    changes: dict[str, Any] = {
+        "incident": incident,
+        "triage": a.triage,
+        "diagnosis": a.investigated.diagnosis,
+        "proposal": a.investigated.proposal,
+        "plan_hash": a.plan_hash,
+        "decision": a.decision,
+        "reason": "",
+    }
+    detail = {"verdict": a.decision.verdict.value, "policy_ids": list(a.decision.policy_ids), "bundle": a.decision.bundle_hash}
+    reason = "; ".join(a.decision.reasons)
+    match a.decision.verdict:
+        case Verdict.ALLOW:
+            return lifecycle.execution_begun(record, f"allowed: {reason}", now, changes=changes, detail=detail)
+        case Verdict.NEEDS_APPROVAL:
+            question = approval_for(record, a, now, approval_id)
+            return lifecycle.asked(record, question, now, changes=changes, detail=detail)
+        case Verdict.DENY | Verdict.HAND_BACK:
+            kind = "action_denied" if a.decision.verdict is Verdict.DENY else "action_refused"
+            return lifecycle.handed_back(record, reason, now, changes=changes, detail=detail, kind=kind)
+        case Verdict.NO_ACTION:
+            jobs = (lifecycle.job(JobKind.PUBLISH, record.id),)
+            tell = lifecycle.Narration(record, now)
+            return tell.step(State.NO_ACTION, "incident_closed", reason, changes=changes, jobs=jobs, detail=detail)
+
+
+def approval_for(record: IncidentRecord, a: Assessment, now: datetime, approval_id: str) -> ApprovalRequest:
+    """The question put to people about the assessed plan."""
+    proposal, needed = a.investigated.proposal, a.decision.approvals_required or 1
+    target = proposal.target if proposal else None
+    what = f"{proposal.action} on {target.key} (uid {target.uid})" if proposal and target else "nothing"
+    return ApprovalRequest(
+        id=approval_id,
+        incident_id=record.id,
+        plan_hash=a.plan_hash or "",
+        required=needed,
+        team=a.declaration.team,
+        question=f"{what}? {a.investigated.diagnosis.summary}",
+        created_at=now,
+        expires_at=now + lifecycle.APPROVAL_TTL[needed],
+    )
+
+
+def executed(record: IncidentRecord, outcome: Outcome, runbook: Runbook | None, now: datetime) -> Step | None:
+    """From the ledger's answer to verification or to people; None when the walk moved on meanwhile."""
+    if record.state is not State.EXECUTING:
+        return None
+    changes: dict[str, Any] = {"outcome": outcome.result, "measured": dict(outcome.measured or {})}
+    detail = {"outcome": outcome.state.value, "measured": changes["measured"]}
+    match outcome.state:
+        case IntentState.DONE:
+            changes["verification"] = verification_plan(record, runbook, now)
+            jobs = (lifecycle.job(JobKind.VERIFY, record.id), lifecycle.job(JobKind.PUBLISH, record.id))
+            tell = lifecycle.Narration(record, now)
+            return tell.step(State.VERIFYING, "action_executed", outcome.result, changes=changes, jobs=jobs, detail=detail)
+        case IntentState.NOT_DONE:
+            return lifecycle.handed_back(
+                record, f"not done: {outcome.result}", now, changes=changes, detail=detail, kind="action_not_done"
+            )
+        case IntentState.FAILED:
+            return lifecycle.handed_back(
+                record, f"failed: {outcome.result}", now, changes=changes, detail=detail, kind="action_failed"
+            )
+        case IntentState.UNKNOWN | IntentState.INTENT:
+            reason = f"it is unknown whether the action took effect: {outcome.result}"
+            return lifecycle.handed_back(record, reason, now, changes=changes, detail=detail, kind="action_unknown")
+
+
+def refused_at_last_line(record: IncidentRecord, a: Assessment, now: datetime, approval_id: str) -> Step | None:
+    """The plan no longer holds: ask again when only approvals are missing, else hand back."""
+    if record.state is not State.EXECUTING:
+        return None
+    changes: dict[str, Any] = {"decision": a.decision, "triage": a.triage}
+    if a.decision.verdict is Verdict.NEEDS_APPROVAL and len(record.approvers) < (a.decision.approvals_required or 1):
+        return lifecycle.asked(record, approval_for(record, a, now, approval_id), now, changes=changes)
+    reason = "; ".join(a.decision.reasons) or "the guard no longer allows it"
+    return lifecycle.handed_back(record, f"refused right before acting: {reason}", now, changes=changes, kind="action_refused")
+
+
+def verification_plan(record: IncidentRecord, runbook: Runbook | None, now: datetime) -> VerificationPlan:
+    """What must hold after this action; looks are spaced so that a soak sees at least six."""
+    objective = runbook.objective if runbook else None
+    soak = float(runbook.soak_s if runbook else 300)
+    return VerificationPlan(
+        started_at=now,
+        below=objective.below if objective else None,
+        unit=objective.unit if objective else "",
+        level_before=record.level_before,
+        soak_s=soak,
+        within_s=float(runbook.within_s if runbook else 600),
+        interval_s=max(1.0, min(10.0, soak / 6)),
+    )

@@ -1,0 +1,112 @@
+"""After the verdict or the action: verify, tell people, hand over. Every method is one job's body."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sre_agent.handback.note import NoteContent, marker, render
+from sre_agent.handback.tracker import IncidentTracker
+from sre_agent.incident.errors import SreAgentError
+from sre_agent.incident.incident import Incident
+from sre_agent.response import lifecycle
+from sre_agent.response.record import IncidentRecord, JobKind, State, Step
+from sre_agent.response.walk import Walk
+from sre_agent.runbook.runbook import Runbook
+from sre_agent.triage.ownership import Ownership
+from sre_agent.verification.probe import Probes
+from sre_agent.verification.verify import verify
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """The telling half of the walk. It can neither resolve nor acknowledge an incident."""
+
+    walk: Walk
+    tracker: IncidentTracker
+    probes: Probes
+    runbooks: Mapping[str, Runbook]
+    ownership: Ownership
+    public_url: str = ""
+
+    async def verify(self, incident_id: str) -> None:
+        """Take one look and judge all looks so far."""
+        record = await self.walk.load(incident_id)
+        if record.state is not State.VERIFYING or record.verification is None or record.proposal is None:
+            return
+        runbook = self.runbooks.get(record.proposal.runbook)
+        incident = await self._fetch(incident_id)
+        now = self.walk.clock.now()
+        sample = await self.probes.sample(record.proposal, runbook.objective if runbook else None, incident, now)
+
+        def judge(latest: IncidentRecord) -> Step | None:
+            if latest.state is not State.VERIFYING or latest.verification is None:
+                return None
+            at = self.walk.clock.now()
+            return lifecycle.on_sample(latest, sample, verify(latest.verification, (*latest.samples, sample), at), at)
+
+        await self.walk.advance(incident_id, judge)
+
+    async def _fetch(self, incident_id: str) -> Incident | None:
+        try:
+            return await self.tracker.fetch(incident_id)
+        except SreAgentError:
+            return None
+
+    async def publish(self, incident_id: str) -> None:
+        """Write or update the one living note."""
+        record = await self.walk.load(incident_id)
+        text = render(note_content(record, self.runbooks, self.public_url))
+        note_id = await self.tracker.write_note(incident_id, marker(incident_id), text, record.note_id)
+        if note_id != record.note_id:
+            await self.walk.advance(incident_id, lambda r: Step(to=r.state, changes={"note_id": note_id}))
+
+    async def hand_back(self, incident_id: str) -> None:
+        """Move the incident to its owner's escalation policy, then tell why."""
+        record = await self.walk.load(incident_id)
+        receiver = record.triage.receiver if record.triage else "default"
+        policy = self.ownership.receivers.get(receiver)
+        if policy is not None and record.handed_to is None:
+            moved = await self.tracker.assign_policy(incident_id, policy)
+            text = f"{receiver} (escalation policy {policy}{'' if moved else ', where it was already'})"
+            await self.walk.advance(incident_id, lambda r: self._told(r, text))
+        else:
+            await self.walk.advance(incident_id, lambda r: Step(to=r.state, jobs=(lifecycle.job(JobKind.PUBLISH, r.id),)))
+
+    def _told(self, record: IncidentRecord, handed_to: str) -> Step:
+        tell = lifecycle.Narration(record, self.walk.clock.now())
+        jobs = (lifecycle.job(JobKind.PUBLISH, record.id),)
+        return tell.step(record.state, "incident_assigned", f"handed to {handed_to}", changes={"handed_to": handed_to}, jobs=jobs)
+
+
+def note_content(record: IncidentRecord, runbooks: Mapping[str, Runbook], public_url: str) -> NoteContent:
+    """What the note says about a record."""
+    runbook = runbooks.get(record.proposal.runbook) if record.proposal else None
+    return NoteContent(
+        incident_id=record.id,
+        status=record.state.value.replace("_", " "),
+        triage=record.triage,
+        diagnosis=record.diagnosis,
+        decision=record.decision,
+        proposal=record.proposal,
+        worst_case=runbook.worst_case if runbook else "",
+        undo=runbook.undo if runbook else "",
+        checklist=checklist_for(record, runbooks),
+        approvers=record.approvers,
+        outcome=record.outcome,
+        measured=record.measured,
+        level_before=record.level_before,
+        verification=record.verification,
+        samples=record.samples,
+        recovery=record.recovery,
+        reason=record.reason,
+        handed_to=record.handed_to,
+        link=f"{public_url}/incidents/{record.id}" if public_url else "",
+    )
+
+
+def checklist_for(record: IncidentRecord, runbooks: Mapping[str, Runbook]) -> tuple[str, ...]:
+    """Next steps for people: of the first runbook, by id, that knows the top cause."""
+    top = record.diagnosis.top if record.diagnosis else None
+    if top is None or record.state is not State.HANDED_BACK:
+        return ()
+    known = (r for _, r in sorted(runbooks.items()) if top.kind in r.findings and r.checklist)
+    return next((r.checklist for r in known), ())

@@ -1,0 +1,202 @@
+"""The walk as a pure state machine: (record, what happened) -> Step.
+
+No I/O, no clock, no randomness: `now` and ids come in. The responder carries steps out; the store makes each
+of them one transaction.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sre_agent.approval.request import ApprovalRequest, ApprovalState
+from sre_agent.audit.record import AuditEntry
+from sre_agent.incident.event import EventKind
+from sre_agent.incident.timeline import TimelineEntry
+from sre_agent.response.record import IncidentRecord, Job, JobKind, State, Step
+from sre_agent.verification.verify import Recovery, Sample
+
+APPROVAL_TTL = {0: timedelta(minutes=10), 1: timedelta(minutes=10), 2: timedelta(minutes=5)}
+"""How long a question stays open, by approvals needed (guardrail G23: 10 min, data-bearing 5 min)."""
+
+_WITHDRAWN_BY = {
+    EventKind.RESOLVED: "the incident was resolved",
+    EventKind.REASSIGNED: "a person reassigned the incident",
+    EventKind.DELEGATED: "a person moved the incident to another escalation policy",
+    EventKind.SNOOZED: "a person snoozed the incident",
+}
+_PLANNING = frozenset({State.RECEIVED, State.INVESTIGATING, State.AWAITING_APPROVAL, State.EXECUTING})
+
+
+class Narration:
+    """One thing that happened, told twice: on the timeline for people and in the audit for machines."""
+
+    def __init__(self, record: IncidentRecord, now: datetime) -> None:
+        self._record = record
+        self._now = now
+
+    def step(self, to: State, kind: str, text: str, **more: Any) -> Step:
+        """A step that adds one timeline entry and one audit entry of `kind`. `more`: changes, jobs, approval, detail."""
+        entry = TimelineEntry(at=self._now, kind=kind, text=text)
+        changes = {
+            **more.get("changes", {}),
+            "state": to,
+            "updated_at": self._now,
+            "timeline": (*self._record.timeline, entry),
+        }
+        detail = {"from": self._record.state.value, "to": to.value, "text": text, **more.get("detail", {})}
+        audit = AuditEntry(
+            at=self._now, incident_id=self._record.id, kind=kind, actor=more.get("actor", "sre-agent"), detail=detail
+        )
+        return Step(to=to, changes=changes, audit=(audit,), jobs=tuple(more.get("jobs", ())), approval=more.get("approval"))
+
+
+def job(kind: JobKind, incident_id: str, at: datetime | None = None, **arguments: Any) -> Job:
+    """A job of this incident."""
+    return Job(kind=kind, incident_id=incident_id, at=at, arguments=arguments)
+
+
+def begun(record: IncidentRecord, now: datetime) -> Step:
+    """The first authentic word of an open incident: investigate."""
+    return Narration(record, now).step(
+        State.INVESTIGATING, "investigation_started", "investigation started", jobs=(job(JobKind.INVESTIGATE, record.id),)
+    )
+
+
+def reopened(record: IncidentRecord, now: datetime) -> Step:
+    """A finished incident came back: a new round, with nothing carried over but the note and the history."""
+    cleared: dict[str, Any] = {
+        "round": record.round + 1,
+        "human_acknowledged": False,
+        "diagnosis": None,
+        "proposal": None,
+        "plan_hash": None,
+        "decision": None,
+        "approval_id": None,
+        "approvers": (),
+        "level_before": None,
+        "outcome": None,
+        "measured": {},
+        "verification": None,
+        "samples": (),
+        "recovery": None,
+        "reason": "",
+        "handed_to": None,
+    }
+    return Narration(record, now).step(
+        State.INVESTIGATING,
+        "incident_reopened",
+        f"reopened; round {record.round + 1} of the investigation started",
+        changes=cleared,
+        jobs=(job(JobKind.INVESTIGATE, record.id),),
+    )
+
+
+def on_event(record: IncidentRecord, kind: EventKind, now: datetime) -> Step | None:
+    """What a webhook event changes; None when nothing. The agent's own writes are not brought here.
+
+    INVARIANT: a person who acts first wins. Resolved, moved or snoozed withdraws a plan that has not begun;
+    acknowledged means that at least one person must approve from then on.
+    """
+    tell = Narration(record, now)
+    if kind in (EventKind.TRIGGERED, EventKind.REOPENED, EventKind.UNACKNOWLEDGED) and record.state is State.RECEIVED:
+        return begun(record, now)
+    if kind is EventKind.REOPENED and record.state.final:
+        return reopened(record, now)
+    if kind is EventKind.ACKNOWLEDGED and not record.human_acknowledged:
+        text = "a person acknowledged the incident; nothing will be done without an approval"
+        return tell.step(record.state, "incident_acknowledged", text, changes={"human_acknowledged": True})
+    if kind in _WITHDRAWN_BY and record.state in _PLANNING:
+        return withdrawn(record, _WITHDRAWN_BY[kind], now)
+    return None
+
+
+def withdrawn(record: IncidentRecord, reason: str, now: datetime, approval: ApprovalRequest | None = None) -> Step:
+    """Stop planning. An execution that has begun notices at its last line and stops or finishes its fence."""
+    to = record.state if record.state is State.EXECUTING else State.CANCELLED
+    jobs = () if to is State.EXECUTING else (job(JobKind.PUBLISH, record.id),)
+    closed = None if approval is None else approval.model_copy(update={"state": ApprovalState.CANCELLED})
+    return Narration(record, now).step(
+        to, "plan_withdrawn", f"plan withdrawn: {reason}", changes={"reason": reason}, jobs=jobs, approval=closed
+    )
+
+
+def handed_back(record: IncidentRecord, reason: str, now: datetime, **more: Any) -> Step:
+    """Give the incident to its owner with the reason."""
+    changes = {**more.pop("changes", {}), "reason": reason}
+    jobs = (job(JobKind.HAND_BACK, record.id),)
+    kind = more.pop("kind", "incident_handed_back")
+    return Narration(record, now).step(State.HANDED_BACK, kind, f"handed back: {reason}", changes=changes, jobs=jobs, **more)
+
+
+def asked(record: IncidentRecord, approval: ApprovalRequest, now: datetime, **more: Any) -> Step:
+    """Put the plan to people, and set the timer that turns silence into no."""
+    changes = {**more.pop("changes", {}), "approval_id": approval.id, "approvers": ()}
+    jobs = (
+        job(JobKind.PUBLISH, record.id),
+        job(JobKind.EXPIRE_APPROVAL, record.id, at=approval.expires_at, approval_id=approval.id),
+    )
+    minutes = (approval.expires_at - approval.created_at).total_seconds() / 60
+    text = f"approval asked: {approval.required} of team {approval.team}, within {minutes:.0f} min"
+    return Narration(record, now).step(
+        State.AWAITING_APPROVAL, "approval_requested", text, changes=changes, jobs=jobs, approval=approval, **more
+    )
+
+
+def execution_begun(record: IncidentRecord, why: str, now: datetime, **more: Any) -> Step:
+    """Hand the plan to the process that has hands."""
+    jobs = (job(JobKind.EXECUTE, record.id), job(JobKind.PUBLISH, record.id))
+    return Narration(record, now).step(State.EXECUTING, "execution_started", why, jobs=jobs, **more)
+
+
+def on_answer(record: IncidentRecord, approval: ApprovalRequest, now: datetime) -> Step | None:
+    """What a person's answer changes; None when this approval is not the one waited for."""
+    if record.state is not State.AWAITING_APPROVAL or record.approval_id != approval.id:
+        return None
+    last = approval.answers[-1]
+    who = {"approvers": approval.approvers}
+    if approval.state is ApprovalState.DENIED:
+        reason = f"denied by {last.person}" + (f": {last.reason}" if last.reason else "")
+        return handed_back(record, reason, now, changes=who, kind="approval_denied", actor=last.person)
+    if approval.state is ApprovalState.GRANTED:
+        text = f"approved by {' and '.join(approval.approvers)}"
+        # INVARIANT: an approval is used once; it is spent in the transaction that starts the execution.
+        spent = approval.model_copy(update={"state": ApprovalState.CONSUMED})
+        return execution_begun(record, text, now, changes=who, actor=last.person, approval=spent)
+    text = f"approved by {last.person} ({len(approval.approvers)} of {approval.required})"
+    return Narration(record, now).step(
+        record.state, "approval_given", text, changes=who, jobs=(job(JobKind.PUBLISH, record.id),), actor=last.person
+    )
+
+
+def on_expiry(record: IncidentRecord, approval: ApprovalRequest, now: datetime) -> Step | None:
+    """Silence is no."""
+    if (
+        record.state is not State.AWAITING_APPROVAL
+        or record.approval_id != approval.id
+        or approval.state is not ApprovalState.PENDING
+    ):
+        return None
+    expired = approval.model_copy(update={"state": ApprovalState.EXPIRED})
+    return handed_back(record, "nobody approved in time", now, approval=expired, kind="approval_expired")
+
+
+def on_sample(record: IncidentRecord, sample: Sample, verdict: Recovery, now: datetime) -> Step:
+    """What one look after the action changes."""
+    changes: dict[str, Any] = {"samples": (*record.samples, sample), "recovery": verdict}
+    tell = Narration(record, now)
+    if verdict is Recovery.RECOVERED:
+        text = f"recovered: held for {_held(record, sample):.0f} s"
+        return tell.step(State.RECOVERED, "recovery_verified", text, changes=changes, jobs=(job(JobKind.PUBLISH, record.id),))
+    if verdict is Recovery.NOT_RECOVERED:
+        return handed_back(record, f"not recovered after the action: {sample.detail}", now, changes=changes, kind="recovery_failed")
+    if verdict is Recovery.UNKNOWN:
+        return handed_back(
+            record, f"recovery could not be established: {sample.detail}", now, changes=changes, kind="recovery_unknown"
+        )
+    interval = record.verification.interval_s if record.verification else 10.0
+    again = job(JobKind.VERIFY, record.id, at=now + timedelta(seconds=interval))
+    return Step(to=State.VERIFYING, changes={**changes, "updated_at": now}, jobs=(again,))
+
+
+def _held(record: IncidentRecord, sample: Sample) -> float:
+    started = record.verification.started_at if record.verification else sample.at
+    return (sample.at - started).total_seconds()

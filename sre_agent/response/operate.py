@@ -1,0 +1,123 @@
+"""Carries out an agreed plan, under the target's lock. Runs only where there are hands."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sre_agent.execution.action import Outcome
+from sre_agent.execution.executor import Executor
+from sre_agent.execution.ledger import IntentState, Ledger, intent_key
+from sre_agent.handback.tracker import IncidentTracker
+from sre_agent.incident.alert import AlertClass
+from sre_agent.incident.errors import Refused
+from sre_agent.policy.facts import Halt
+from sre_agent.policy.permit import Permit
+from sre_agent.response.assess import Assessment, Assessor, Plan
+from sre_agent.response.conclude import executed, refused_at_last_line
+from sre_agent.response.record import IncidentRecord, State
+from sre_agent.response.responder import NewId
+from sre_agent.response.walk import Walk
+from sre_agent.runbook.runbook import Runbook
+from sre_agent.triage.classify import triage
+
+TargetLock = Callable[[str], AbstractAsyncContextManager[None]]
+"""target_lock(key): held by one process at a time, released if it dies. Transient when somebody holds it."""
+
+RECHECK = timedelta(seconds=5)
+"""How long a full look at the incident holds; halt and version are looked at every time."""
+
+
+class LastLine:
+    """The check right before an effect: not halted, still our turn, and still a firing infra incident.
+
+    SAFETY: all pages of alerts are fetched again, firing and resolved. What cannot be read refuses.
+    """
+
+    def __init__(self, operator: "Operator", incident_id: str) -> None:
+        self._op = operator
+        self._incident_id = incident_id
+        self._looked_at = None if operator is None else operator.walk.clock.now() - 2 * RECHECK
+
+    async def __call__(self) -> None:
+        """Raises Refused when the effect must not happen."""
+        if await self._op.halt.halted():
+            raise Refused("halted", "the kill switch is engaged")
+        record = await self._op.walk.load(self._incident_id)
+        if record.state is not State.EXECUTING or record.reason:
+            raise Refused("plan-withdrawn", record.reason or f"the incident is {record.state.value}")
+        now = self._op.walk.clock.now()
+        if self._looked_at is None or now - self._looked_at > RECHECK:
+            await self._look()
+            self._looked_at = self._op.walk.clock.now()
+
+    async def _look(self) -> None:
+        incident = await self._op.tracker.fetch(self._incident_id)
+        if not incident.open or incident.snoozed:
+            raise Refused("incident-closed", "the incident was resolved, merged or snoozed")
+        if not incident.firing:
+            raise Refused("alert-cleared", "no alert of the incident fires any more")
+        seen = triage(incident, self._op.assessor.ownership)
+        if seen.labelled is not AlertClass.INFRA:
+            raise Refused("refuse-not-infra", f"the incident's alerts now say {seen.labelled.value}")
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The acting half of the walk: it has hands and takes nobody's word but the guard's."""
+
+    walk: Walk
+    tracker: IncidentTracker
+    assessor: Assessor
+    executor: Executor
+    ledger: Ledger
+    halt: Halt
+    runbooks: Mapping[str, Runbook]
+    target_lock: TargetLock
+    new_id: NewId
+
+    async def execute(self, incident_id: str) -> None:
+        """Do the agreed plan once, or find out what an interrupted attempt left behind."""
+        record = await self.walk.load(incident_id)
+        if record.state is not State.EXECUTING or record.proposal is None or record.plan_hash is None:
+            return
+        async with self.target_lock(record.proposal.target.key):
+            outcome, refused = await self._carry_out(record)
+        if refused is not None:
+            question_id = self.new_id("apr")
+            await self.walk.advance(incident_id, lambda r: refused_at_last_line(r, refused, self.walk.clock.now(), question_id))
+        if outcome is not None:
+            runbook = self.runbooks.get(record.proposal.runbook)
+            await self.walk.advance(incident_id, lambda r: executed(r, outcome, runbook, self.walk.clock.now()))
+
+    async def _carry_out(self, record: IncidentRecord) -> tuple[Outcome | None, Assessment | None]:
+        if record.proposal is None or record.plan_hash is None or record.diagnosis is None:
+            return Outcome(IntentState.NOT_DONE, "the plan is incomplete"), None
+        last_line = LastLine(self, record.id)
+        key = intent_key(record.proposal, record.plan_hash)
+        try:
+            # INVARIANT: what was begun is observed before anything new is decided, halted or not.
+            if await self.ledger.find(key) is not None:
+                return await self.executor.resume(key, last_line), None
+            await last_line()
+            assessment, permit = await self._permit(record)
+            if permit is None:
+                return None, assessment
+            service = assessment.declaration.service or record.proposal.target.key
+            return await self.executor.run(permit, service, last_line), None
+        except Refused as no:
+            return Outcome(IntentState.NOT_DONE, str(no)), None
+
+    async def _permit(self, record: IncidentRecord) -> tuple[Assessment, Permit | None]:
+        incident = await self.tracker.fetch(record.id)
+        if record.proposal is None or record.plan_hash is None or record.diagnosis is None:
+            raise Refused("plan-incomplete", "the record holds no plan")
+        plan = Plan(
+            proposal=record.proposal,
+            plan_hash=record.plan_hash,
+            diagnosis=record.diagnosis,
+            approvals=min(len(record.approvers), 2),
+            permit_id=self.new_id("permit"),
+            human_acknowledged=record.human_acknowledged,
+        )
+        return await self.assessor.reassess(incident, plan, self.walk.clock.now())

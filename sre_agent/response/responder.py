@@ -1,0 +1,133 @@
+"""Walks an incident from its first event to a verdict. Every method is one job's body."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sre_agent.approval.request import ApprovalRequest, ApprovalState
+from sre_agent.handback.tracker import IncidentTracker
+from sre_agent.incident.event import EventKind, IncidentEvent
+from sre_agent.incident.incident import Incident
+from sre_agent.policy.facts import Mode
+from sre_agent.response import lifecycle
+from sre_agent.response.assess import Assessor
+from sre_agent.response.conclude import assessed
+from sre_agent.response.record import IncidentRecord, State, Step
+from sre_agent.response.walk import Walk
+from sre_agent.runbook.proposal import Proposal
+from sre_agent.runbook.runbook import Runbook
+from sre_agent.verification.probe import Probes
+
+NewId = Callable[[str], str]
+"""new_id("apr") -> "apr_...": unique, unguessable."""
+
+
+@dataclass(frozen=True)
+class Responder:
+    """The thinking half of the walk: it plans and asks, it never acts."""
+
+    walk: Walk
+    tracker: IncidentTracker
+    assessor: Assessor
+    probes: Probes
+    runbooks: Mapping[str, Runbook]
+    mode: Mode
+    new_id: NewId
+    own_agent_id: Callable[[], "str | None"]
+
+    async def take(self, event: IncidentEvent) -> None:
+        """One accepted event: create or move the record. Events about our own writes change nothing."""
+        if event.incident_id is None or self.mode is Mode.OFF:
+            return
+        own = self.own_agent_id()
+        if own is not None and event.agent_id == own and event.kind is not EventKind.RESOLVED:
+            return
+        now = self.walk.clock.now()
+        if event.kind is EventKind.TRIGGERED or await self.walk.store.load(event.incident_id) is None:
+            fresh = IncidentRecord(id=event.incident_id, received_at=now, updated_at=now)
+            await self.walk.store.create(fresh, ())
+        await self.walk.advance(event.incident_id, lambda r: self._moved(r, event))
+        await self._notice_snooze(event)
+        await self._close_approval(event.incident_id)
+
+    def _moved(self, record: IncidentRecord, event: IncidentEvent) -> Step | None:
+        now = self.walk.clock.now()
+        if record.state is State.RECEIVED and event.kind not in (EventKind.RESOLVED, EventKind.PING, EventKind.OTHER):
+            return lifecycle.begun(record, now)
+        return lifecycle.on_event(record, event.kind, now)
+
+    async def _notice_snooze(self, event: IncidentEvent) -> None:
+        """A snooze arrives as an acknowledgement; only the incident itself tells."""
+        if event.kind is not EventKind.ACKNOWLEDGED or event.incident_id is None:
+            return
+        record = await self.walk.load(event.incident_id)
+        if record.state is State.AWAITING_APPROVAL and (await self.tracker.fetch(record.id)).snoozed:
+            await self.walk.advance(record.id, lambda r: lifecycle.on_event(r, EventKind.SNOOZED, self.walk.clock.now()))
+
+    async def _close_approval(self, incident_id: str) -> None:
+        """A withdrawn plan's question is closed, so that a late yes finds nothing to approve."""
+        record = await self.walk.load(incident_id)
+        if record.state is not State.CANCELLED or record.approval_id is None:
+            return
+        question = await self.walk.store.approval(record.approval_id)
+        if question is not None and question.state is ApprovalState.PENDING:
+            closed = question.model_copy(update={"state": ApprovalState.CANCELLED})
+            await self.walk.advance(incident_id, lambda r: Step(to=r.state, approval=closed))
+
+    async def investigate(self, incident_id: str) -> None:
+        """Fetch the incident with all its alerts, assess it, and take the next step."""
+        record = await self.walk.load(incident_id)
+        if record.state is not State.INVESTIGATING:
+            return
+        incident = await self.tracker.fetch(incident_id)
+        gone = _withdrawal(incident)
+        if gone is not None:
+            await self.walk.advance(incident_id, lambda r: lifecycle.on_event(r, gone, self.walk.clock.now()))
+            return
+        assessment = await self.assessor.assess(
+            incident,
+            human_acknowledged=record.human_acknowledged,
+            thread=f"{incident_id}:{record.round}",
+            now=self.walk.clock.now(),
+        )
+        level = await self._level(assessment.investigated.proposal)
+        question_id = self.new_id("apr")
+
+        def conclude(latest: IncidentRecord) -> Step | None:
+            if latest.state is not State.INVESTIGATING:
+                return None
+            step = assessed(latest, incident, assessment, self.walk.clock.now(), question_id)
+            return step.model_copy(update={"changes": {**step.changes, "level_before": level}})
+
+        await self.walk.advance(incident_id, conclude)
+
+    async def _level(self, proposal: Proposal | None) -> float | None:
+        if proposal is None:
+            return None
+        runbook = self.runbooks.get(proposal.runbook)
+        return await self.probes.level(runbook.objective if runbook else None, proposal.target, self.walk.clock.now())
+
+    async def answered(self, question: ApprovalRequest) -> IncidentRecord:
+        """A person's answer was stored; move the incident on it."""
+        return await self.walk.advance(question.incident_id, lambda r: lifecycle.on_answer(r, question, self.walk.clock.now()))
+
+    async def expire(self, incident_id: str, approval_id: str) -> None:
+        """The timer of an approval ran out."""
+        question = await self.walk.store.approval(approval_id)
+        if question is not None:
+            await self.walk.advance(incident_id, lambda r: lifecycle.on_expiry(r, question, self.walk.clock.now()))
+
+    async def give_up(self, incident_id: str, reason: str) -> None:
+        """A job failed for good: the incident goes to a person, with the reason; it is never left hanging."""
+
+        def surrender(record: IncidentRecord) -> Step | None:
+            if record.state.final:
+                return None
+            return lifecycle.handed_back(record, reason, self.walk.clock.now(), kind="walk_failed")
+
+        await self.walk.advance(incident_id, surrender)
+
+
+def _withdrawal(incident: Incident) -> EventKind | None:
+    if not incident.open:
+        return EventKind.RESOLVED
+    return EventKind.SNOOZED if incident.snoozed else None
