@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,3 +35,14 @@ class Change(BaseModel):
     author: str | None = None
     source: str = ""
     services: tuple[str, ...] = ()
+
+
+class ChangeFeed(Protocol):
+    """Where changes around an incident are read from (PagerDuty change events, a recorded case, ...)."""
+
+    async def changes(self, incident_id: str, service_id: str, since: datetime, until: datetime) -> tuple[Change, ...]:
+        """Changes in [since, until] that may concern the service. () is "asked, and nothing changed".
+
+        Raises Transient or Permanent when the feed could not be asked.
+        """
+        ...
