@@ -1,0 +1,141 @@
+"""The state machine, without any I/O: who acts first wins, silence is no, and nothing is left hanging."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
+from sre_agent.incident.event import EventKind
+from sre_agent.response import lifecycle
+from sre_agent.response.record import IncidentRecord, JobKind, State, Step
+from sre_agent.verification.verify import Recovery, Sample
+
+NOW = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
+FINAL = [s for s in State if s.final]
+
+
+def record(state: State, **more: object) -> IncidentRecord:
+    return IncidentRecord(id="Q1EXAMPLE", received_at=NOW, updated_at=NOW, state=state, **more)
+
+
+def question(required: int = 2, state: ApprovalState = ApprovalState.PENDING, *people: str) -> ApprovalRequest:
+    answers = tuple(Answer(person=p, approve=True, via="cli", at=NOW) for p in people)
+    return ApprovalRequest(
+        id="apr_1",
+        incident_id="Q1EXAMPLE",
+        plan_hash="h",
+        required=required,
+        team="platform",
+        question="?",
+        created_at=NOW,
+        expires_at=NOW + timedelta(minutes=5),
+        state=state,
+        answers=answers,
+    )
+
+
+def kinds(step: Step | None) -> list[JobKind]:
+    return [j.kind for j in step.jobs] if step else []
+
+
+@pytest.mark.parametrize("kind", [EventKind.RESOLVED, EventKind.REASSIGNED, EventKind.DELEGATED, EventKind.SNOOZED])
+@pytest.mark.parametrize("state", [State.INVESTIGATING, State.AWAITING_APPROVAL])
+def test_a_person_who_moves_first_cancels_the_plan(kind: EventKind, state: State) -> None:
+    step = lifecycle.on_event(record(state), kind, NOW)
+    assert step is not None
+    assert step.to is State.CANCELLED
+    assert step.changes["reason"]
+    assert kinds(step) == [JobKind.PUBLISH]
+
+
+def test_a_withdrawal_during_execution_leaves_the_state_to_the_hands_but_sets_the_reason() -> None:
+    step = lifecycle.on_event(record(State.EXECUTING), EventKind.RESOLVED, NOW)
+    assert step is not None
+    assert step.to is State.EXECUTING
+    assert step.changes["reason"] == "the incident was resolved"
+
+
+def test_acknowledged_by_a_person_is_remembered_and_changes_no_state() -> None:
+    step = lifecycle.on_event(record(State.INVESTIGATING), EventKind.ACKNOWLEDGED, NOW)
+    assert step is not None
+    assert step.to is State.INVESTIGATING
+    assert step.changes["human_acknowledged"] is True
+    assert lifecycle.on_event(record(State.INVESTIGATING, human_acknowledged=True), EventKind.ACKNOWLEDGED, NOW) is None
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_a_reopened_incident_starts_a_new_round_with_a_clean_plan(state: State) -> None:
+    step = lifecycle.on_event(record(state, human_acknowledged=True, approvers=("ana",)), EventKind.REOPENED, NOW)
+    assert step is not None
+    assert step.to is State.INVESTIGATING
+    assert (step.changes["round"], step.changes["approvers"], step.changes["human_acknowledged"]) == (2, (), False)
+    assert kinds(step) == [JobKind.INVESTIGATE]
+
+
+@pytest.mark.parametrize("state", FINAL)
+@pytest.mark.parametrize("kind", [k for k in EventKind if k not in (EventKind.REOPENED, EventKind.ACKNOWLEDGED)])
+def test_a_finished_incident_is_moved_by_nothing_else(state: State, kind: EventKind) -> None:
+    assert lifecycle.on_event(record(state), kind, NOW) is None
+
+
+def test_the_first_of_two_approvals_waits_and_the_second_starts_and_spends_it() -> None:
+    waiting = record(State.AWAITING_APPROVAL, approval_id="apr_1")
+    first = lifecycle.on_answer(waiting, question(2, ApprovalState.PENDING, "ana"), NOW)
+    assert first is not None
+    assert first.to is State.AWAITING_APPROVAL
+    second = lifecycle.on_answer(waiting, question(2, ApprovalState.GRANTED, "ana", "ben"), NOW)
+    assert second is not None
+    assert second.to is State.EXECUTING
+    assert second.changes["approvers"] == ("ana", "ben")
+    assert kinds(second) == [JobKind.EXECUTE, JobKind.PUBLISH]
+    assert second.approval is not None
+    assert second.approval.state is ApprovalState.CONSUMED
+
+
+def test_an_answer_to_another_question_or_in_another_state_changes_nothing() -> None:
+    granted = question(1, ApprovalState.GRANTED, "ana")
+    assert lifecycle.on_answer(record(State.AWAITING_APPROVAL, approval_id="apr_2"), granted, NOW) is None
+    for state in State:
+        if state is not State.AWAITING_APPROVAL:
+            assert lifecycle.on_answer(record(state, approval_id="apr_1"), granted, NOW) is None
+
+
+def test_a_denial_hands_back_with_the_reason() -> None:
+    no = question(2, ApprovalState.DENIED).model_copy(
+        update={"answers": (Answer(person="ben", approve=False, via="cli", at=NOW, reason="deploy running"),)}
+    )
+    step = lifecycle.on_answer(record(State.AWAITING_APPROVAL, approval_id="apr_1"), no, NOW)
+    assert step is not None
+    assert step.to is State.HANDED_BACK
+    assert "ben" in step.changes["reason"]
+    assert "deploy running" in step.changes["reason"]
+
+
+def test_silence_is_no_and_a_late_timer_changes_nothing() -> None:
+    waiting = record(State.AWAITING_APPROVAL, approval_id="apr_1")
+    step = lifecycle.on_expiry(waiting, question(), NOW)
+    assert step is not None
+    assert step.to is State.HANDED_BACK
+    assert step.approval is not None
+    assert step.approval.state is ApprovalState.EXPIRED
+    assert lifecycle.on_expiry(waiting, question(state=ApprovalState.GRANTED), NOW) is None
+    assert lifecycle.on_expiry(record(State.EXECUTING, approval_id="apr_1"), question(), NOW) is None
+
+
+def test_every_verification_ends_in_recovered_or_with_people_and_undecided_looks_again() -> None:
+    verifying = record(State.VERIFYING)
+    sample = Sample(at=NOW, detail="x")
+    ends = {v: lifecycle.on_sample(verifying, sample, v, NOW) for v in Recovery}
+    assert ends[Recovery.RECOVERED].to is State.RECOVERED
+    assert ends[Recovery.NOT_RECOVERED].to is State.HANDED_BACK
+    assert ends[Recovery.UNKNOWN].to is State.HANDED_BACK
+    again = ends[Recovery.UNDECIDED]
+    assert again.to is State.VERIFYING
+    assert kinds(again) == [JobKind.VERIFY]
+    assert again.jobs[0].at is not None
+    assert again.jobs[0].at > NOW
+
+
+def test_every_step_that_moves_the_state_is_told_on_the_timeline_and_in_the_audit() -> None:
+    step = lifecycle.begun(record(State.RECEIVED), NOW)
+    assert [e.kind for e in step.changes["timeline"]] == [e.kind for e in step.audit] == ["investigation_started"]
