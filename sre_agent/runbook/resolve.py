@@ -1,0 +1,106 @@
+"""From a finding to the one live object an action would touch. Pure, by code only.
+
+SAFETY: the place comes from the alert's labels, the identity from live state, and both must point at exactly
+one object. An empty or ambiguous set is None, never "all" and never "the first".
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from sre_agent.evidence.finding import Finding
+from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.view import EvidenceView
+from sre_agent.incident.incident import Incident
+from sre_agent.incident.target import Target
+
+
+class Resolved(BaseModel):
+    """A target with its uid, and the `generation` of its state that a plan is made for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: Target
+    generation: str
+
+
+def resolve(kind: str, finding: Finding, view: EvidenceView) -> Resolved | None:
+    """The live object of `kind` ("Pod", "RedisMaster") that the finding is about; None when not exactly one."""
+    resolver = _RESOLVERS.get(kind)
+    return resolver(finding, view) if resolver else None
+
+
+def _redis_master(finding: Finding, view: EvidenceView) -> Resolved | None:
+    """uid and generation are the primary's run id (Sentinel's runid when the node itself does not answer)."""
+    names = view.scope.incident.label_values("redis_master")
+    if len(names) != 1:
+        return None
+    (name,) = names
+    if not name or finding.object != f"redis/{name}":
+        return None
+    # The same master may have been read more than once: every reading must tell the same story.
+    identities = {(s.primary_addresses, _run_id(s)) for _, s in view.redis() if s.name == name}
+    if len(identities) != 1:
+        return None
+    ((addresses, run_id),) = identities
+    if len(addresses) != 1 or not run_id:
+        return None
+    return Resolved(target=Target(kind="RedisMaster", name=name, uid=run_id), generation=run_id)
+
+
+def _run_id(state: RedisState) -> str:
+    told = {str(s.master["runid"]) for s in state.sentinels if s.master.get("runid")}
+    own = str(state.primary.info.get("run_id", "")) if state.primary else ""
+    if own and told and told != {own}:
+        return ""  # the sentinels remember another process at this address: somebody is out of date
+    return own or (told.pop() if len(told) == 1 else "")
+
+
+def _pod(finding: Finding, view: EvidenceView) -> Resolved | None:
+    """uid is the Pod's; generation its controller's uid, else its pod-template-hash."""
+    kind, _, name = finding.object.partition("/")
+    if kind != "pod" or not name or not finding.namespace:
+        return None
+    pods = {
+        str(pod["metadata"].get("uid", "")): pod
+        for _, pod in view.objects("Pod")
+        if pod["metadata"].get("name") == name and pod["metadata"].get("namespace") == finding.namespace and _live(pod)
+    }
+    if len(pods) != 1:
+        return None
+    ((uid, pod),) = pods.items()
+    if not uid or not _named_by_alert(pod, view.scope.incident):
+        return None
+    generation = str(_controller(pod).get("uid") or pod["metadata"].get("labels", {}).get("pod-template-hash", ""))
+    return Resolved(target=Target(kind="Pod", namespace=finding.namespace, name=name, uid=uid), generation=generation)
+
+
+def _live(pod: dict[str, Any]) -> bool:
+    return not pod["metadata"].get("deletionTimestamp") and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+
+
+def _controller(pod: dict[str, Any]) -> dict[str, Any]:
+    owners = [o for o in pod["metadata"].get("ownerReferences", ()) if o.get("controller")]
+    return owners[0] if len(owners) == 1 else {}
+
+
+def _named_by_alert(pod: dict[str, Any], incident: Incident) -> bool:
+    """The alert's labels must name the pod or its owner: namespace + pod | deployment | statefulset | daemonset."""
+    meta = pod["metadata"]
+    if meta.get("namespace") not in incident.label_values("namespace"):
+        return False
+    pods = incident.label_values("pod")
+    if pods:
+        return meta.get("name") in pods
+    owner = _controller(pod)
+    kind, name = str(owner.get("kind", "")), str(owner.get("name", ""))
+    if kind == "ReplicaSet":
+        # A ReplicaSet of a Deployment is named <deployment>-<template hash>.
+        return any(re.fullmatch(re.escape(d) + r"-[a-z0-9]{1,10}", name) for d in incident.label_values("deployment"))
+    return kind in ("StatefulSet", "DaemonSet") and name in incident.label_values(kind.lower())
+
+
+_RESOLVERS: dict[str, Callable[[Finding, EvidenceView], Resolved | None]] = {"Pod": _pod, "RedisMaster": _redis_master}
+TARGET_KINDS = frozenset(_RESOLVERS)
