@@ -1,0 +1,35 @@
+"""The app: doors, health and API put together from ports. No I/O of its own."""
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from sre_agent import __version__
+from sre_agent.incident.errors import SreAgentError
+from sre_agent.web import api, health, webhooks
+from sre_agent.web.front import Front
+from sre_agent.web.ports import WebPorts
+
+
+def create_app(ports: WebPorts) -> FastAPI:
+    """A complete ASGI app. Build one for each process; it holds no state but what `ports` brings."""
+    app = FastAPI(
+        title="sre-agent",
+        version=__version__,
+        description="What the agent saw, decided, did and measured. Read-only; answers this machine only.",
+        openapi_url=api.OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+    )
+    # A plain route: FastAPI's argument handling would cost time on every delivery and has nothing to do here.
+    app.add_route("/webhooks/pagerduty", webhooks.pagerduty(ports), methods=["POST"], include_in_schema=False)
+    app.include_router(health.routes(ports))
+    app.include_router(api.routes(ports))
+    app.add_exception_handler(SreAgentError, _unavailable)
+    app.add_middleware(Front)
+    return app
+
+
+async def _unavailable(request: Request, failed: Exception) -> JSONResponse:  # noqa: ARG001
+    """The store could not answer."""
+    return JSONResponse({"error": str(failed)}, status_code=503)

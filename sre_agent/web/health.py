@@ -1,0 +1,51 @@
+"""Is it alive, is it ready, and its numbers.
+
+`/healthz`: the process answers (restart it when it does not). `/readyz`: deliveries can be kept and worked on (send it
+no traffic when not). `/metrics`: for Prometheus on the same machine.
+"""
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from sre_agent.incident.errors import SreAgentError
+from sre_agent.web.ports import Probe, WebPorts
+
+PROBE_WITHIN = 2.0
+"""Seconds one probe may take; slower counts as not ready."""
+
+
+def routes(ports: WebPorts) -> APIRouter:
+    """The three endpoints."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> Response:
+        return JSONResponse({"alive": True})
+
+    @router.get("/readyz")
+    async def readyz() -> Response:
+        answers = await asyncio.gather(*(_ask(probe) for probe in ports.probes))
+        failing = {probe.name: wrong for probe, wrong in zip(ports.probes, answers, strict=True) if wrong is not None}
+        passing = [probe.name for probe in ports.probes if probe.name not in failing]
+        body = {"ready": not failing, "passing": passing, "failing": failing}
+        return JSONResponse(body, status_code=503 if failing else 200)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        text, content_type = ports.metrics.exposition()
+        return Response(text, media_type=content_type)
+
+    return router
+
+
+async def _ask(probe: Probe) -> str | None:
+    """What is wrong with one condition; None when it holds."""
+    try:
+        async with asyncio.timeout(PROBE_WITHIN):
+            return await probe.check()
+    except TimeoutError:
+        return f"no answer within {PROBE_WITHIN:g} s"
+    except SreAgentError as failed:
+        return str(failed)

@@ -1,0 +1,63 @@
+"""What Prometheus sees of this process, in a registry of its own.
+
+Counters start at zero with the process and count what this process did; sums over processes are Prometheus' work.
+Alert on `time() - sre_agent_heartbeat_timestamp_seconds`: a silent agent is the worst one.
+"""
+
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from sre_agent.audit.record import AuditEntry
+from sre_agent.incident.event import EventKind
+
+_OUTCOMES = {
+    "action_executed": "done",
+    "action_not_done": "not_done",
+    "action_failed": "failed",
+    "action_unknown": "unknown",
+    "action_refused": "refused",
+    "action_denied": "denied",
+}
+
+
+class Metrics:
+    """The agent's own numbers. Label values come from closed sets, so their number is bounded."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._deliveries = Counter(
+            "sre_agent_deliveries", "Authentic webhook deliveries.", ("door", "kind", "result"), registry=self.registry
+        )
+        self._turned_away = Counter(
+            "sre_agent_deliveries_refused", "Deliveries not accepted, by reason.", ("door", "reason"), registry=self.registry
+        )
+        self._events = Counter("sre_agent_events", "What happened to incidents, by audit kind.", ("kind",), registry=self.registry)
+        self._verdicts = Counter("sre_agent_verdicts", "Verdicts of the guard.", ("verdict",), registry=self.registry)
+        self._actions = Counter("sre_agent_actions", "Actions by outcome.", ("outcome",), registry=self.registry)
+        self._heartbeat = Gauge("sre_agent_heartbeat_timestamp_seconds", "Unix time of the last beat.", registry=self.registry)
+
+    def delivered(self, door: str, kind: EventKind, new: bool) -> None:
+        """One authentic delivery; `new` is False for a repeat."""
+        self._deliveries.labels(door, kind.value, "new" if new else "duplicate").inc()
+
+    def turned_away(self, door: str, reason: str) -> None:
+        """One delivery that was not accepted; `reason` is one of the doors' own words."""
+        self._turned_away.labels(door, reason).inc()
+
+    def observe(self, entry: AuditEntry) -> None:
+        """One audited happening; verdicts and actions are counted from it."""
+        self._events.labels(entry.kind).inc()
+        if isinstance(verdict := entry.detail.get("verdict"), str):
+            self._verdicts.labels(verdict).inc()
+        if outcome := _OUTCOMES.get(entry.kind):
+            self._actions.labels(outcome).inc()
+
+    def beat(self, now: datetime) -> None:
+        """The agent was alive and well at `now`."""
+        self._heartbeat.set(now.timestamp())
+
+    def exposition(self) -> tuple[bytes, str]:
+        """The text a scrape gets, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4

@@ -1,0 +1,67 @@
+"""Serves an app on one address until told to stop (uvicorn). Proxy headers are not believed: see `front`."""
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from sre_agent.incident.errors import ConfigurationError
+
+DRAIN_WITHIN = 10
+"""Seconds requests in flight get to finish once the server was told to stop."""
+
+AT_MOST = 256
+"""Connections served at a time; the rest get 503, which senders repeat. Bounds memory: 256 bodies of 1 MiB."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket (port 0: any free one). Raises ConfigurationError when the address cannot be had."""
+    if not 0 <= port < 65536:
+        raise ConfigurationError(f"cannot listen on port {port}: ports go from 0 (any free one) to 65535")
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as failed:
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port}: {failed}; choose another with --host and --port"
+        ) from failed
+    bound.setblocking(False)
+    return bound
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has other work to drain as well."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals to the caller."""
+        yield
+
+
+async def serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests until `stop` is set, then drain. Signals are the caller's business."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="off",
+        limit_concurrency=AT_MOST,
+        timeout_graceful_shutdown=DRAIN_WITHIN,
+    )
+    server = _Server(config)
+
+    async def stop_when_told() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    watcher = asyncio.create_task(stop_when_told())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watcher.cancel()
+        listener.close()

@@ -1,0 +1,142 @@
+"""The JSON shapes of the API: what of a record is shown, and under which names. Pure."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from sre_agent.audit.record import AuditRecord
+from sre_agent.evidence.finding import RootCause
+from sre_agent.incident.alert import AlertClass
+from sre_agent.incident.target import Target
+from sre_agent.incident.timeline import TimelineEntry
+from sre_agent.policy.decision import Verdict
+from sre_agent.response.record import IncidentRecord, State
+from sre_agent.verification.verify import Recovery
+
+_ACTION_KINDS = frozenset({"action_executed", "action_not_done", "action_failed", "action_unknown"})
+
+
+class IncidentSummary(BaseModel):
+    """One line of the listing. `alert_class` is after the evidence; `labelled_class` is what the labels said."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    number: int | None
+    title: str
+    url: str
+    state: State
+    round: int
+    labelled_class: AlertClass | None
+    alert_class: AlertClass | None
+    owner: str | None
+    verdict: Verdict | None
+    reason: str
+    received_at: datetime
+    updated_at: datetime
+
+
+class Listing(BaseModel):
+    """Incidents, newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    incidents: tuple[IncidentSummary, ...]
+
+
+class Planned(BaseModel):
+    """The step that was proposed, and on which live object."""
+
+    model_config = ConfigDict(frozen=True)
+
+    runbook: str
+    action: str
+    target: Target
+    parameters: dict[str, str | int | bool]
+    plan_hash: str | None
+
+
+class ActionTaken(BaseModel):
+    """One action as it ended: done, not_done, failed or unknown. `measured` carries its units in its names."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    action: str
+    target: str
+    outcome: str
+    result: str
+    measured: dict[str, float | int | str]
+
+
+class IncidentDetail(IncidentSummary):
+    """Everything about one incident that a person asks for first."""
+
+    approvals_required: int | None
+    approved_by: tuple[str, ...]
+    approval_id: str | None
+    policy_ids: tuple[str, ...]
+    reasons: tuple[str, ...]
+    summary: str
+    root_causes: tuple[RootCause, ...]
+    proposal: Planned | None
+    actions: tuple[ActionTaken, ...]
+    recovery: Recovery | None
+    handed_to: str | None
+    timeline: tuple[TimelineEntry, ...]
+
+
+def summary(record: IncidentRecord) -> IncidentSummary:
+    """One record as a line."""
+    incident, triage = record.incident, record.triage
+    return IncidentSummary(
+        id=record.id,
+        number=incident.number if incident else None,
+        title=incident.title if incident else "",
+        url=incident.html_url if incident else "",
+        state=record.state,
+        round=record.round,
+        labelled_class=triage.labelled if triage else None,
+        alert_class=triage.alert_class if triage else None,
+        owner=triage.owner if triage else None,
+        verdict=record.decision.verdict if record.decision else None,
+        reason=record.reason,
+        received_at=record.received_at,
+        updated_at=record.updated_at,
+    )
+
+
+def detail(record: IncidentRecord, trail: tuple[AuditRecord, ...]) -> IncidentDetail:
+    """One record with the actions its audit trail tells of."""
+    decision, diagnosis, p = record.decision, record.diagnosis, record.proposal
+    planned = p and Planned(
+        runbook=p.runbook, action=p.action, target=p.target, parameters=p.parameters, plan_hash=record.plan_hash
+    )
+    return IncidentDetail(
+        **summary(record).model_dump(),
+        approvals_required=decision.approvals_required if decision else None,
+        approved_by=record.approvers,
+        approval_id=record.approval_id,
+        policy_ids=decision.policy_ids if decision else (),
+        reasons=decision.reasons if decision else (),
+        summary=diagnosis.summary if diagnosis else "",
+        root_causes=diagnosis.root_causes if diagnosis else (),
+        proposal=planned,
+        actions=tuple(_taken(entry, record) for entry in trail if entry.entry.kind in _ACTION_KINDS),
+        recovery=record.recovery,
+        handed_to=record.handed_to,
+        timeline=record.timeline,
+    )
+
+
+def _taken(audited: AuditRecord, record: IncidentRecord) -> ActionTaken:
+    """One action from its audit record; the plan stands in where the record does not name it."""
+    entry, plan = audited.entry, record.proposal
+    return ActionTaken(
+        at=entry.at,
+        action=str(entry.detail.get("action") or (plan.action if plan else "")),
+        target=str(entry.detail.get("target") or (plan.target.key if plan else "")),
+        outcome=str(entry.detail.get("outcome", "")),
+        result=str(entry.detail.get("text", "")),
+        measured=entry.detail.get("measured") or {},
+    )
