@@ -1,0 +1,95 @@
+"""Series before and after an onset: counters become rates, and a robust score says whether the level changed.
+
+Pure. The score is the modified z-score of Iglewicz and Hoaglin, "How to Detect and Handle Outliers" (1993): the distance
+of medians in units of the baseline's median absolute deviation, x 0.6745.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from statistics import median
+
+from sre_agent.evidence.series import Series
+
+Samples = tuple[tuple[float, float], ...]
+
+# An alert starts after its `for:` and its rate window, so the last minutes before the onset are neither before nor after.
+GAPS_S = (600.0, 60.0, 5.0)
+MIN_BASELINE = 5
+MIN_RECENT = 3
+_COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
+_FLOOR = 0.02
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Medians before and after the onset. `score` is signed; `at` is when the new level began (unix seconds)."""
+
+    before: float
+    after: float
+    score: float
+    at: float
+
+    @property
+    def ratio(self) -> float:
+        """after / before; infinite from zero."""
+        return self.after / self.before if self.before else float("inf")
+
+
+def is_counter(series: Series) -> bool:
+    """By its name, or because it only ever grows (an offset, a counter with an unusual name)."""
+    if series.name.endswith(_COUNTER_SUFFIXES):
+        return True
+    values = [v for _, v in series.finite()]
+    steps = [b - a for a, b in pairwise(values)]
+    growing = sum(1 for s in steps if s > 0)
+    return len(steps) >= 2 * MIN_BASELINE and min(steps) >= 0 and growing > 0.9 * len(steps)
+
+
+def increases(samples: Samples) -> Samples:
+    """Increase of a counter between neighbouring samples, at the later one. A fall is a restart from zero."""
+    return tuple((t, v - before if v >= before else v) for (_, before), (t, v) in pairwise(samples))
+
+
+def levels(series: Series) -> Samples:
+    """What to compare: a gauge as it is, a counter per second."""
+    samples = series.finite()
+    if not is_counter(series):
+        return samples
+    gaps = [b - a for (a, _), (b, _) in pairwise(samples)]
+    return tuple((t, grown / gap) for (t, grown), gap in zip(increases(samples), gaps, strict=True) if gap > 0)
+
+
+def split(samples: Samples, onset: datetime) -> tuple[Samples, Samples]:
+    """(baseline, recent). The baseline ends as long before the onset as its length allows."""
+    at = onset.timestamp()
+    for gap in GAPS_S:
+        baseline = tuple(s for s in samples if s[0] < at - gap)
+        if len(baseline) >= MIN_BASELINE:
+            break
+    else:
+        return (), ()
+    later = samples[len(baseline) :]
+    recent = tuple(s for s in later if s[0] >= at)
+    # An investigation that begins at the onset itself still has the minutes in which the rule was pending.
+    return baseline, recent if len(recent) >= MIN_RECENT else later[-MIN_RECENT:]
+
+
+def shift(samples: Samples, onset: datetime) -> Shift | None:
+    """How the level changed at the onset; None when there is too little to compare."""
+    baseline, recent = split(samples, onset)
+    if len(baseline) < MIN_BASELINE or len(recent) < MIN_RECENT:
+        return None
+    before, after = median(v for _, v in baseline), median(v for _, v in recent)
+    spread = median(abs(v - before) for _, v in baseline)
+    # A flat baseline has no spread of its own: two hundredths of the level count as noise then.
+    spread = max(spread, _FLOOR * abs(before), _FLOOR * abs(after) if before == 0 else 0.0)
+    if spread == 0:
+        return None
+    halfway = (before + after) / 2
+    began = recent[0][0]
+    for t, v in reversed(samples):
+        if t <= baseline[-1][0] or (v - halfway) * (after - before) <= 0:
+            break
+        began = t
+    return Shift(before=before, after=after, score=0.6745 * (after - before) / spread, at=began)
