@@ -122,7 +122,9 @@ def test_too_few_scores_of_the_new_version_prove_nothing():
 
 
 def test_a_wild_score_must_fall_further_than_its_noise():
-    wild = scores(42, 0.6, LIVE - timedelta(hours=4), n=12, spread=0.4) + scores(43, 0.55, LIVE, n=12, spread=0.4)
+    wild = scores(42, 0.6, LIVE - timedelta(hours=4), n=12, spread=0) + scores(43, 0.55, LIVE, n=12, spread=0)
+    for i, row in enumerate(wild):
+        row["value"] += 0.35 if i % 2 else -0.35
     assert kinds([change()], wild) == [("prompt_changed", "prompt/intent-router")]
 
 

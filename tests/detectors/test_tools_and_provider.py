@@ -117,6 +117,15 @@ def test_a_counter_reset_after_the_onset_does_not_invent_or_hide_errors():
     assert found.kind is FindingKind.TOOL_ERRORS
 
 
+def test_a_label_value_that_first_appears_counts_from_zero():
+    at_once = Series(
+        labels={"__name__": "r_total", "tool_name": "crm", "code": "500"},
+        samples=tuple((ONSET.timestamp() + s, 40.0) for s in range(15, 301, 15)),
+    )
+    (found,) = tools.detect(view(counter("r_total", 1, 1, tool_name="crm", code="200"), at_once))
+    assert found.kind is FindingKind.TOOL_ERRORS
+
+
 def test_without_a_baseline_only_an_abnormal_share_counts():
     young = {"born": 1740, "since": 1740, "tool_name": "crm"}
     assert tools.detect(view(counter("r_total", 0, 5, code="200", **young), counter("r_total", 0, 0.6, code="500", **young))) == ()
