@@ -10,7 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class SentinelView(BaseModel):
-    """One sentinel's answer. `error` is set, and the rest empty, when it did not answer."""
+    """One sentinel's answer. `error` is set, and the rest empty, when it did not answer.
+
+    `version` is the sentinel's own, as "valkey 9.1.2" or "redis 7.0.15"; "" when not read. A live read sets
+    ip and port of `master` to where this sentinel sends clients now (during a failover SENTINEL MASTER
+    itself still names the old primary).
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -18,6 +23,7 @@ class SentinelView(BaseModel):
     master: dict[str, Any] = {}
     replicas: tuple[dict[str, Any], ...] = ()
     ckquorum: str = ""
+    version: str = ""
     error: str = ""
 
 
@@ -25,6 +31,7 @@ class NodeView(BaseModel):
     """One Redis node's answer. `info` is INFO parsed flat; `latency_ms` holds p50/p99 of timed PINGs.
 
     `timeouts` counts PINGs of `attempts` that did not answer in time (they are latency, not silence).
+    `busy` is the share of one core the node used while it was probed (0..1, more with I/O threads); None: unknown.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -34,6 +41,7 @@ class NodeView(BaseModel):
     latency_ms: dict[str, float] = {}
     attempts: int = 0
     timeouts: int = 0
+    busy: float | None = None
     error: str = ""
 
     @property

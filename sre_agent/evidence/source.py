@@ -1,7 +1,8 @@
 """The protocol every evidence source implements, and what it is told to look at."""
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -49,6 +50,15 @@ class RedisReader(Protocol):
 
     async def read(self, master: str) -> RedisState:
         """Ask every sentinel and every node. Unreachable ones come back with `error` set."""
+        ...
+
+
+@runtime_checkable
+class RedisGlancer(Protocol):
+    """A RedisReader that can also look quickly, for the seconds in which writes are held back."""
+
+    async def glance(self, master: str, *, skip: Collection[str] = ()) -> RedisState:
+        """As `read`, but one INFO per node (none for addresses in `skip`) and no timed PINGs: `latency_ms` stays empty."""
         ...
 
 
