@@ -7,6 +7,7 @@ printed. docs/settings.md is generated from `effective` (`make docs`).
 
 from sre_agent.settings.effective import LogLevel, Reasoner, Settings
 from sre_agent.settings.load import fixed, load, variables
+from sre_agent.settings.setting import MASK
 from sre_agent.settings.shipped import shipped
 
-__all__ = ["LogLevel", "Reasoner", "Settings", "fixed", "load", "shipped", "variables"]
+__all__ = ["MASK", "LogLevel", "Reasoner", "Settings", "fixed", "load", "shipped", "variables"]

@@ -9,6 +9,9 @@ from platformdirs import PlatformDirs
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+MASK = "********"
+"""What stands for a secret wherever settings are shown."""
+
 
 def default_data_dir() -> Path:
     """The platform's data directory; as root the system's, because the embedded database then runs as a user

@@ -1,19 +1,20 @@
-"""The web room under test: the real app, spoken to over ASGI or a real socket; behind it a store double that keeps
-deliveries in a list and can be told to fail. Signatures are made here, independently of the code that checks them."""
+"""The web room under test: the real app, spoken to over ASGI or a real socket; behind it the shipped
+store double, told to fail where a test wants that. Signatures are made here, independently of the code that checks them."""
 
+import asyncio
 import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from sre_agent.audit.record import GENESIS, AuditEntry, AuditRecord, link
 from sre_agent.incident.event import IncidentEvent
 from sre_agent.response.record import IncidentRecord, State
+from sre_agent.testing.memory_store import MemoryStore
 from sre_agent.web.app import create_app
 from sre_agent.web.metrics import Metrics
 from sre_agent.web.ports import Probe, WebPorts
@@ -29,38 +30,35 @@ class Stopped:
         return NOW
 
 
-@dataclass
-class Shelf:
-    """A store that keeps deliveries once each, and answers what it was given."""
+class Shelf(MemoryStore):
+    """The shipped store double, with the bodies it was given, and a failure it can be told to have."""
 
-    kept: list[tuple[IncidentEvent, bytes]] = field(default_factory=list)
-    records: dict[str, IncidentRecord] = field(default_factory=dict)
-    trail: list[AuditEntry] = field(default_factory=list)
-    failure: Exception | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[tuple[IncidentEvent, bytes]] = []
+        self.failure: Exception | None = None
+        self.hangs = False
+
+    async def _away(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.failure:
+            raise self.failure
 
     async def accept(self, event: IncidentEvent, body: bytes, received_at: datetime) -> bool:
-        if self.failure:
-            raise self.failure
-        if any(k.delivery_id == event.delivery_id or k.event_id == event.event_id for k, _ in self.kept):
-            return False
-        self.kept.append((event, body))
-        return True
+        await self._away()
+        new = await super().accept(event, body, received_at)
+        if new:
+            self.kept.append((event, body))
+        return new
 
     async def load(self, incident_id: str) -> IncidentRecord | None:
-        if self.failure:
-            raise self.failure
-        return self.records.get(incident_id)
+        await self._away()
+        return await super().load(incident_id)
 
     async def listing(self, states: frozenset[State] | None, limit: int) -> tuple[IncidentRecord, ...]:
-        if self.failure:
-            raise self.failure
-        return tuple(r for r in self.records.values() if states is None or r.state in states)[:limit]
-
-    async def audit(self, incident_id: str | None) -> tuple[AuditRecord, ...]:
-        chain: list[AuditRecord] = []
-        for number, entry in enumerate((e for e in self.trail if incident_id in (None, e.incident_id)), start=1):
-            chain.append(link(chain[-1].hash if chain else GENESIS, number, entry))
-        return tuple(chain)
+        await self._away()
+        return await super().listing(states, limit)
 
 
 @pytest.fixture
@@ -109,12 +107,12 @@ async def remote(app) -> AsyncIterator[httpx.AsyncClient]:
 class Sender:
     """Makes deliveries the way PagerDuty does."""
 
-    def body(self, event_type: str = "incident.triggered", event_id: str = "01EXAMPLE0000000000000001") -> bytes:
+    def body(self, event_type: str = "incident.triggered", event_id: str = "01EXAMPLE0000000000000001", later: int = 0) -> bytes:
         event = {
             "id": event_id,
             "event_type": event_type,
             "resource_type": "incident",
-            "occurred_at": "2026-11-23T03:11:09.120Z",
+            "occurred_at": (NOW + timedelta(seconds=later)).isoformat(),
             "agent": {"id": "PSVC001", "type": "service_reference"},
             "data": {"id": "Q0EXAMPLE00001", "type": "incident", "status": "triggered"},
         }

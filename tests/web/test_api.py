@@ -1,6 +1,6 @@
 """The JSON API: what it says about an incident, and what it says when it cannot."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,7 +19,7 @@ AT = datetime(2026, 11, 23, 3, 11, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def recovered(shelf) -> IncidentRecord:
+async def recovered(shelf) -> IncidentRecord:
     """A failover that two people approved and that helped."""
     incident = Incident(
         id="Q0EXAMPLE00001",
@@ -46,13 +46,10 @@ def recovered(shelf) -> IncidentRecord:
         approvers=("ana", "ben"),
         timeline=(TimelineEntry(at=AT, kind="action_executed", text="failed over"),),
     )
-    shelf.records[record.id] = record
     detail = {"text": "promoted 127.0.0.1:7001", "outcome": "done", "measured": {"downtime_ms": 812}}
-    shelf.trail += [
-        AuditEntry(at=AT, incident_id=record.id, kind="execution_started", detail={"verdict": "allow"}),
-        AuditEntry(at=AT, incident_id=record.id, kind="action_executed", detail=detail),
-    ]
-    return record
+    begun = AuditEntry(at=AT, incident_id=record.id, kind="execution_started", detail={"verdict": "allow"})
+    done = AuditEntry(at=AT, incident_id=record.id, kind="action_executed", detail=detail)
+    return await shelf.create(record, (begun, done))
 
 
 async def test_one_incident_shows_state_class_verdict_actions_and_timeline(local, recovered):
@@ -72,10 +69,10 @@ async def test_one_incident_shows_state_class_verdict_actions_and_timeline(local
 
 
 async def test_the_listing_filters_by_state(local, recovered, shelf):
-    shelf.records["Q2"] = IncidentRecord(id="Q2", received_at=AT, updated_at=AT)
+    await shelf.create(IncidentRecord(id="Q2", received_at=AT + timedelta(minutes=1), updated_at=AT), ())
     everything = (await local.get("/api/v1/incidents")).json()["incidents"]
-    assert [i["id"] for i in everything] == [recovered.id, "Q2"]
-    assert everything[1]["alert_class"] is None
+    assert [i["id"] for i in everything] == ["Q2", recovered.id]
+    assert everything[0]["alert_class"] is None
     only = (await local.get("/api/v1/incidents", params={"state": ["received", "executing"]})).json()["incidents"]
     assert [i["id"] for i in only] == ["Q2"]
     assert len((await local.get("/api/v1/incidents", params={"limit": 1})).json()["incidents"]) == 1

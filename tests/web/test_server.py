@@ -25,7 +25,7 @@ async def address(app):
 async def test_deliveries_over_a_real_socket_are_kept(address, shelf, sender):
     async with httpx.AsyncClient(base_url=address) as client:
         for number in range(20):
-            body = sender.body(event_id=f"01EXAMPLE{number:017}")
+            body = sender.body(event_id=f"01EXAMPLE{number:017}", later=number)
             answer = await client.post("/webhooks/pagerduty", content=body, headers=sender.headers(body, f"delivery-{number}"))
             assert answer.status_code == 202
             assert "server" not in answer.headers

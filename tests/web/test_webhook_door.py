@@ -159,11 +159,7 @@ async def test_an_authentic_delivery_that_cannot_be_kept_is_503_so_that_it_comes
 
 async def test_a_store_that_hangs_is_503_in_time(remote, shelf, sender, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(webhooks, "KEEP_WITHIN", 0.01)
-
-    async def hang(*_):
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(shelf, "accept", hang)
+    shelf.hangs = True
     body = sender.body()
     assert (await remote.post(DOOR, content=body, headers=sender.headers(body))).status_code == 503
 

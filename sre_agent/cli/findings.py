@@ -1,0 +1,21 @@
+"""`sre-agent findings`: the closed vocabulary of causes the agent can name."""
+
+from typing import Annotated
+
+import typer
+
+
+def findings(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object of kind to class and meaning.")] = False,
+) -> None:
+    """List every cause the agent can name."""
+    import json
+
+    from sre_agent.cli.render import table
+    from sre_agent.evidence.finding import EXPLANATIONS
+
+    if as_json:
+        meanings = {kind.value: {"class": owner.value, "meaning": meaning} for kind, (owner, meaning) in EXPLANATIONS.items()}
+        typer.echo(json.dumps(meanings, indent=2))
+        return
+    table(("kind", "class", "meaning"), [(kind.value, owner.value, meaning) for kind, (owner, meaning) in EXPLANATIONS.items()])

@@ -1,0 +1,42 @@
+"""The command line put together. Each group lives in a file of its own and imports what is heavy when it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sre_agent import __version__
+from sre_agent.cli.findings import findings
+from sre_agent.cli.serve import serve
+from sre_agent.cli.settings import settings
+
+app = typer.Typer(
+    name="sre-agent",
+    help="A guarded auto-remediation agent for on-call teams that run AI agents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(asked: bool) -> None:
+    """Print the version and stop."""
+    if asked:
+        typer.echo(f"sre-agent {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option(help="YAML file of settings; the environment wins over it.")] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,  # noqa: ARG001
+) -> None:
+    """A guarded auto-remediation agent for on-call teams that run AI agents."""
+    context.obj = config
+
+
+app.command()(serve)
+app.command()(settings)
+app.command()(findings)
