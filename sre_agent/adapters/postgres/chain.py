@@ -1,0 +1,40 @@
+"""Appends to the audit chain, inside the transaction of the change it describes."""
+
+from collections.abc import Iterable
+
+from sre_agent.adapters.postgres.database import Connection, Row
+from sre_agent.audit.record import AuditEntry, AuditRecord, link
+from sre_agent.incident.errors import Permanent
+from sre_agent.response.document import as_stored, document
+
+
+async def append(connection: Connection, entries: Iterable[AuditEntry]) -> tuple[AuditRecord, ...]:
+    """Append the entries in order.
+
+    Locks the head row until the caller's transaction ends: one writer at a time, and no gap when it rolls
+    back. Call it last in a transaction, so that the lock is held briefly.
+    """
+    todo = tuple(entries)
+    if not todo:
+        return ()
+    head = await (await connection.execute("SELECT sequence, hash FROM audit_head FOR UPDATE")).fetchone()
+    if head is None:
+        raise Permanent("The head of the audit chain is gone; nothing is done without an audit record.")
+    sequence, previous = head
+    records: list[AuditRecord] = []
+    for entry in todo:
+        record = link(previous, sequence + 1, as_stored(entry))  # the hash is over what will be read
+        await connection.execute(
+            "INSERT INTO audit (sequence, previous, hash, incident_id, entry) VALUES (%s, %s, %s, %s, %s)",
+            (record.sequence, record.previous, record.hash, record.entry.incident_id, document(record.entry)),
+        )
+        await connection.execute("UPDATE audit_head SET sequence = %s, hash = %s", (record.sequence, record.hash))
+        sequence, previous = record.sequence, record.hash
+        records.append(record)
+    return tuple(records)
+
+
+def record_of(row: Row) -> AuditRecord:
+    """The record of a row (sequence, previous, entry, hash)."""
+    sequence, previous, entry, digest = row
+    return AuditRecord(sequence=sequence, previous=previous, entry=AuditEntry.model_validate_json(entry), hash=digest)

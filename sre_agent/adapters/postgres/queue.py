@@ -1,0 +1,63 @@
+"""Puts jobs on the queue from inside our own transaction.
+
+The queue is procrastinate's (adapters/jobs.py runs it); its SQL function is its documented interface to
+other languages, and calling it on our connection is what makes "the state moved" and "its job exists"
+one fact. Laws of the queue:
+
+- `work` and `hands`; what has an effect runs on `hands` only;
+- jobs of one incident run one after another (`lock`); hands have a lock of their own, so that news about
+  the incident is heard while an action runs;
+- priority is minus the due time in seconds: whoever is due earlier goes first. Without that a timer in
+  half an hour would hold up every later job of its incident, since a lock is handed out in queue order.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sre_agent.adapters.postgres.database import Connection
+from sre_agent.response.document import json_text
+from sre_agent.response.record import Job, JobKind
+
+WORK, HANDS = "work", "hands"
+INBOX = "inbox"
+"""The task that takes one inbox row through intake: argument `row`."""
+
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+"""Priorities count from here (so does SQL's job_priority), to fit 32 bits until 2088."""
+
+DEFER = """
+    SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%(queue)s::varchar, %(task)s::varchar,
+        job_priority(coalesce(%(at)s::timestamptz, clock_timestamp())), %(lock)s::text, NULL, %(arguments)s::jsonb,
+        %(at)s::timestamptz)::procrastinate_job_to_defer_v1])
+"""
+
+
+def priority(due: datetime) -> int:
+    """The priority of a job due at `due`: the same rule as the SQL function job_priority."""
+    return -int((due - EPOCH).total_seconds())
+
+
+def queue_of(kind: JobKind) -> str:
+    """The queue a job runs in."""
+    return HANDS if kind is JobKind.EXECUTE else WORK
+
+
+def lock_of(queue: str, incident_id: str) -> str:
+    """The lock that jobs of one incident share within one queue."""
+    return f"{queue}:{incident_id}"
+
+
+async def defer(connection: Connection, jobs: Iterable[Job]) -> None:
+    """Put the jobs on the queue in the connection's transaction. Arguments must be JSON values."""
+    for job in jobs:
+        queue = queue_of(job.kind)
+        await connection.execute(
+            DEFER,
+            {
+                "queue": queue,
+                "task": job.kind.value,
+                "lock": lock_of(queue, job.incident_id),
+                "arguments": json_text({**job.arguments, "incident_id": job.incident_id}),
+                "at": job.at,
+            },
+        )

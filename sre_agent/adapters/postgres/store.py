@@ -1,0 +1,215 @@
+"""The store of the walk in PostgreSQL: implements response.store.Store. Every method is one transaction."""
+
+from datetime import datetime
+
+from sre_agent.adapters.postgres import chain, queue
+from sre_agent.adapters.postgres.database import Connection, Database
+from sre_agent.approval.request import Answer, ApprovalRequest
+from sre_agent.audit.record import AuditEntry, AuditRecord, first_break
+from sre_agent.incident.errors import Conflict, Permanent
+from sre_agent.incident.event import IncidentEvent
+from sre_agent.response.applied import advanced, answer_entry, answered, replaceable
+from sre_agent.response.document import document, text
+from sre_agent.response.record import IncidentRecord, State, Step
+
+# One statement, so one round trip and one commit: the webhook's hot path. Two deliveries that race wait
+# for each other on the unique indexes, and the second finds the first.
+ACCEPT = """
+    WITH fresh AS (
+        INSERT INTO inbox (door, delivery_id, event_id, incident_id, type_name, occurred_at, received_at, event, body)
+        VALUES (%(door)s, %(delivery_id)s, %(event_id)s, %(incident_id)s, %(type_name)s, %(occurred_at)s, %(received_at)s,
+                %(event)s, %(body)s)
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    )
+    SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%(queue)s::varchar, %(task)s::varchar, job_priority(clock_timestamp()),
+        %(lock)s::text, NULL, jsonb_build_object('row', fresh.id), NULL)::procrastinate_job_to_defer_v1])
+    FROM fresh
+"""
+
+COMPARE_AND_SET = """
+    UPDATE incident SET state = %(state)s, version = %(version)s, updated_at = %(updated_at)s, document = %(document)s
+    WHERE id = %(id)s AND version = %(expected)s
+"""
+
+PUT_APPROVAL = """
+    INSERT INTO approval (id, incident_id, state, created_at, expires_at, document)
+    VALUES (%(id)s, %(incident_id)s, %(state)s, %(created_at)s, %(expires_at)s, %(document)s)
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at, document = excluded.document
+"""
+
+
+class PostgresStore:
+    """See response.store.Store for what each method promises."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def accept(self, event: IncidentEvent, body: bytes, received_at: datetime) -> bool:
+        """Inbox row plus its job; False when this delivery, event or occurrence was here before."""
+        row = await self._database.row(
+            ACCEPT,
+            {
+                "door": text(event.door),
+                "delivery_id": text(event.delivery_id),
+                "event_id": text(event.event_id),
+                "incident_id": None if event.incident_id is None else text(event.incident_id),
+                "type_name": text(event.type_name),
+                "occurred_at": event.occurred_at,
+                "received_at": received_at,
+                "event": document(event),
+                "body": body,
+                "queue": queue.WORK,
+                "task": queue.INBOX,
+                "lock": None if event.incident_id is None else queue.lock_of(queue.WORK, text(event.incident_id)),
+            },
+        )
+        return row is not None
+
+    async def inbox(self, row: int) -> IncidentEvent:
+        """The event of one inbox row. Permanent when there is no such row."""
+        found = await self._database.row("SELECT event::text FROM inbox WHERE id = %(row)s", {"row": row})
+        if found is None:
+            raise Permanent(f"There is no inbox row {row}.")
+        return IncidentEvent.model_validate_json(found[0])
+
+    async def create(self, record: IncidentRecord, audit: tuple[AuditEntry, ...]) -> IncidentRecord:
+        """Insert unless one exists (then `audit` is not written); the stored one."""
+        async with self._database.transaction() as connection:
+            inserted = await connection.execute(
+                "INSERT INTO incident (id, version, state, received_at, updated_at, document)"
+                " VALUES (%(id)s, %(version)s, %(state)s, %(received_at)s, %(updated_at)s, %(document)s) ON CONFLICT DO NOTHING",
+                {**_columns(record), "received_at": record.received_at},
+            )
+            if inserted.rowcount == 1:
+                await chain.append(connection, audit)
+                return record
+            stored = await _record(connection, record.id)
+        if stored is None:  # inserted by another and not yet visible cannot be: the insert waited for it
+            raise Permanent(f"Incident {record.id} is neither new nor stored.")
+        return stored
+
+    async def load(self, incident_id: str) -> IncidentRecord | None:
+        """The stored record, if any."""
+        async with self._database.connection() as connection:
+            return await _record(connection, incident_id)
+
+    async def listing(self, states: frozenset[State] | None, limit: int) -> tuple[IncidentRecord, ...]:
+        """Newest first, by `received_at`."""
+        rows = await self._database.rows(
+            "SELECT document::text FROM incident WHERE %(states)s::text[] IS NULL OR state = ANY(%(states)s)"
+            " ORDER BY received_at DESC, id DESC LIMIT %(limit)s",
+            {"states": None if states is None else [s.value for s in states], "limit": limit},
+        )
+        return tuple(IncidentRecord.model_validate_json(row[0]) for row in rows)
+
+    async def advance(self, record: IncidentRecord, step: Step) -> IncidentRecord:
+        """One transition with all that belongs to it, or nothing of it; Conflict when somebody moved first."""
+        after = advanced(record, step)
+        async with self._database.transaction() as connection:
+            moved = await connection.execute(COMPARE_AND_SET, {**_columns(after), "expected": record.version})
+            # INVARIANT: this is the fence. Who read an older version changes nothing and starts nothing.
+            if moved.rowcount != 1:
+                raise Conflict(f"Incident {record.id} is no longer at version {record.version}: somebody moved first.")
+            if step.approval is not None:
+                replaceable(await _approval(connection, step.approval.id), step.approval)
+                await _put_approval(connection, step.approval)
+            await queue.defer(connection, step.jobs)
+            await chain.append(connection, step.audit)
+        return after
+
+    async def approval(self, approval_id: str) -> ApprovalRequest | None:
+        """One approval request with its answers."""
+        async with self._database.connection() as connection:
+            return await _approval(connection, approval_id)
+
+    async def approvals(self, pending_only: bool) -> tuple[ApprovalRequest, ...]:
+        """Approval requests, newest first."""
+        rows = await self._database.rows(
+            "SELECT document::text FROM approval WHERE NOT %(pending)s OR state = 'pending' ORDER BY created_at DESC, id DESC",
+            {"pending": pending_only},
+        )
+        return tuple(ApprovalRequest.model_validate_json(row[0]) for row in rows)
+
+    async def answer(self, approval_id: str, answer: Answer, now: datetime) -> ApprovalRequest:
+        """Record one person's answer and its audit entry; the request as it then stands. Conflict: see the protocol."""
+        async with self._database.transaction() as connection:
+            stored = await _approval(connection, approval_id)
+            if stored is None:
+                raise Permanent(f"There is no approval {approval_id}.")
+            after = answered(stored, answer, now)
+            await _put_approval(connection, after)
+            await chain.append(connection, [answer_entry(after, answer)])
+        return after
+
+    async def append_audit(self, entry: AuditEntry) -> AuditRecord:
+        """Append one record to the chain."""
+        async with self._database.transaction() as connection:
+            (record,) = await chain.append(connection, [entry])
+        return record
+
+    async def audit(self, incident_id: str | None) -> tuple[AuditRecord, ...]:
+        """The chain in order: all of it, or one incident's records."""
+        rows = await self._database.rows(
+            "SELECT sequence, previous, entry, hash FROM audit"
+            " WHERE %(id)s::text IS NULL OR incident_id = %(id)s ORDER BY sequence",
+            {"id": incident_id},
+        )
+        return tuple(chain.record_of(row) for row in rows)
+
+    async def audit_break(self) -> int | None:
+        """The first sequence number that does not follow, or the first one missing at the end; None: unbroken."""
+        async with self._database.transaction() as connection:
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")  # chain and head of one moment
+            rows = await (
+                await connection.execute("SELECT sequence, previous, entry, hash FROM audit ORDER BY sequence")
+            ).fetchall()
+            head = await (await connection.execute("SELECT sequence, hash FROM audit_head")).fetchone()
+        return chain_break(tuple(chain.record_of(row) for row in rows), head)
+
+
+def chain_break(records: tuple[AuditRecord, ...], head: tuple[int, str] | None) -> int | None:
+    """Like audit.record.first_break, and a chain that ends elsewhere than its head says was cut."""
+    broken = first_break(records)
+    if broken is not None:
+        return broken
+    end = (records[-1].sequence, records[-1].hash) if records else (0, "0" * 64)
+    return None if head == end else min(end[0], head[0] if head else 0) + 1
+
+
+def _columns(record: IncidentRecord) -> dict[str, object]:
+    """The columns of an incident's row that every write sets."""
+    return {
+        "id": record.id,
+        "version": record.version,
+        "state": record.state.value,
+        "updated_at": record.updated_at,
+        "document": document(record),
+    }
+
+
+async def _record(connection: Connection, incident_id: str) -> IncidentRecord | None:
+    row = await (await connection.execute("SELECT document::text FROM incident WHERE id = %s", (incident_id,))).fetchone()
+    return None if row is None else IncidentRecord.model_validate_json(row[0])
+
+
+async def _approval(connection: Connection, approval_id: str) -> ApprovalRequest | None:
+    """The request; its row stays locked until the transaction ends."""
+    row = await (
+        await connection.execute("SELECT document::text FROM approval WHERE id = %s FOR UPDATE", (approval_id,))
+    ).fetchone()
+    return None if row is None else ApprovalRequest.model_validate_json(row[0])
+
+
+async def _put_approval(connection: Connection, request: ApprovalRequest) -> None:
+    await connection.execute(
+        PUT_APPROVAL,
+        {
+            "id": request.id,
+            "incident_id": request.incident_id,
+            "state": request.state.value,
+            "created_at": request.created_at,
+            "expires_at": request.expires_at,
+            "document": document(request),
+        },
+    )

@@ -1,0 +1,77 @@
+"""Shared by the whole suite: one private PostgreSQL per run, one database per test module that asks."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sre_agent.adapters.embedded_postgres import AtEnd, EmbeddedPostgres
+from sre_agent.adapters.postgres.database import Database
+from sre_agent.adapters.postgres.migrate import migrate
+
+FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+"""A test's database need not survive a power cut. What survives a killed server is unaffected."""
+
+
+@pytest.fixture(scope="session")
+def postgres(testrun_uid: str) -> Iterator[EmbeddedPostgres]:
+    """The run's server: started by the first xdist worker that needs it, stopped by the last that leaves.
+
+    In /tmp and not in pytest's folder, which is 0700: as root the server has its own account.
+    """
+    folder = Path(tempfile.gettempdir()) / f"sre-agent-test-{os.getuid()}-{testrun_uid[:8]}"
+    server = EmbeddedPostgres.start(folder, at_end=AtEnd.DELETE, options=FAST, spare=folder / "spare")
+    yield server
+    server.close()
+    if not server.running():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A fresh database without tables, for one test module."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield postgres.database_url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def database_url(empty_database_url: str) -> str:
+    """A fresh, migrated database for one test module; the kill switch is not engaged."""
+    with ThreadPoolExecutor(1) as thread:  # an event loop may be running here: a fixture asked by an async one
+        thread.submit(lambda: asyncio.run(migrate(empty_database_url, halted=False))).result()
+    return empty_database_url
+
+
+async def wiped(pool: Database) -> None:
+    """Empty every table of a migrated database."""
+    async with pool.connection() as connection:
+        await connection.execute("SET session_replication_role = replica")  # no triggers: the chain is append-only
+        await connection.execute(
+            "TRUNCATE inbox, incident, approval, intent, audit, procrastinate_jobs, procrastinate_workers RESTART IDENTITY CASCADE"
+        )
+        await connection.execute("UPDATE audit_head SET sequence = 0, hash = repeat('0', 64)")
+        await connection.execute("UPDATE halt SET engaged = false")
+        await connection.execute("SET session_replication_role = origin")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open pool on the module's database, emptied first."""
+    pool = Database(database_url, max_size=20)
+    await pool.open()
+    await wiped(pool)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture(scope="session")
+def wipe() -> Callable[[Database], Awaitable[None]]:
+    """Empties a migrated database: for fixtures that open their own pool."""
+    return wiped
