@@ -13,7 +13,7 @@ from sre_agent.execution.action import Action, Outcome, Readers, Sleep, StillAll
 from sre_agent.execution.hands import Hands
 from sre_agent.execution.ledger import Intent, IntentState, Ledger, intent_key
 from sre_agent.incident.clock import Clock
-from sre_agent.incident.errors import OutcomeUnknown, Refused, Transient
+from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
 from sre_agent.policy.permit import TTL, Permit, seal_holds
 
 
@@ -73,6 +73,12 @@ class Executor:
         action = self._action(intent.action)
         return await self._close(intent, await self._observe(action, intent, self._bench(key, still_allowed)))
 
+    async def abandon(self, key: str, reason: str) -> None:
+        """Close an intent that nobody will observe any more as UNKNOWN, so that it blocks no later action."""
+        intent = await self._ledger.find(key)
+        if intent is not None and intent.state is IntentState.INTENT:
+            await self._ledger.close(key, IntentState.UNKNOWN, reason)
+
     def _open(self, permit: Permit) -> Action:
         # SAFETY: a permit that was altered, made elsewhere or kept too long opens nothing.
         if not seal_holds(self._key, permit):
@@ -103,7 +109,7 @@ class Executor:
         except Refused as no:
             # INVARIANT: an action raises Refused only while nothing has been changed, or after undoing it.
             return Outcome(IntentState.NOT_DONE, str(no))
-        except Transient as failure:
+        except (Transient, Permanent) as failure:
             # SAFETY: it may have happened. Observe; never send it again.
             latest = await self._ledger.find(intent.key) or intent
             observed = await self._observe(action, latest, bench)
@@ -112,7 +118,7 @@ class Executor:
     async def _observe(self, action: Action, intent: Intent, bench: Workbench) -> Outcome:
         try:
             return await action.recover(intent, bench)
-        except OutcomeUnknown as failure:
+        except (OutcomeUnknown, Permanent) as failure:
             return Outcome(IntentState.UNKNOWN, f"could not tell whether it happened: {failure}")
         except Refused as no:
             return Outcome(IntentState.UNKNOWN, f"could not finish what was begun: {no}")

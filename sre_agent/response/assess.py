@@ -19,9 +19,10 @@ from sre_agent.policy.facts import Claims, FactContext, Facts, TargetDeclaration
 from sre_agent.policy.permit import Permit
 from sre_agent.response.ports import Investigator
 from sre_agent.runbook.proposal import Investigated, Proposal, plan_hash
-from sre_agent.triage.classify import triage, weaken
+from sre_agent.triage.classify import triage
 from sre_agent.triage.ownership import Ownership
 from sre_agent.triage.triage import Triage
+from sre_agent.triage.weaken import weaken
 
 LOOKBACK = timedelta(minutes=30)
 CHANGE_LOOKBACK = timedelta(hours=24)
@@ -33,7 +34,6 @@ WALK_RULES: dict[str, str] = {
     "not-enough-data": "the evidence does not name a cause",
     "several-causes": "several causes compete; a person must weigh them",
     "cause-changed": "the evidence no longer names the cause that the plan was made for",
-    "plan-changed": "the plan is no longer the one that was judged (class, target or policies changed)",
 }
 """Reasons for handing back that arise before or around the policies; ids as in Decision.policy_ids."""
 
@@ -60,8 +60,9 @@ class GuardPort(Protocol):
         approvals: int,
         permit_id: str,
         now: datetime,
+        plan: str | None = None,
     ) -> tuple[Decision, Permit | None]:
-        """The verdict at this count of approvals, and a permit if and only if that is allow."""
+        """The verdict at this count of approvals; a permit if and only if that is allow and `plan` still holds."""
         ...
 
 
@@ -148,6 +149,7 @@ class Assessor:
             approvals=plan.approvals,
             permit_id=plan.permit_id,
             now=now,
+            plan=plan.plan_hash,
         )
         return Assessment(after, again, decision, context.declaration, plan.plan_hash), permit
 
@@ -162,7 +164,7 @@ class Assessor:
             or (was.kind, was.object, was.namespace) != (now_top.kind, now_top.object, now_top.namespace)
         ):
             return "cause-changed"
-        return None if self._hash(plan.proposal, after) == plan.plan_hash else "plan-changed"
+        return None
 
     def _without_proposal(self, after: Triage, found: Investigated) -> Decision | None:
         # SAFETY: unknown is never infra; a class that may not be acted on never reaches a proposal.

@@ -38,7 +38,6 @@ class Narration:
         entry = TimelineEntry(at=self._now, kind=kind, text=text)
         changes = {
             **more.get("changes", {}),
-            "state": to,
             "updated_at": self._now,
             "timeline": (*self._record.timeline, entry),
         }
@@ -177,6 +176,13 @@ def on_expiry(record: IncidentRecord, approval: ApprovalRequest, now: datetime) 
         return None
     expired = approval.model_copy(update={"state": ApprovalState.EXPIRED})
     return handed_back(record, "nobody approved in time", now, approval=expired, kind="approval_expired")
+
+
+def on_failure(record: IncidentRecord, reason: str, now: datetime) -> Step:
+    """A job failed for good. An unfinished incident goes to people; a finished one keeps its end and says what is missing."""
+    if not record.state.final:
+        return handed_back(record, reason, now, kind="walk_failed")
+    return Narration(record, now).step(record.state, "follow_up_failed", f"could not be told or handed over: {reason}")
 
 
 def on_sample(record: IncidentRecord, sample: Sample, verdict: Recovery, now: datetime) -> Step:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from sre_agent.execution.action import Outcome
 from sre_agent.execution.executor import Executor
@@ -21,7 +22,16 @@ from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.triage.classify import triage
 
-TargetLock = Callable[[str], AbstractAsyncContextManager[None]]
+
+class HeldLock(Protocol):
+    """A target's lock while it is held."""
+
+    async def confirm(self) -> None:
+        """Raises Conflict when it was lost."""
+        ...
+
+
+TargetLock = Callable[[str], AbstractAsyncContextManager[HeldLock]]
 """target_lock(key): held by one process at a time, released if it dies. Transient when somebody holds it."""
 
 RECHECK = timedelta(seconds=5)
@@ -29,20 +39,22 @@ RECHECK = timedelta(seconds=5)
 
 
 class LastLine:
-    """The check right before an effect: not halted, still our turn, and still a firing infra incident.
+    """The check right before an effect: not halted, our lock still held, still our turn, still a firing infra incident.
 
     SAFETY: all pages of alerts are fetched again, firing and resolved. What cannot be read refuses.
     """
 
-    def __init__(self, operator: "Operator", incident_id: str) -> None:
+    def __init__(self, operator: "Operator", incident_id: str, lock: HeldLock) -> None:
         self._op = operator
         self._incident_id = incident_id
-        self._looked_at = None if operator is None else operator.walk.clock.now() - 2 * RECHECK
+        self._lock = lock
+        self._looked_at: datetime | None = None
 
     async def __call__(self) -> None:
         """Raises Refused when the effect must not happen."""
         if await self._op.halt.halted():
             raise Refused("halted", "the kill switch is engaged")
+        await self._lock.confirm()
         record = await self._op.walk.load(self._incident_id)
         if record.state is not State.EXECUTING or record.reason:
             raise Refused("plan-withdrawn", record.reason or f"the incident is {record.state.value}")
@@ -81,8 +93,8 @@ class Operator:
         record = await self.walk.load(incident_id)
         if record.state is not State.EXECUTING or record.proposal is None or record.plan_hash is None:
             return
-        async with self.target_lock(record.proposal.target.key):
-            outcome, refused = await self._carry_out(record)
+        async with self.target_lock(record.proposal.target.key) as lock:
+            outcome, refused = await self._carry_out(record, LastLine(self, record.id, lock))
         if refused is not None:
             question_id = self.new_id("apr")
             await self.walk.advance(incident_id, lambda r: refused_at_last_line(r, refused, self.walk.clock.now(), question_id))
@@ -90,10 +102,15 @@ class Operator:
             runbook = self.runbooks.get(record.proposal.runbook)
             await self.walk.advance(incident_id, lambda r: executed(r, outcome, runbook, self.walk.clock.now()))
 
-    async def _carry_out(self, record: IncidentRecord) -> tuple[Outcome | None, Assessment | None]:
+    async def abandon(self, incident_id: str, reason: str) -> None:
+        """The job failed for good: whatever was begun is closed as unknown, for a person to look at."""
+        record = await self.walk.load(incident_id)
+        if record.proposal is not None and record.plan_hash is not None:
+            await self.executor.abandon(intent_key(record.proposal, record.plan_hash), reason)
+
+    async def _carry_out(self, record: IncidentRecord, last_line: LastLine) -> tuple[Outcome | None, Assessment | None]:
         if record.proposal is None or record.plan_hash is None or record.diagnosis is None:
             return Outcome(IntentState.NOT_DONE, "the plan is incomplete"), None
-        last_line = LastLine(self, record.id)
         key = intent_key(record.proposal, record.plan_hash)
         try:
             # INVARIANT: what was begun is observed before anything new is decided, halted or not.

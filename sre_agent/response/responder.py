@@ -111,20 +111,17 @@ class Responder:
         return await self.walk.advance(question.incident_id, lambda r: lifecycle.on_answer(r, question, self.walk.clock.now()))
 
     async def expire(self, incident_id: str, approval_id: str) -> None:
-        """The timer of an approval ran out."""
+        """The timer of an approval ran out. An answer whose effect a crash swallowed takes effect here."""
         question = await self.walk.store.approval(approval_id)
-        if question is not None:
-            await self.walk.advance(incident_id, lambda r: lifecycle.on_expiry(r, question, self.walk.clock.now()))
+        if question is None:
+            return
+        if question.state in (ApprovalState.GRANTED, ApprovalState.DENIED):
+            await self.answered(question)
+        await self.walk.advance(incident_id, lambda r: lifecycle.on_expiry(r, question, self.walk.clock.now()))
 
     async def give_up(self, incident_id: str, reason: str) -> None:
         """A job failed for good: the incident goes to a person, with the reason; it is never left hanging."""
-
-        def surrender(record: IncidentRecord) -> Step | None:
-            if record.state.final:
-                return None
-            return lifecycle.handed_back(record, reason, self.walk.clock.now(), kind="walk_failed")
-
-        await self.walk.advance(incident_id, surrender)
+        await self.walk.advance(incident_id, lambda r: lifecycle.on_failure(r, reason, self.walk.clock.now()))
 
 
 def _withdrawal(incident: Incident) -> EventKind | None:
