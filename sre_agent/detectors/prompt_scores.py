@@ -21,6 +21,8 @@ from sre_agent.evidence.view import EvidenceView
 MIN_SCORES = 10
 MIN_FALL = 0.02
 MIN_T = 3.0
+# Fewer means than this say nothing about the spread between them.
+MIN_PERIODS = 4
 _LOWER_IS_BETTER = frozenset(
     {"error", "errors", "hallucination", "hallucinations", "toxicity", "latency", "cost", "failure", "failures", "wer", "refusal"}
 )
@@ -184,8 +186,10 @@ def _mean(scores: Sequence[Score]) -> float:
 
 
 def _variance(scores: Sequence[Score]) -> float:
-    """Variance of a single score. Means of periods hide it: within [0, 1] it is at most m(1 - m)."""
-    mean, many = _mean(scores), any(s.count > 1 for s in scores)
-    if many and all(0.0 <= s.value <= 1.0 for s in scores):
-        return mean * (1.0 - mean)
-    return sum(s.count * (s.value - mean) ** 2 for s in scores) / max(1, len(scores) - 1)
+    """Variance of a single score. Means of n scores spread by variance / n; within [0, 1] it is at most m(1 - m)."""
+    mean = _mean(scores)
+    observed = sum(s.count * (s.value - mean) ** 2 for s in scores) / max(1, len(scores) - 1)
+    if any(s.count > 1 for s in scores) and all(0.0 <= s.value <= 1.0 for s in scores):
+        bound = mean * (1.0 - mean)
+        return bound if len(scores) < MIN_PERIODS else min(bound, observed)
+    return observed

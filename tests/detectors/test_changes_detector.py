@@ -93,6 +93,14 @@ def test_hourly_means_with_counts_say_the_same():
     assert kinds([change()], rows) == [("prompt_regression", "prompt/intent-router")]
 
 
+def test_three_hourly_means_of_few_scores_are_judged_by_the_widest_spread_they_can_have():
+    rows = [{**r, "count": 8} for r in scores(42, 0.91, LIVE - timedelta(hours=3), n=3, minutes=60, spread=0)]
+    rows += [{**r, "count": 8} for r in scores(43, 0.80, LIVE, n=3, minutes=60, spread=0)]
+    assert kinds([change()], rows) == [("prompt_changed", "prompt/intent-router")]
+    rows = [{**r, "count": 800} for r in rows]
+    assert kinds([change()], rows) == [("prompt_regression", "prompt/intent-router")]
+
+
 def test_langfuse_alone_is_enough_by_its_prompt_record_or_by_the_versions_in_the_scores():
     record = {"name": "intent-router", "version": 43, "labels": ["production"], "created_at": iso(LIVE), "updated_at": iso(LIVE)}
     assert kinds((), BEFORE + AFTER, [record]) == [("prompt_regression", "prompt/intent-router")]
