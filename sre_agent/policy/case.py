@@ -1,0 +1,88 @@
+"""Policy tests as data: given a request, expect exactly this verdict because of exactly these policies.
+
+A case names a base (a request known to be good) and changes single fields of it:
+
+    - id: freeze-blocks-prod-restart
+      base: good-restart
+      given: {facts.active_freezes: [year-end]}
+      expect: {verdict: deny, because: [deny-freeze]}
+"""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sre_agent.incident.errors import ConfigurationError
+from sre_agent.policy.decision import Decision
+from sre_agent.policy.facts import Claims, Facts, TargetDeclaration
+from sre_agent.policy.guard import Guard
+from sre_agent.runbook.proposal import Proposal
+
+
+class Situation(BaseModel):
+    """What the guard is asked about, complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    proposal: Proposal
+    declaration: TargetDeclaration
+    facts: Facts
+    claims: Claims
+
+    def decide(self, guard: Guard) -> Decision:
+        """The guard's verdict."""
+        return guard.decide(self.declaration, self.proposal, self.facts, self.claims)
+
+
+class Expectation(BaseModel):
+    """The verdict, the exact set of policy ids behind it, and for needs_approval how many approvals it takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verdict: Literal["allow", "needs_approval", "deny", "hand_back"]
+    because: tuple[str, ...]
+    approvals: int | None = None
+    shadow: tuple[str, ...] | None = None
+
+
+class Case(BaseModel):
+    """One given/expect pair. Keys of `given` are dotted paths into the base ("facts.halted", "proposal.target.uid")."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    base: str
+    given: dict[str, Any] = {}
+    expect: Expectation
+
+
+def situation(case: Case, bases: dict[str, Any]) -> Situation:
+    """The base with the case's changes. Raises ConfigurationError for an unknown base or field; ValueError for a bad value."""
+    if case.base not in bases:
+        raise ConfigurationError(f"case {case.id!r}: there is no base {case.base!r}; known: {', '.join(sorted(bases))}")
+    body = json.loads(json.dumps(bases[case.base]))
+    for path, value in case.given.items():
+        *parents, last = path.split(".")
+        place = body
+        for name in parents:
+            place = place.get(name, {})
+        if last not in place and path.split(".")[0] != "declaration":
+            raise ConfigurationError(f"case {case.id!r}: there is no field {path!r} to change")
+        place[last] = value
+    return Situation.model_validate_json(json.dumps(body))
+
+
+def differences(case: Case, decision: Decision) -> tuple[str, ...]:
+    """How a decision differs from what the case expects; empty when it does not."""
+    found: list[str] = []
+    want = case.expect
+    if decision.verdict.value != want.verdict:
+        found.append(f"verdict is {decision.verdict.value}, expected {want.verdict}")
+    if set(decision.policy_ids) != set(want.because):
+        found.append(f"decided by {sorted(decision.policy_ids)}, expected {sorted(want.because)}")
+    if want.approvals is not None and decision.approvals_required != want.approvals:
+        found.append(f"takes {decision.approvals_required} approvals, expected {want.approvals}")
+    if want.shadow is not None and set(decision.shadow_ids) != set(want.shadow):
+        found.append(f"shadow policies {sorted(decision.shadow_ids)}, expected {sorted(want.shadow)}")
+    return tuple(f"case {case.id!r}: {f}" for f in found)

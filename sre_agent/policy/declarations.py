@@ -1,0 +1,92 @@
+"""What owners declare about targets, and what nobody may touch. Missing always means no."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, RootModel
+
+from sre_agent.incident.target import Target
+from sre_agent.policy.facts import TargetDeclaration
+
+ENVIRONMENTS = ("prod", "staging", "dev")
+"""The environments the policies know. Any other name is treated as the strictest, prod."""
+
+_PREFIXES = {"RedisMaster": "redis"}
+
+# Kubernetes builds random suffixes from an alphabet without vowels and look-alikes, so they can be told from words.
+_POD_NAMES = (
+    ("deployment", re.compile(r"^(?P<owner>.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$")),
+    ("statefulset", re.compile(r"^(?P<owner>.+)-\d+$")),
+    ("daemonset", re.compile(r"^(?P<owner>.+)-[bcdfghjklmnpqrstvwxz2456789]{5}$")),
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong in a data file: where (path of keys and indexes), what, and which names would be right."""
+
+    path: tuple[str | int, ...]
+    message: str
+    known: tuple[str, ...] = ()
+
+
+def environment_of(declaration: TargetDeclaration) -> str:
+    """The declared environment, or prod for one the policies do not know."""
+    return declaration.environment if declaration.environment in ENVIRONMENTS else "prod"
+
+
+def keys_of(target: Target) -> tuple[str, ...]:
+    """The keys under which a target may be declared, most specific first.
+
+    A pod is declared by the workload that owns it; the owner's name is read from the pod's name. (The live owner
+    is checked by the collectors: a pod without a controller is never restarted.)
+    """
+    kind = _PREFIXES.get(target.kind, target.kind.lower())
+    owners = [(kind, target.name)]
+    if target.kind == "Pod":
+        owners += [(k, m["owner"]) for k, pattern in _POD_NAMES if (m := pattern.match(target.name))]
+    keys: list[str] = []
+    for owner_kind, name in owners:
+        keys += [f"{owner_kind}/{target.namespace}/{name}"] if target.namespace else []
+        keys.append(f"{owner_kind}/{name}")
+    return (*keys, *([f"namespace/{target.namespace}"] if target.namespace else []))
+
+
+class Targets(RootModel[dict[str, TargetDeclaration]]):
+    """data/targets.yaml: key to declaration."""
+
+    model_config = ConfigDict(frozen=True)
+
+    def find(self, target: Target) -> TargetDeclaration:
+        """The most specific declaration of a target; an unmanaged one when there is none."""
+        return next((self.root[k] for k in keys_of(target) if k in self.root), TargetDeclaration())
+
+    def problems(self, teams: tuple[str, ...]) -> Iterator[Problem]:
+        """What the schema cannot say: key shape, known environment, known team."""
+        for key, declared in self.root.items():
+            if not re.fullmatch(r"[a-z]+(/[^/\s]+){1,2}", key):
+                yield Problem((key,), f"key {key!r} is not kind/name or kind/namespace/name with the kind in lower case")
+            if declared.environment not in ENVIRONMENTS:
+                yield Problem((key, "environment"), f"unknown environment {declared.environment!r}", ENVIRONMENTS)
+            if declared.managed and declared.team not in teams:
+                yield Problem((key, "team"), f"unknown team {declared.team!r}: a managed target needs one that can approve", teams)
+
+
+class Protected(BaseModel):
+    """data/protected.yaml: never touched, whoever asks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    namespaces: tuple[str, ...]
+    objects: tuple[str, ...] = ()
+
+    def covers(self, target: Target) -> bool:
+        """True when the target, its owner or its namespace is protected."""
+        return target.namespace in self.namespaces or not set(keys_of(target)).isdisjoint(self.objects)
+
+    def problems(self) -> Iterator[Problem]:
+        """Nothing beyond the schema but the shape of the keys."""
+        for i, key in enumerate(self.objects):
+            if not re.fullmatch(r"[a-z]+(/[^/\s]+){1,2}", key):
+                yield Problem(("objects", i), f"{key!r} is not kind/name or kind/namespace/name with the kind in lower case")
