@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sre_agent import __version__
+from sre_agent.cli import approvals, store
 from sre_agent.cli.findings import findings
 from sre_agent.cli.serve import serve
 from sre_agent.cli.settings import settings
@@ -40,3 +41,9 @@ def root(
 app.command()(serve)
 app.command()(settings)
 app.command()(findings)
+app.command()(store.migrate)
+app.command()(store.halt)
+app.command()(store.resume)
+app.command()(store.status)
+app.add_typer(store.audit, name="audit")
+app.add_typer(approvals.app, name="approvals")

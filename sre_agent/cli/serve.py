@@ -25,14 +25,14 @@ def serve(
     """
     import asyncio
 
-    from sre_agent import wiring
+    from sre_agent.wiring.roles import run_roles
 
     settings = settings_of(context)
 
     async def until_told() -> None:
         stop = asyncio.Event()
         _stop_on_signals(asyncio.get_running_loop(), stop)
-        await wiring.run_roles(settings, role, host, port, stop)
+        await run_roles(settings, role, host, port, stop)
 
     asyncio.run(until_told())
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sre_agent.handback.note import NoteContent, marker, render
 from sre_agent.handback.tracker import IncidentTracker
-from sre_agent.incident.errors import SreAgentError
+from sre_agent.incident.errors import Conflict, SreAgentError
 from sre_agent.incident.incident import Incident
 from sre_agent.response import lifecycle
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
@@ -63,13 +63,19 @@ class FollowUp:
         """Move the incident to its owner's escalation policy, then tell why."""
         record = await self.walk.load(incident_id)
         receiver = record.triage.receiver if record.triage else "default"
-        policy = self.ownership.receivers.get(receiver)
+        policy = self.ownership.escalation_policy(receiver)
         if policy is not None and record.handed_to is None:
-            moved = await self.tracker.assign_policy(incident_id, policy)
-            text = f"{receiver} (escalation policy {policy}{'' if moved else ', where it was already'})"
+            text = await self._assign(incident_id, receiver, policy)
             await self.walk.advance(incident_id, lambda r: self._told(r, text))
         else:
             await self.walk.advance(incident_id, lambda r: Step(to=r.state, jobs=(lifecycle.job(JobKind.PUBLISH, r.id),)))
+
+    async def _assign(self, incident_id: str, receiver: str, policy: str) -> str:
+        try:
+            moved = await self.tracker.assign_policy(incident_id, policy)
+        except Conflict:
+            return f"{receiver} (nothing moved: the incident was resolved meanwhile)"
+        return f"{receiver} (escalation policy {policy}{'' if moved else ', where it was already'})"
 
     def _told(self, record: IncidentRecord, handed_to: str) -> Step:
         tell = lifecycle.Narration(record, self.walk.clock.now())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sre_agent.approval.request import ApprovalRequest, ApprovalState
 from sre_agent.execution.action import Outcome
 from sre_agent.execution.executor import Executor
 from sre_agent.execution.ledger import IntentState, Ledger, intent_key
@@ -33,6 +34,9 @@ class HeldLock(Protocol):
 
 TargetLock = Callable[[str], AbstractAsyncContextManager[HeldLock]]
 """target_lock(key): held by one process at a time, released if it dies. Transient when somebody holds it."""
+
+CountApprovals = Callable[[ApprovalRequest, str, datetime], int]
+"""(request, plan hash, now) -> how many distinct people's yes counts, asked again right before acting."""
 
 RECHECK = timedelta(seconds=5)
 """How long a full look at the incident holds; halt and version are looked at every time."""
@@ -86,6 +90,7 @@ class Operator:
     halt: Halt
     runbooks: Mapping[str, Runbook]
     target_lock: TargetLock
+    count_approvals: CountApprovals
     new_id: NewId
 
     async def execute(self, incident_id: str) -> None:
@@ -120,7 +125,7 @@ class Operator:
             assessment, permit = await self._permit(record)
             if permit is None:
                 return None, assessment
-            service = assessment.declaration.service or record.proposal.target.key
+            service = assessment.declaration.service or record_service(record)
             return await self.executor.run(permit, service, last_line), None
         except Refused as no:
             return Outcome(IntentState.NOT_DONE, str(no)), None
@@ -133,8 +138,21 @@ class Operator:
             proposal=record.proposal,
             plan_hash=record.plan_hash,
             diagnosis=record.diagnosis,
-            approvals=min(len(record.approvers), 2),
+            approvals=await self._approvals(record),
             permit_id=self.new_id("permit"),
             human_acknowledged=record.human_acknowledged,
         )
         return await self.assessor.reassess(incident, plan, self.walk.clock.now())
+
+    async def _approvals(self, record: IncidentRecord) -> int:
+        """How many people's yes counts now. Spent in the walk, so it is judged as the granted question it was."""
+        question = await self.walk.store.approval(record.approval_id) if record.approval_id else None
+        if question is None or question.state is not ApprovalState.CONSUMED or record.plan_hash is None:
+            return 0
+        granted = question.model_copy(update={"state": ApprovalState.GRANTED})
+        return min(self.count_approvals(granted, record.plan_hash, self.walk.clock.now()), 2)
+
+
+def record_service(record: IncidentRecord) -> str:
+    """The budget's service where none is declared: PagerDuty's."""
+    return record.incident.service.id if record.incident else record.id

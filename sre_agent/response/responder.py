@@ -1,10 +1,11 @@
 """Walks an incident from its first event to a verdict. Every method is one job's body."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from sre_agent.approval.request import ApprovalRequest, ApprovalState
 from sre_agent.handback.tracker import IncidentTracker
+from sre_agent.incident.errors import SreAgentError
 from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.incident.incident import Incident
 from sre_agent.policy.facts import Mode
@@ -32,14 +33,13 @@ class Responder:
     runbooks: Mapping[str, Runbook]
     mode: Mode
     new_id: NewId
-    own_agent_id: Callable[[], "str | None"]
+    own_agent_id: Callable[[], Awaitable[str | None]]
 
     async def take(self, event: IncidentEvent) -> None:
         """One accepted event: create or move the record. Events about our own writes change nothing."""
         if event.incident_id is None or self.mode is Mode.OFF:
             return
-        own = self.own_agent_id()
-        if own is not None and event.agent_id == own and event.kind is not EventKind.RESOLVED:
+        if await self._is_ours(event):
             return
         now = self.walk.clock.now()
         if event.kind is EventKind.TRIGGERED or await self.walk.store.load(event.incident_id) is None:
@@ -48,6 +48,15 @@ class Responder:
         await self.walk.advance(event.incident_id, lambda r: self._moved(r, event))
         await self._notice_snooze(event)
         await self._close_approval(event.incident_id)
+
+    async def _is_ours(self, event: IncidentEvent) -> bool:
+        """The agent's own write, echoed. Not being able to tell means that a person did it: that only restricts."""
+        if event.agent_id is None or event.kind is EventKind.RESOLVED:
+            return False
+        try:
+            return event.agent_id == await self.own_agent_id()
+        except SreAgentError:
+            return False
 
     def _moved(self, record: IncidentRecord, event: IncidentEvent) -> Step | None:
         now = self.walk.clock.now()

@@ -40,6 +40,12 @@ class Settings(BaseSettings):
         "SRE_AGENT_MODE", Mode.OBSERVE, "off, observe, approve or auto", "A fresh install looks and tells; it never acts."
     )
     policies: Path | None = env("SRE_AGENT_POLICIES", None, "folder of the Cedar bundle", "Unset means the shipped bundle.")
+    policy_data: Path | None = env(
+        "SRE_AGENT_POLICY_DATA",
+        None,
+        "folder with your own targets, teams, routing, freezes and protected objects",
+        "Each file there replaces the shipped one of the same name; the bundle's hash covers what is in force.",
+    )
     runbooks: Path | None = env("SRE_AGENT_RUNBOOKS", None, "folder of runbooks", "Unset means the shipped runbooks.")
 
     # state
@@ -135,6 +141,9 @@ class Settings(BaseSettings):
     # evidence
     prometheus_url: Url = env(
         "PROMETHEUS_URL", None, "Prometheus HTTP API", "Unset: no metrics, and most findings need two kinds.", "URL"
+    )
+    prometheus_min_step: Seconds = env(
+        "SRE_AGENT_PROMETHEUS_MIN_STEP", 15.0, "finest resolution asked of Prometheus", "The usual scrape interval.", "seconds"
     )
     kubeconfig: Path | None = env(
         "KUBECONFIG",

@@ -1,0 +1,82 @@
+"""What looks: every configured source and read-only view, with read credentials."""
+
+import os
+from dataclasses import dataclass
+
+from sre_agent.adapters.pagerduty.tracker import PagerDuty, connect
+from sre_agent.adapters.pagerduty.transport import Credentials
+from sre_agent.evidence.redis_access import RedisAccess
+from sre_agent.evidence.source import EvidenceSource
+from sre_agent.execution.action import Readers
+from sre_agent.incident.errors import ConfigurationError
+from sre_agent.settings import Settings
+from sre_agent.sources.changes import ChangesSource
+from sre_agent.sources.kubernetes import KubernetesCluster, KubernetesSource
+from sre_agent.sources.langfuse import LangfuseProject, LangfuseSource
+from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
+from sre_agent.sources.redis import RedisSource
+from sre_agent.verification.probe import Probes
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Sources for the investigation; readers for facts and actions; probes for verification."""
+
+    sources: tuple[EvidenceSource, ...]
+    readers: Readers
+    probes: Probes
+    langfuse: bool
+
+
+def tracker(settings: Settings) -> PagerDuty:
+    """PagerDuty over REST. ConfigurationError without a token: webhooks alone carry no labels."""
+    if settings.pagerduty_api_token is None or settings.pagerduty_from_email is None:
+        raise ConfigurationError("PAGERDUTY_API_TOKEN and PAGERDUTY_FROM_EMAIL are needed to fetch incidents and write notes")
+    token = settings.pagerduty_api_token.get_secret_value()
+    url = settings.pagerduty_api_url or "https://api.pagerduty.com"
+    return connect(Credentials(token=token, from_email=settings.pagerduty_from_email, api_url=url))
+
+
+def redis_access(settings: Settings, *, write: bool) -> RedisAccess | None:
+    """How to reach Redis as the reading or the writing user; None when it is not configured.
+
+    SAFETY: the hands never fall back to the reading identity.
+    """
+    if not settings.redis_sentinels or (write and settings.redis_write_username is None):
+        return None
+    username = settings.redis_write_username if write else settings.redis_username
+    password = settings.redis_write_password if write else settings.redis_password
+    sentinel = settings.redis_sentinel_password
+    return RedisAccess(
+        sentinels=tuple(f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in settings.redis_sentinels),
+        username=username,
+        password=password.get_secret_value() if password else None,
+        sentinel_password=sentinel.get_secret_value() if sentinel else None,
+        tls=settings.redis_tls,
+        ca=str(settings.redis_ca) if settings.redis_ca else None,
+    )
+
+
+def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
+    """Everything that is configured; what is not is simply not asked."""
+    sources: list[EvidenceSource] = [ChangesSource(changes)]
+    metrics = redis = cluster = None
+    if settings.prometheus_url:
+        metrics = PrometheusSource(PrometheusEndpoint(url=settings.prometheus_url, min_step_s=settings.prometheus_min_step))
+        sources.append(metrics)
+    access = redis_access(settings, write=False)
+    if access is not None:
+        redis = RedisSource(access)
+        sources.append(redis)
+    if settings.kubeconfig is not None or "KUBERNETES_SERVICE_HOST" in os.environ:
+        cluster = KubernetesCluster(settings.kubeconfig)
+        sources.append(KubernetesSource(cluster))
+    if settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key:
+        secret = settings.langfuse_secret_key.get_secret_value()
+        sources.append(LangfuseSource(LangfuseProject(settings.langfuse_host, settings.langfuse_public_key, secret)))
+    return Eyes(
+        sources=tuple(sources),
+        readers=Readers(redis=redis, kubernetes=cluster),
+        probes=Probes(metrics=metrics, redis=redis, kubernetes=cluster),
+        langfuse=settings.langfuse_host is not None,
+    )

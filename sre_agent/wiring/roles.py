@@ -1,0 +1,145 @@
+"""Runs the agent: which powers one process gets, and how long it lives.
+
+web receives, worker thinks and tells, hands acts; `all` is the three in one process. Only hands (and all) loads write
+credentials and the key that seals permits.
+"""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+from sre_agent.adapters.heartbeat import Heartbeat
+from sre_agent.adapters.jobs import build_app
+from sre_agent.adapters.log import configure
+from sre_agent.adapters.pagerduty.tracker import PagerDuty
+from sre_agent.adapters.postgres.queue import HANDS, WORK
+from sre_agent.approval.decide import Approvers
+from sre_agent.incident.errors import SreAgentError
+from sre_agent.investigation.graph import build_investigator
+from sre_agent.policy.guard import Guard
+from sre_agent.response.assess import Assessor
+from sre_agent.response.follow_up import FollowUp
+from sre_agent.response.operate import Operator
+from sre_agent.response.responder import Responder
+from sre_agent.response.walk import Walk
+from sre_agent.settings import Settings
+from sre_agent.web.metrics import Metrics
+from sre_agent.web.ports import Probe, WebPorts
+from sre_agent.wiring import brain, discovery, readers
+from sre_agent.wiring.clock import SystemClock
+from sre_agent.wiring.hands import executor, new_id
+from sre_agent.wiring.jobs import Desks
+from sre_agent.wiring.readers import Eyes
+from sre_agent.wiring.state import State, opened_state
+
+Role = Literal["all", "web", "worker", "hands"]
+QUEUES: dict[Role, tuple[str, ...]] = {"all": (WORK, HANDS), "web": (), "worker": (WORK,), "hands": (HANDS,)}
+
+
+async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: asyncio.Event) -> None:
+    """Run until `stop`; then drain. Raises ConfigurationError before anything starts when something is missing."""
+    configure(settings.log_level.value, sys.stderr)
+    books = brain.load_books(settings.policies_dir, settings.policy_data, settings.runbooks_dir)
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        state = await stack.enter_async_context(opened_state(settings, (metrics.observe,)))
+        running: list[Coroutine[Any, Any, None]] = []
+        if QUEUES[role]:
+            tracker = readers.tracker(settings)
+            stack.push_async_callback(tracker.aclose)
+            key = secrets.token_bytes(32)
+            desks = await _desks(settings, books, state, tracker, key if HANDS in QUEUES[role] else None)
+            jobs = build_app(state.url, desks.handlers(), given_up=desks.given_up, concurrency=settings.worker_concurrency)
+            running.append(jobs.run_worker(QUEUES[role], stop))
+        if role in ("all", "web"):
+            running.append(_web(settings, state, metrics, (host, port), stop))
+        beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
+        await _together([*running, beat.run(stop)], stop)
+
+
+async def _together(running: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
+    """Run everything until told to stop; when one part fails, stop the others and raise what it raised."""
+    tasks = [asyncio.create_task(r) for r in running]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    stop.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _desks(settings: Settings, books: brain.Books, state: State, tracker: PagerDuty, key: bytes | None) -> Desks:
+    """Responder, follow-up and, with a key, the operator."""
+    clock, looking = SystemClock(), readers.eyes(settings, tracker)
+    guard = books.guard(key or secrets.token_bytes(32))
+    assessor = await _assessor(settings, books, state, looking, guard)
+    walk = Walk(state.store, clock)
+    responder = Responder(
+        walk=walk,
+        tracker=tracker,
+        assessor=assessor,
+        probes=looking.probes,
+        runbooks=books.runbooks,
+        mode=settings.mode,
+        new_id=new_id,
+        own_agent_id=tracker.own_user_id,
+    )
+    follow_up = FollowUp(walk, tracker, looking.probes, books.runbooks, assessor.ownership, settings.public_url or "")
+    operator = None
+    if key is not None:
+        operator = Operator(
+            walk=walk,
+            tracker=tracker,
+            assessor=assessor,
+            executor=executor(settings, state, looking, key, clock),
+            ledger=state.ledger,
+            halt=state.halt,
+            runbooks=books.runbooks,
+            target_lock=state.target_lock,
+            count_approvals=Approvers(books.bundle).count,
+            new_id=new_id,
+        )
+    return Desks(state.store, responder, follow_up, operator)
+
+
+async def _assessor(settings: Settings, books: brain.Books, state: State, looking: Eyes, guard: Guard) -> Assessor:
+    names = [s.name for s in looking.sources]
+    investigator = build_investigator(
+        looking.sources,
+        discovery.detectors(),
+        brain.reasoner(settings, names),
+        tuple(books.runbooks.values()),
+        source_deadline_s=settings.source_deadline,
+        checkpointer=await state.checkpoints.open(),
+    )
+    found = (
+        *brain.collectors(books, settings.mode, state.halt, state.ledger, langfuse=looking.langfuse),
+        *brain.target_collectors(looking.readers.redis, looking.readers.kubernetes),
+    )
+    return brain.assessor(books, guard, investigator, found)
+
+
+async def _web(settings: Settings, state: State, metrics: Metrics, address: tuple[str, int], stop: asyncio.Event) -> None:
+    # Imported here: workers and hands need no web framework.
+    from sre_agent.web.app import create_app
+    from sre_agent.web.server import listen, serve
+
+    ports = WebPorts(
+        store=state.store,
+        clock=SystemClock(),
+        metrics=metrics,
+        pagerduty_secrets=settings.webhook_secrets,
+        probes=(Probe("database", lambda: _unwell(state)),),
+    )
+    await serve(create_app(ports), listen(*address), stop)
+
+
+async def _unwell(state: State) -> str | None:
+    """What is wrong with the database and its tables; None when they answer."""
+    try:
+        await state.halt.state()
+    except SreAgentError as failed:
+        return str(failed)
+    return None

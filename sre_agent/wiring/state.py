@@ -1,0 +1,94 @@
+"""What remembers: the database (embedded or given), and everything that lives in it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sre_agent.adapters.checkpoints import Checkpoints, migrate_checkpoints
+from sre_agent.adapters.log import log_audited
+from sre_agent.adapters.observed_store import ObservedStore, Observer
+from sre_agent.adapters.postgres.database import Database
+from sre_agent.adapters.postgres.halt import PostgresHalt
+from sre_agent.adapters.postgres.ledger import PostgresLedger
+from sre_agent.adapters.postgres.migrate import migrate
+from sre_agent.adapters.postgres.store import PostgresStore
+from sre_agent.adapters.postgres.target_lock import TargetLock, TargetLocks
+from sre_agent.execution.budget import Limits
+from sre_agent.incident.errors import Conflict, Transient
+from sre_agent.response.store import Store
+from sre_agent.settings import Settings
+
+INITIALLY_HALTED = False
+"""The kill switch's first position. Mode `observe` is the default, so a fresh install cannot act either way."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything durable, open. `store` tells its observers; `plain_store` is what is under it."""
+
+    url: str
+    database: Database
+    store: Store
+    plain_store: PostgresStore
+    ledger: PostgresLedger
+    halt: PostgresHalt
+    checkpoints: Checkpoints
+
+    @asynccontextmanager
+    async def target_lock(self, key: str) -> AsyncIterator[TargetLock]:
+        """The target's lock; Transient when somebody is busy with it, so that the job comes back later."""
+        manager = TargetLocks(self.url).target_lock(key)
+        try:
+            lock = await manager.__aenter__()
+        except Conflict as busy:
+            raise Transient(str(busy), retry_after=3.0) from busy
+        try:
+            yield lock
+        finally:
+            await manager.__aexit__(None, None, None)
+
+
+@asynccontextmanager
+async def database_url(settings: Settings) -> AsyncIterator[str]:
+    """DATABASE_URL, or the URL of the embedded server, started or joined for as long as this is open."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    # Imported here: a deployment with its own PostgreSQL needs no embedded one.
+    from sre_agent.adapters.embedded_postgres import EmbeddedPostgres
+
+    server = await asyncio.to_thread(EmbeddedPostgres.start, settings.data_dir)
+    try:
+        yield await asyncio.to_thread(server.database_url)
+    finally:
+        await asyncio.to_thread(server.close)
+
+
+async def migrate_database(url: str) -> tuple[str, ...]:
+    """Bring a database to this version; the names of what was applied."""
+    return await migrate(url, halted=INITIALLY_HALTED, setups=(migrate_checkpoints,))
+
+
+@asynccontextmanager
+async def opened_state(settings: Settings, observers: tuple[Observer, ...] = (), *, migrated: bool = False) -> AsyncIterator[State]:
+    """The database, migrated when it is the embedded one (or `migrated` asks for it), and everything in it."""
+    async with database_url(settings) as url:
+        if migrated or settings.database_url is None:
+            await migrate_database(url)
+        database = Database(url)
+        await database.open()
+        store, checkpoints = PostgresStore(database), Checkpoints(url)
+        try:
+            yield State(
+                url=url,
+                database=database,
+                store=ObservedStore(store, (log_audited, *observers)),
+                plain_store=store,
+                ledger=PostgresLedger(database, Limits()),
+                halt=PostgresHalt(database),
+                checkpoints=checkpoints,
+            )
+        finally:
+            await checkpoints.close()
+            await database.close()
