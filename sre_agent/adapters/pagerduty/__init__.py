@@ -1,0 +1,12 @@
+"""PagerDuty over REST: the incident tracker people watch.
+
+transport   one request, once, through pdpyras (its only import)      -> Answer
+pace        our own rate limit                                        -> seconds to wait
+failure     what an answer that is not 2xx means                      -> the error tree
+gateway     deadlines, repeats of reads, pages                        -> JSON
+changes     change events                                             -> Change
+tracker     handback.tracker.IncidentTracker, and what reconciling needs
+
+Law: a read may be repeated, a write is never sent again before looking whether it happened. Nothing here can
+acknowledge or resolve an incident.
+"""

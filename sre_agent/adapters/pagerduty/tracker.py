@@ -1,0 +1,160 @@
+"""The incident tracker: what the agent reads from PagerDuty, and the two things it may write there."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from sre_agent.adapters.pagerduty.changes import change_from_event
+from sre_agent.adapters.pagerduty.failure import NotAvailable, NotFound
+from sre_agent.adapters.pagerduty.gateway import Gateway, Patience
+from sre_agent.adapters.pagerduty.notes import Notes
+from sre_agent.adapters.pagerduty.pace import Pace
+from sre_agent.adapters.pagerduty.transport import Credentials, PdpyrasTransport
+from sre_agent.evidence.change import Change
+from sre_agent.incident.errors import ConfigurationError, Conflict, OutcomeUnknown, Permanent, Transient
+from sre_agent.incident.incident import Incident, IncidentStatus
+from sre_agent.intake.alert_details import alerts_from_rest
+from sre_agent.intake.incident_rest import incident_from_rest
+from sre_agent.intake.untrusted import fields, moment, pagerduty_id, text
+
+_INCIDENT: Final[dict[str, str | list[str]]] = {"include[]": ["services"]}
+
+
+class OpenIncident(BaseModel):
+    """An incident that PagerDuty has open: what reconciling after an outage compares with the store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    status: IncidentStatus
+    created_at: datetime | None
+
+
+class PagerDuty:
+    """handback.tracker.IncidentTracker over PagerDuty's REST API."""
+
+    def __init__(self, gateway: Gateway, from_email: str) -> None:
+        self._gateway, self._from_email = gateway, from_email.strip()
+        self._notes = Notes(gateway)
+        self._own_user: str | None = None
+        self._own_user_known = False
+
+    async def aclose(self) -> None:
+        """Close threads and connections."""
+        await self._gateway.aclose()
+
+    async def fetch(self, incident_id: str) -> Incident:
+        """The incident with all its alerts, every page, firing and resolved. Its status is read last, so freshest."""
+        incident = _checked(incident_id, "incident")
+        own = await self._own_user_or_nobody()
+        # Sorted, so that an alert arriving while pages are read joins at the end and shifts none.
+        raw = await self._gateway.pages(f"/incidents/{incident}/alerts", "alerts", {"sort_by": "created_at:asc"})
+        alerts = [alert for shape in raw for alert in alerts_from_rest(shape)]
+        return incident_from_rest(await self._incident(incident), alerts, own)
+
+    async def changes(self, incident_id: str, service_id: str, since: datetime, until: datetime) -> tuple[Change, ...]:
+        """Change events of the service, and those PagerDuty relates to the incident, within [since, until], oldest first.
+
+        Relating them is a paid feature, left out where it is missing. A service's own feed that may not be read
+        raises NotAvailable: "no changes" would be a lie that the guard relies on.
+        """
+        incident, service = _checked(incident_id, "incident"), _checked(service_id, "service")
+        span: dict[str, str | list[str]] = {"since": _stamp(since), "until": _stamp(until)}
+        found = await self._gateway.pages(f"/services/{service}/change_events", "change_events", span)
+        try:
+            related = await self._gateway.pages(f"/incidents/{incident}/related_change_events", "change_events")
+        except (NotFound, NotAvailable):
+            related = []
+        unique = {text(fields(raw).get("id"), 100) or str(n): raw for n, raw in enumerate([*found, *related])}
+        read = (change_from_event(raw, unknown_at=since) for raw in unique.values())
+        return tuple(sorted((c for c in read if since <= c.at <= until), key=lambda c: c.at))
+
+    async def write_note(self, incident_id: str, marker: str, text: str, note_id: str | None) -> str:
+        """Create or update the one living note that carries `marker`; returns its id. See notes.py for the protocol."""
+        self._require_sender()
+        note = None if note_id is None else _checked(note_id, "note")
+        return await self._notes.write(_checked(incident_id, "incident"), marker, text, note)
+
+    async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
+        """Hand the incident to an escalation policy. False: it was there already.
+
+        Raises Conflict when the incident is resolved meanwhile.
+        """
+        self._require_sender()
+        incident, policy = _checked(incident_id, "incident"), _checked(escalation_policy_id, "escalation policy")
+        if await self._assigned(incident, policy):
+            return False
+        reference = {"id": policy, "type": "escalation_policy_reference"}
+        try:
+            body = {"incident": {"type": "incident_reference", "escalation_policy": reference}}
+            await self._gateway.write("PUT", f"/incidents/{incident}", body)
+        except OutcomeUnknown as error:
+            if not await self._assigned(incident, policy):
+                raise Transient(f"{error}; the incident was read again and has not been handed over", error.retry_after) from error
+        return True
+
+    async def open_incidents(self, since: datetime) -> tuple[OpenIncident, ...]:
+        """Every incident triggered or acknowledged that began at `since` or later: dropped webhooks are silent."""
+        params: dict[str, str | list[str]] = {"statuses[]": ["triggered", "acknowledged"], "since": _stamp(since)}
+        listed = await self._gateway.pages("/incidents", "incidents", {**params, "sort_by": "created_at:asc"})
+        return tuple(
+            OpenIncident(id=identity, status=IncidentStatus(text(shape.get("status"))), created_at=moment(shape.get("created_at")))
+            for shape in map(fields, listed)
+            if (identity := pagerduty_id(shape.get("id"))) and shape.get("status") in ("triggered", "acknowledged")
+        )
+
+    async def own_user_id(self) -> str | None:
+        """The id of the agent's own user, by PAGERDUTY_FROM_EMAIL; None when there is none. Asked once."""
+        if not self._own_user_known and self._from_email:
+            for shape in map(fields, await self._gateway.pages("/users", "users", {"query": self._from_email})):
+                if text(shape.get("email"), 320).casefold() == self._from_email.casefold():
+                    self._own_user = pagerduty_id(shape.get("id"))
+            self._own_user_known = True
+        return self._own_user
+
+    async def _own_user_or_nobody(self) -> str | None:
+        """Without the right to list users the agent has no id; then every acknowledgement counts as a person's."""
+        try:
+            return await self.own_user_id()
+        except (NotAvailable, NotFound):
+            self._own_user_known = True
+            return None
+
+    async def _incident(self, incident_id: str) -> dict[str, object]:
+        """The incident object, checked to be the one asked for."""
+        found = fields((await self._gateway.get(f"/incidents/{incident_id}", _INCIDENT)).get("incident"))
+        if found.get("id") != incident_id:
+            raise Permanent(f"PagerDuty answered with incident {text(found.get('id'), 40)!r} when asked for {incident_id}")
+        return found
+
+    async def _assigned(self, incident_id: str, policy_id: str) -> bool:
+        """Whether the incident is with the policy now. Raises Conflict when it is resolved."""
+        found = await self._incident(incident_id)
+        if fields(found.get("escalation_policy")).get("id") == policy_id:
+            return True
+        if found.get("status") == "resolved":
+            raise Conflict(f"PagerDuty: incident {incident_id} is resolved; it is not handed over any more")
+        return False
+
+    def _require_sender(self) -> None:
+        """PagerDuty refuses writes without the e-mail of a user."""
+        if "@" not in self._from_email:
+            raise ConfigurationError("PAGERDUTY_FROM_EMAIL is not set; PagerDuty takes writes only from a user's e-mail")
+
+
+def connect(credentials: Credentials, pace: Pace | None = None, patience: Patience | None = None) -> PagerDuty:
+    """The tracker over a real connection. Raises ConfigurationError for a key or URL that cannot work."""
+    return PagerDuty(Gateway(PdpyrasTransport(credentials), pace, patience), credentials.from_email)
+
+
+def _checked(identity: str, what: str) -> str:
+    """An id that may go into a path. Raises Permanent for anything else."""
+    if pagerduty_id(identity) is None:
+        raise Permanent(f"{identity[:60]!r} is not the id of a PagerDuty {what} (5 to 20 upper-case letters and digits)")
+    return identity
+
+
+def _stamp(moment_: datetime) -> str:
+    """UTC with Z: PagerDuty reads anything else in the account's own zone."""
+    return moment_.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
