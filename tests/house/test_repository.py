@@ -26,7 +26,7 @@ TOP = {
 }
 
 REGISTRIES = re.compile(
-    "|".join(("py" + r"pi\.(org|python)", "python" + "hosted", "registry" + r"\.npmjs", "deb" + r"\.debian\.org", "index" + "-url"))
+    "|".join(("py" + r"pi\.(org|python)", "python" + "hosted", "registry" + r"\.npmjs", "deb" + r"\.debian\.org"))
 )
 MACHINE = re.compile(r"(?<![\w.-])/" + r"(work|root|home/[a-z]|Users/[A-Za-z])[\w/]")
 LOCKS = ("requirements.lock", "requirements-dev.lock")

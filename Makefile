@@ -1,0 +1,64 @@
+# Everything a person or a CI runs. `make` lists it. Each target makes the environment it needs by itself, from the
+# hash-locked requirement files, and works with the make 3.81 of macOS.
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+TEST := $(RUN) -m pytest -n 2
+PYTHON3 ?=
+
+.PHONY: help demo test check format-check lint types imports faults cluster bench format docs lock wheel venv dev-venv clean
+
+help: ## List the targets.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+
+demo: venv ## One night on call, on real parts, in about a minute and a half.
+	$(RUN) -m sre_agent demo
+
+test: dev-venv ## All tests but the fault matrix.
+	$(TEST) -m "not faults and not cluster"
+
+check: format-check lint types imports test ## What CI runs: format, lint, types, imports, tests.
+
+format-check: dev-venv ## Is everything formatted?
+	$(RUN) -m ruff format --check .
+
+lint: dev-venv ## Ruff.
+	$(RUN) -m ruff check .
+
+types: dev-venv ## mypy, strict.
+	$(RUN) -m mypy
+
+imports: dev-venv ## The rooms and their import direction.
+	$(VENV)/bin/lint-imports
+
+faults: dev-venv ## The fault matrix: real processes killed, paused and raced.
+	$(RUN) -m pytest -m faults
+
+cluster: dev-venv ## The contract tests against the cluster of KUBECONFIG.
+	$(RUN) -m pytest -m cluster
+
+bench: dev-venv ## Ratios against a bare FastAPI route, and the other numbers of docs/operations.md.
+	$(RUN) -m sre_agent.testing.bench
+
+format: dev-venv ## Format everything.
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix-only --quiet .
+
+docs: dev-venv ## Write the generated parts of docs/ again.
+	$(RUN) docs/generate.py
+
+lock: ## Resolve both lock files again (needs uv).
+	uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --no-annotate --universal --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --no-annotate --universal --quiet -c requirements.lock -o requirements-dev.lock
+
+wheel: dev-venv ## Build the wheel into dist/.
+	$(RUN) -m pip wheel . --quiet --no-build-isolation --no-deps --wheel-dir dist
+
+venv: ## The run-time environment.
+	@PYTHON3='$(PYTHON3)' .ci/environment $(VENV) requirements.lock
+
+dev-venv: ## The environment with development tools.
+	@PYTHON3='$(PYTHON3)' .ci/environment $(VENV) requirements-dev.lock
+
+clean: ## Remove the environment and what tools left behind.
+	rm -rf $(VENV) dist build .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
