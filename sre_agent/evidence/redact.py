@@ -8,11 +8,14 @@ digests, addresses, timestamps) match none of the patterns, on purpose: there is
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sre_agent.evidence.evidence import Evidence
 
 MOST_DEPTH = 64  # deeper JSON than any API object; beyond it the subtree is dropped, not passed through
+
+SHORTEST = 5  # "pwd=x": nothing shorter can hold a secret
 
 
 def _mark(kind: str) -> str:
@@ -37,80 +40,133 @@ _VALUE = (
     r"""(?:"(?:[^"\\]|\\.){0,4096}(?:"|\Z)|'(?:[^'\\]|\\.){0,4096}(?:'|\Z)|["']?[^\s,;&"'<>{}()\[\]]{1,4096})"""
 )
 
-_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
+
+class _Rule(NamedTuple):
+    """`hints`: the pattern can only match text that holds one of these (lower case); looking for them is cheap."""
+
+    hints: tuple[str, ...]
+    pattern: re.Pattern[str]
+    replacement: str | Callable[[re.Match[str]], str]
+
+
+def _if_digits(least: int, most: int, kind: str) -> Callable[[re.Match[str]], str]:
+    def replace(match: re.Match[str]) -> str:
+        digits = sum(c.isdigit() for c in match.group())
+        return _mark(kind) if least <= digits <= most else match.group()
+
+    return replace
+
+
+def _if_luhn(match: re.Match[str]) -> str:
+    """A payment card number passes Luhn's check (ISO/IEC 7812-1); order numbers mostly do not."""
+    digits = [int(c) for c in reversed(match.group()) if c.isdigit()]
+    total = sum(d if i % 2 == 0 else sum(divmod(2 * d, 10)) for i, d in enumerate(digits))
+    return _mark("card") if total % 10 == 0 else match.group()
+
+
+_STORES = (
+    r"rediss?|valkeys?|sentinel|postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|amqps?|nats|tls|kafka|mqtts?|ldaps?|s?ftp|smtps?"
+)
+# Prefixes that vendors give their keys so that they can be found.
+_TOKENS = (
+    r"(?<![\w-])(?:sk|pk|rk)-(?:lf-|proj-|ant-|svcacct-|admin-)?[A-Za-z0-9_-]{16,}"
+    r"|\b(?:sk|pk|rk)_(?:live|test)_\w{8,}|\bwhsec_[\w+/=-]{8,}"
+    r"|\bgh[opusr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
+    r"|\bxox[abeoprs]-[\w-]{8,}|\bxapp-[\w-]{8,}"
+    r"|\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bya29\.[\w-]{16,}"
+    r"|\bhf_[A-Za-z0-9]{20,}|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{30,}|\bSG\.[\w-]{10,}\.[\w-]{10,}"
+    r"|\bdop_v1_[0-9a-f]{32,}|\bhv[sb]\.[\w-]{16,}|\bshp(?:at|ss|ca)_[0-9a-fA-F]{16,}|\blin_api_\w{16,}"
+)
+_TOKEN_HINTS = (
+    "sk-", "pk-", "rk-", "sk_", "pk_", "rk_", "whsec_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-",
+    "xox", "xapp-", "akia", "asia", "aroa", "aida", "aiza", "ya29.", "hf_", "npm_", "pypi-", "sg.", "dop_v1_", "hvs.", "hvb.",
+    "shpat_", "shpss_", "shpca_", "lin_api_",
+)  # fmt: skip
+_WORD_HINTS = (
+    "pass", "pwd", "secret", "token", "credential", "key", "connection", "dsn", "webhook", "authorization", "cookie", "masterauth",
+)  # fmt: skip
+
+_RULES: tuple[_Rule, ...] = (
+    _Rule(
+        ("-----begin",),
         re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL),
         _mark("private-key"),
     ),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"), _mark("jwt")),
-    (re.compile(r"https://hooks\.slack\.com/(?:services|workflows|triggers)/[\w/.-]+"), _mark("webhook-url")),
+    _Rule(("eyj",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"), _mark("jwt")),
+    _Rule(
+        ("hooks.slack",), re.compile(r"https://hooks\.slack\.com/(?:services|workflows|triggers)/[\w/.-]+"), _mark("webhook-url")
+    ),
     # Store URLs: the password may hold any character, so everything up to the last "@" goes.
-    (
-        re.compile(
-            r"(?i)\b((?:rediss?|valkeys?|sentinel|postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|amqps?|nats|tls|kafka|mqtts?|ldaps?|s?ftp|smtps?)"
-            r"(?:\+\w+)?://)(?!\[redacted:)[^\s'\"<>]{1,512}@"
-        ),
+    _Rule(
+        ("@",),
+        re.compile(rf"(?i)\b((?:{_STORES})(?:\+\w+)?://)(?!\[redacted:)[^\s'\"<>]{{1,512}}@"),
         r"\1" + _mark("userinfo") + "@",
     ),
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)(?!\[redacted:)[^\s'\"<>/?#]{1,512}@"), r"\1" + _mark("userinfo") + "@"),
-    (
-        re.compile(
-            r"(?<![\w-])(?:sk|pk|rk)-(?:lf-|proj-|ant-|svcacct-|admin-)?[A-Za-z0-9_-]{16,}"
-            r"|\b(?:sk|pk|rk)_(?:live|test)_\w{8,}|\bwhsec_[\w+/=-]{8,}"
-            r"|\bgh[opusr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
-            r"|\bxox[abeoprs]-[\w-]{8,}|\bxapp-[\w-]{8,}"
-            r"|\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bya29\.[\w-]{16,}"
-            r"|\bhf_[A-Za-z0-9]{20,}|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{30,}|\bSG\.[\w-]{10,}\.[\w-]{10,}"
-            r"|\bdop_v1_[0-9a-f]{32,}|\bhv[sb]\.[\w-]{16,}|\bshp(?:at|ss|ca)_[0-9a-fA-F]{16,}|\blin_api_\w{16,}"
-            r"|\b(?:AC|SK)[0-9a-f]{32}\b"
-        ),
-        _mark("token"),
+    _Rule(
+        ("@",),
+        re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)(?!\[redacted:)[^\s'\"<>/?#]{1,512}@"),
+        r"\1" + _mark("userinfo") + "@",
     ),
-    (
+    _Rule(_TOKEN_HINTS, re.compile(_TOKENS), _mark("token")),
+    _Rule(("ac", "sk"), re.compile(r"\b(?:AC|SK)[0-9a-f]{32}\b"), _mark("token")),
+    _Rule(
+        ("authorization",),
         re.compile(
-            r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|apikey)\s+)?)(?!\[redacted:)[^\s\"',]+"
+            r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|apikey)\s+)?)"
+            r"(?!\[redacted:)[^\s\"',]+"
         ),
         r"\1" + _mark("token"),
     ),
-    (re.compile(r"\b((?i:bearer|basic)\s+)(?!\[redacted:)(?=\S*[0-9._=+/-])[A-Za-z0-9._~+/=-]{8,}"), r"\1" + _mark("token")),
-    (re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*[:=]\s*)(?!\s*\[redacted:)[^\r\n]+"), r"\1" + _mark("value")),
-    (re.compile(rf"(?i)((?<![\w])[\w.-]{{0,64}}(?:{_WORDS})\\?[\"']?\s*(?:[:=]|=>|:=)\s*\\?){_VALUE}"), r"\1" + _mark("value")),
-    (
+    _Rule(
+        ("bearer", "basic"),
+        re.compile(r"\b((?i:bearer|basic)\s+)(?!\[redacted:)(?=\S*[0-9._=+/-])[A-Za-z0-9._~+/=-]{8,}"),
+        r"\1" + _mark("token"),
+    ),
+    _Rule(("cookie",), re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*[:=]\s*)(?!\s*\[redacted:)[^\r\n]+"), r"\1" + _mark("value")),
+    _Rule(
+        _WORD_HINTS,
+        re.compile(rf"(?i)((?<![\w])[\w.-]{{0,64}}(?:{_WORDS})\\?[\"']?\s*(?:[:=]|=>|:=)\s*\\?){_VALUE}"),
+        r"\1" + _mark("value"),
+    ),
+    _Rule(
+        ("pass", "token", "secret", "api-key", "masterauth", "identified"),
         re.compile(
             rf"(?i)((?:(?<![\w-])--?(?:password|passwd|pass|token|secret|api-key|auth-token)|\brequirepass|\bmasterauth|"
-            rf"\bidentified by|"
-            rf"\bauth-pass\s+\S+|\bpassword(?=\s+['\"]))\s+){_VALUE}"
+            rf"\bidentified by|\bauth-pass\s+\S+|\bpassword(?=\s+['\"]))\s+){_VALUE}"
         ),
         r"\1" + _mark("value"),
     ),
-    (
+    _Rule(
+        ("sig", "key=", "code=", "x-amz", "x-goog"),
         re.compile(
-            r"(?i)([?&](?:sig|signature|key|code|x-amz-(?:signature|credential|security-token)|x-goog-signature)=)(?!\[redacted:)[^&\s\"']+"
+            r"(?i)([?&](?:sig|signature|key|code|x-amz-(?:signature|credential|security-token)|x-goog-signature)=)"
+            r"(?!\[redacted:)[^&\s\"']+"
         ),
         r"\1" + _mark("value"),
     ),
-    (re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b"), _mark("email")),
-    (re.compile(r"(?<![\w.-])\d{3}-\d{2}-\d{4}(?![\w.-])"), _mark("national-id")),
-    (re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w.-])"), _mark("phone")),
-)
-_E164 = re.compile(r"(?<![\w.+-])\+[1-9]\d{0,2}(?:[ .()-]{0,2}\d{2,4}){2,5}(?![\w])")
-_CARD = re.compile(r"(?<![\w.-])[3-6]\d{3}([ -]?)(?:\d{4}\1\d{4}\1\d{3,4}|\d{6}\1\d{5})(?![\w.-])")
-# Cheap test whether any rule could match at all: most strings of telemetry (names, reasons, numbers) cannot.
-_COULD_MATCH = re.compile(
-    r"[@=+]|://|:\s?\S|\d[-.)]\s?\d{2}|BEGIN|eyJ|(?:sk|pk|rk)[-_]|gh[opusr]_|_pat_|glpat|xox|xapp|A(?:KIA|SIA|ROA|IDA)|AIza|ya29|hf_|npm_|"
-    r"pypi-|SG\.|dop_|hv[sb]\.|shp|lin_|AC[0-9a-f]|SK[0-9a-f]|whsec|\d{4}[ -]?\d{4}|"
-    r"(?i:bearer|basic|auth|pass|token|secret|identified|api-key)"
+    _Rule(("@",), re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b"), _mark("email")),
+    _Rule(("-",), re.compile(r"(?<![\w.-])\d{3}-\d{2}-\d{4}(?![\w.-])"), _mark("national-id")),
+    _Rule(("-", "."), re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w.-])"), _mark("phone")),
+    _Rule(
+        ("+",),
+        re.compile(r"(?<![\w.+-])\+[1-9]\d{0,2}(?:[ .()-]{0,2}\d{2,4}){2,5}(?![\w])"),  # ITU-T E.164: 8 to 15 digits
+        _if_digits(8, 15, "phone"),
+    ),
+    _Rule(("",), re.compile(r"(?<![\w.-])[3-6]\d{3}([ -]?)(?:\d{4}\1\d{4}\1\d{3,4}|\d{6}\1\d{5})(?![\w.-])"), _if_luhn),
 )
 
 
 def redact(text: str) -> str:
     """`text` with every recognised secret and personal datum replaced by "[redacted:KIND]"."""
-    if _COULD_MATCH.search(text) is None:
+    if len(text) < SHORTEST:
         return text
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
-    text = _E164.sub(_if_digits(8, 15, "phone"), text)
-    return _CARD.sub(_if_luhn, text)
+    lower = text.lower()
+    for hints, pattern, replacement in _RULES:
+        for hint in hints:  # a plain loop: this runs for every string of telemetry, and any() costs twice as much
+            if hint in lower:
+                text = pattern.sub(replacement, text)
+                break
+    return text
 
 
 def redact_json(value: Any, depth: int = 0) -> Any:
@@ -154,7 +210,7 @@ def _redact_object(value: dict[Any, Any], depth: int) -> dict[str, Any]:
         ):
             out[key] = item if isinstance(item, str) and item.startswith("[redacted:") else _mark("value")
         else:
-            out[redact(key)] = redact_json(item, depth + 1)
+            out[_redact_key(key)] = redact_json(item, depth + 1)
     return out
 
 
@@ -171,20 +227,12 @@ def _redact_string(value: str, depth: int) -> str:
     return redact(value)
 
 
+@lru_cache(maxsize=4096)
+def _redact_key(key: str) -> str:
+    """Keys repeat in every object of a list; their redaction is remembered."""
+    return redact(key)
+
+
+@lru_cache(maxsize=4096)
 def _is_sensitive(key: str) -> bool:
     return _SENSITIVE_KEY.search(key) is not None and _NOT_SECRET_KEY.search(key) is None
-
-
-def _if_digits(least: int, most: int, kind: str) -> Callable[[re.Match[str]], str]:
-    def replace(match: re.Match[str]) -> str:
-        digits = sum(c.isdigit() for c in match.group())
-        return _mark(kind) if least <= digits <= most else match.group()
-
-    return replace
-
-
-def _if_luhn(match: re.Match[str]) -> str:
-    """A payment card number passes Luhn's check (ISO/IEC 7812-1); order numbers mostly do not."""
-    digits = [int(c) for c in reversed(match.group()) if c.isdigit()]
-    total = sum(d if i % 2 == 0 else sum(divmod(2 * d, 10)) for i, d in enumerate(digits))
-    return _mark("card") if total % 10 == 0 else match.group()

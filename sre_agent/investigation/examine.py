@@ -1,0 +1,67 @@
+"""From evidence to ranked findings: runs the detectors and judges what they say. Pure; no model.
+
+INVARIANT: what a proposal may rest on comes from the evidence that code planned to gather. Looks that a model
+asked for can add findings, and so take a proposal away; they can never make one.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sre_agent.evidence.finding import Finding
+from sre_agent.evidence.view import EvidenceView
+from sre_agent.investigation.fetch import MALFORMED
+from sre_agent.investigation.rank import Ranked, rank
+
+Detector = Callable[[EvidenceView], tuple[Finding, ...]]
+
+
+class Examined(Ranked):
+    """`notes` say what could not be judged; `standing` are the causes a proposal may rest on, best first."""
+
+    notes: tuple[str, ...] = ()
+    standing: tuple[Finding, ...] = ()
+
+
+def examine(view: EvidenceView, detectors: Sequence[Detector], planned: int | None = None) -> Examined:
+    """Findings, causes and outcome. The first `planned` pieces of evidence (all when None) are code's own plan."""
+    first = view if planned is None else view.model_copy(update={"evidence": view.evidence[:planned]})
+    base, notes = _detect(first, detectors)
+    ranked = rank(base, first, not notes)
+    if len(first.evidence) == len(view.evidence):
+        return _examined(ranked, notes, ranked.causes)
+    wider, more_notes = _detect(view, detectors)
+    known = {(f.kind, f.object, f.namespace) for f in base}
+    both = (*base, *(f for f in wider if (f.kind, f.object, f.namespace) not in known))
+    notes = tuple(dict.fromkeys((*notes, *more_notes)))
+    joint = rank(both, view, not notes)
+    same_top = bool(joint.causes and ranked.causes) and _same(joint.causes[0], ranked.causes[0])
+    return _examined(joint, notes, ranked.causes if same_top else ())
+
+
+def _examined(ranked: Ranked, notes: tuple[str, ...], standing: tuple[Finding, ...]) -> Examined:
+    return Examined(**dict(ranked), notes=notes, standing=standing)
+
+
+def _same(a: Finding, b: Finding) -> bool:
+    return (a.kind, a.object, a.namespace) == (b.kind, b.object, b.namespace)
+
+
+def _detect(view: EvidenceView, detectors: Sequence[Detector]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """The strongest finding per (kind, object), and notes on detectors that failed or cited nothing real."""
+    ids = {e.id for e in view.evidence}
+    best: dict[tuple[str, str, str | None], Finding] = {}
+    notes: list[str] = []
+    for detector in detectors:
+        name = detector.__module__.rpartition(".")[2]
+        try:
+            found = detector(view)
+        except MALFORMED as error:
+            notes.append(f"the {name} detector could not read its evidence ({type(error).__name__})")
+            continue
+        for finding in found:
+            if not finding.evidence or not ids.issuperset(finding.evidence):
+                notes.append(f"the {name} detector cited evidence that does not exist")
+                continue
+            key = (finding.kind.value, finding.object, finding.namespace)
+            if key not in best or finding.strength > best[key].strength:
+                best[key] = finding
+    return tuple(best.values()), tuple(dict.fromkeys(notes))

@@ -1,0 +1,163 @@
+"""The investigation as a LangGraph; its only import of langgraph, made when a graph is built (it costs a second).
+
+plan -> gather -> hypothesise -> (gather again, bounded) -> critique -> propose. Every node only reads: one that
+is interrupted runs again from its top. State is JSON. Failures of sources and models are data by the time they
+reach the graph, so no node is ever retried here.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sre_agent.evidence.diagnosis import Diagnosis
+from sre_agent.evidence.redact import redact_json
+from sre_agent.evidence.source import EvidenceSource, Scope
+from sre_agent.evidence.view import EvidenceView
+from sre_agent.incident.alert import AlertClass
+from sre_agent.investigation.examine import Detector, examine
+from sre_agent.investigation.fetch import fetch
+from sre_agent.investigation.nodes.critique import critique
+from sre_agent.investigation.nodes.gather import gather
+from sre_agent.investigation.nodes.hypothesise import done, hypothesise
+from sre_agent.investigation.nodes.plan import plan
+from sre_agent.investigation.nodes.propose import propose, rules_summary
+from sre_agent.investigation.reasoner import Reasoner
+from sre_agent.investigation.state import VERSION, State
+from sre_agent.investigation.tools import Looks
+from sre_agent.runbook.proposal import Investigated
+from sre_agent.runbook.runbook import Runbook
+from sre_agent.triage.triage import Triage
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+STALE_AFTER = timedelta(minutes=5)  # a paused or finished thread older than this is started again
+MOST_STEPS = 40  # far above 12 model calls with a gathering before each; a last stop, never the usual one
+
+
+def build_investigator(
+    sources: Sequence[EvidenceSource],
+    detectors: Sequence[Detector],
+    reasoner: Reasoner,
+    runbooks: Sequence[Runbook],
+    *,
+    source_deadline_s: float,
+    checkpointer: "BaseCheckpointSaver[str] | None" = None,
+) -> "GraphInvestigator":
+    """An investigator (see response.ports). `source_deadline_s` is per source, in seconds.
+
+    Without a checkpointer nothing is remembered between calls (replay); with one, a crashed investigation
+    continues where it was and pays for no model call twice.
+    """
+    looks = Looks(sources, source_deadline_s)
+    graph = _compiled(looks, detectors, reasoner, runbooks, checkpointer)
+    return GraphInvestigator(graph, sources, detectors, source_deadline_s, checkpointer)
+
+
+def thread_id(thread: str) -> str:
+    """The checkpoint's thread: a graph of another version never continues it."""
+    return f"{thread}:graph-{VERSION}"
+
+
+def _compiled(
+    looks: Looks,
+    detectors: Sequence[Detector],
+    reasoner: Reasoner,
+    runbooks: Sequence[Runbook],
+    checkpointer: "BaseCheckpointSaver[str] | None",
+) -> "CompiledStateGraph[State, None, State, State]":
+    lock_down()
+    from langgraph.graph import END, START, StateGraph
+    from langgraph.types import RetryPolicy
+
+    never = RetryPolicy(max_attempts=1, retry_on=lambda _: False)
+    graph = StateGraph(State)
+    graph.add_node("plan", plan, retry_policy=never)
+    graph.add_node("gather", gather(looks), retry_policy=never)
+    graph.add_node("hypothesise", hypothesise(detectors, reasoner, runbooks), retry_policy=never)
+    graph.add_node("critique", critique(runbooks), retry_policy=never)
+    graph.add_node("propose", propose(runbooks), retry_policy=never)
+    graph.add_edge(START, "plan")
+    graph.add_edge("plan", "gather")
+    graph.add_edge("gather", "hypothesise")
+    graph.add_conditional_edges("hypothesise", done, {True: "critique", False: "gather"})
+    graph.add_edge("critique", "propose")
+    graph.add_edge("propose", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+def lock_down() -> None:
+    """Set before langgraph is first imported: checkpoints may hold plain data only, and nothing is traced out.
+
+    The tracing variables are set over whatever the environment says: incident data leaves through our adapters
+    or not at all.
+    """
+    os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+    for name in ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2"):
+        os.environ[name] = "false"
+
+
+class GraphInvestigator:
+    """response.ports.Investigator over the compiled graph. Build it with build_investigator."""
+
+    def __init__(
+        self,
+        graph: "CompiledStateGraph[State, None, State, State]",
+        sources: Sequence[EvidenceSource],
+        detectors: Sequence[Detector],
+        source_deadline_s: float,
+        checkpointer: "BaseCheckpointSaver[str] | None",
+    ) -> None:
+        self._graph = graph
+        self._sources = tuple(sources)
+        self._detectors = tuple(detectors)
+        self._source_deadline_s = source_deadline_s
+        self._checkpointer = checkpointer
+
+    async def investigate(self, scope: Scope, triage: Triage, thread: str) -> Investigated:
+        """Gather, reason, propose. A crashed run of the same thread is continued while it is fresh."""
+        start = State(scope=redact_json(scope.model_dump(mode="json")), triage=triage.model_dump(mode="json"))
+        if self._checkpointer is None:
+            return _result(await self._graph.ainvoke(start, {"recursion_limit": MOST_STEPS}))
+        name = thread_id(thread)
+        graph = self._graph.with_config({"recursion_limit": MOST_STEPS, "configurable": {"thread_id": name}})
+        snapshot = await graph.aget_state({"configurable": {"thread_id": name}})
+        if _usable(snapshot.values, scope):
+            if snapshot.next:
+                return _result(await graph.ainvoke(None, durability="sync"))
+            if "investigated" in snapshot.values:
+                return _result(snapshot.values)
+        # A new input on an old thread would start it again on top of the old state: clear it first.
+        await self._checkpointer.adelete_thread(name)
+        return _result(await graph.ainvoke(start, durability="sync"))
+
+    async def reexamine(self, scope: Scope, before: Diagnosis) -> Diagnosis:
+        """Gather and detect again, without the model; its claims of `before` are kept."""
+        clean = Scope.model_validate(redact_json(scope.model_dump(mode="json")))
+        evidence = await fetch(self._sources, clean, self._source_deadline_s)
+        view = EvidenceView(scope=clean, evidence=evidence)
+        examined = examine(view, self._detectors)
+        unknown = Triage(labelled=AlertClass.UNKNOWN, alert_class=AlertClass.UNKNOWN, owner="", receiver="")
+        return before.model_copy(
+            update={
+                "findings": examined.findings,
+                "root_causes": examined.root_causes,
+                "outcome": examined.outcome,
+                "evidence": evidence,
+                "summary": rules_summary(view, unknown, examined),
+            }
+        )
+
+
+def _usable(values: dict[str, Any], scope: Scope) -> bool:
+    """True for state of this version, about this incident, and not stale."""
+    if values.get("version") != VERSION or "scope" not in values:
+        return False
+    then = Scope.model_validate(values["scope"])
+    return then.incident.id == scope.incident.id and abs(scope.now - then.now) <= STALE_AFTER
+
+
+def _result(values: dict[str, Any]) -> Investigated:
+    return Investigated.model_validate(values["investigated"])

@@ -1,0 +1,44 @@
+"""hypothesise: code computes findings and ranks causes; then the reasoner has one turn."""
+
+from collections.abc import Sequence
+
+from sre_agent.investigation.examine import Detector, examine
+from sre_agent.investigation.reasoner import Brief, Dialogue, LookAnswer, Reasoner
+from sre_agent.investigation.state import Node, State, view_of
+from sre_agent.runbook.match import applicable
+from sre_agent.runbook.runbook import Runbook
+from sre_agent.triage.triage import Triage
+
+
+def hypothesise(detectors: Sequence[Detector], reasoner: Reasoner, runbooks: Sequence[Runbook]) -> Node:
+    """The node, over `detectors`, `reasoner` and `runbooks`."""
+
+    async def node(state: State) -> State:
+        view = view_of(state)
+        examined = examine(view, detectors, state["planned"])
+        brief = Brief(
+            scope=view.scope,
+            triage=Triage.model_validate(state["triage"]),
+            evidence=view.evidence,
+            findings=examined.findings,
+            root_causes=examined.root_causes,
+            outcome=examined.outcome,
+            notes=examined.notes,
+            runbooks=tuple((r.id, r.title) for r, _ in applicable(examined.standing, runbooks)),
+        )
+        answers = tuple(LookAnswer.model_validate(a) for a in state["answers"])
+        turn = await reasoner.turn(brief, Dialogue.model_validate(state["dialogue"]), answers)
+        return State(
+            examined=examined.model_dump(mode="json"),
+            dialogue=turn.dialogue.model_dump(mode="json"),
+            asked=[look.model_dump(mode="json") for look in turn.looks],
+            answers=[],
+            opinion=turn.opinion.model_dump(mode="json") if turn.opinion else None,
+        )
+
+    return node
+
+
+def done(state: State) -> bool:
+    """True when the reasoner has an opinion. Pure: it routes."""
+    return state["opinion"] is not None

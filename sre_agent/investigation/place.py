@@ -1,0 +1,79 @@
+"""Where an incident is, as its labels say: what a finding must be near to, to be about this incident. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sre_agent.evidence.evidence import EvidenceKind
+from sre_agent.evidence.finding import Finding
+from sre_agent.evidence.view import EvidenceView
+from sre_agent.incident.incident import Incident, IncidentStatus
+
+# label -> the kind in an object name ("redis_master": cache -> "redis/cache")
+_LABELS = {
+    "pod": "pod",
+    "deployment": "deployment",
+    "statefulset": "statefulset",
+    "daemonset": "daemonset",
+    "node": "node",
+    "redis_master": "redis",
+    "tool_name": "tool",
+}
+_OWNERS = ("deployment", "statefulset", "daemonset")
+
+
+def places(incident: Incident) -> frozenset[str]:
+    """The objects the labels name, as "kind/name"; without any, the namespaces as "namespace/name"."""
+    named = {f"{kind}/{value}" for label, kind in _LABELS.items() for value in incident.label_values(label) if value}
+    return frozenset(named or {f"namespace/{n}" for n in incident.label_values("namespace") if n})
+
+
+def nearness(finding: Finding, incident: Incident) -> int:
+    """2: the labels name its object or owner; 1: same namespace, or the labels name no place; 0: elsewhere."""
+    named = places(incident)
+    if not named:
+        return 1
+    namespaces = incident.label_values("namespace")
+    same_namespace = finding.namespace is not None and finding.namespace in namespaces
+    if namespaces and finding.namespace is not None and not same_namespace:
+        return 0
+    kind, _, name = finding.object.partition("/")
+    owned = kind == "pod" and any(name.startswith(p.partition("/")[2] + "-") for p in named if p.partition("/")[0] in _OWNERS)
+    if finding.object in named or owned:
+        return 2
+    return 1 if same_namespace else 0
+
+
+def still_firing(incident: Incident) -> bool:
+    """True unless every alert has resolved. An incident without known alerts counts as firing."""
+    return incident.status is not IncidentStatus.RESOLVED and (bool(incident.firing) or not incident.alerts)
+
+
+def observed(view: EvidenceView) -> bool:
+    """True when the place the alert is about was really seen, so that "nothing wrong there" means something."""
+    named = places(view.scope.incident)
+    seen = frozenset(_seen(view))
+    return bool(named) and named <= seen
+
+
+def _seen(view: EvidenceView) -> Iterator[str]:
+    for _, state in view.redis():
+        if state.primary is not None and not state.primary.error:
+            yield f"redis/{state.name}"
+    namespaces = view.scope.incident.label_values("namespace")
+    for kind in ("Pod", "Deployment", "StatefulSet", "DaemonSet", "Node"):
+        for _, item in view.objects(kind):
+            meta = item.get("metadata", {})
+            if kind == "Node" or not namespaces or meta.get("namespace") in namespaces:
+                yield f"{kind.lower()}/{meta.get('name')}"
+                yield f"namespace/{meta.get('namespace')}"
+                yield from _owners(item)
+    if any(view.ok(EvidenceKind.METRICS)):
+        yield from (f"tool/{name}" for name in view.scope.incident.label_values("tool_name"))
+
+
+def _owners(item: dict[str, Any]) -> Iterator[str]:
+    for owner in item.get("metadata", {}).get("ownerReferences", ()):
+        kind, name = str(owner.get("kind", "")).lower(), str(owner.get("name", ""))
+        yield f"{kind}/{name}"
+        if kind == "replicaset":
+            yield f"deployment/{name.rpartition('-')[0]}"
