@@ -7,6 +7,7 @@ import typer
 
 from sre_agent import __version__
 from sre_agent.cli import approvals, store
+from sre_agent.cli.demo import demo
 from sre_agent.cli.findings import findings
 from sre_agent.cli.serve import serve
 from sre_agent.cli.settings import settings
@@ -38,6 +39,7 @@ def root(
     context.obj = config
 
 
+app.command()(demo)
 app.command()(serve)
 app.command()(settings)
 app.command()(findings)

@@ -1,6 +1,8 @@
 """How results look on a terminal. The only file that knows rich; into a pipe goes plain text."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from rich import box
@@ -28,3 +30,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def printable(text: str) -> str:
     """The text on one line, with what a terminal would obey written out."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def told(seconds: float, who: str, what: str) -> None:
+    """One line of progress: seconds since the start, who, what. Long lines are folded under their own column."""
+    head = f"{seconds:6.1f} s  {who:<10} "
+    lines = textwrap.wrap(printable(what), width=max(40, shutil.get_terminal_size((120, 24)).columns - len(head))) or [""]
+    print(head + ("\n" + " " * len(head)).join(lines), flush=True)
