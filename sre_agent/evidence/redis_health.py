@@ -96,12 +96,20 @@ def overloaded(node: NodeView) -> str:
     return ""
 
 
+def primary_of(state: RedisState) -> NodeView | None:
+    """The primary the sentinels agree on; where no sentinel was recorded at all, the only node that calls itself master."""
+    if state.sentinels:
+        return state.primary
+    masters = [n for n in state.nodes if n.role == "master"]
+    return masters[0] if len(masters) == 1 else None
+
+
 def judge(state: RedisState) -> Judgement:
     """What is wrong with the agreed primary, and whether it is its own fault."""
-    primary = state.primary
+    primary = primary_of(state)
     if primary is None:
         return Judgement(Trouble.NONE, "the sentinels do not agree on one primary, so it was not judged")
-    fine = [r for r in state.replicas if not is_down(r) and not is_slow(r)]
+    fine = [r for r in state.nodes if r.address != primary.address and not is_down(r) and not is_slow(r)]
     slow, down = is_slow(primary), is_down(primary)
     full, load = memory_full(primary), overloaded(primary)
     if full:

@@ -3,7 +3,7 @@
 Pure, over one RedisState; shared by facts, preconditions and verification.
 """
 
-from sre_agent.evidence.redis_health import number, sentinel_flags
+from sre_agent.evidence.redis_health import number, replica_problem, sentinel_flags
 from sre_agent.evidence.redis_state import NodeView, RedisState, SentinelView
 
 DOWN_AFTER_MS = 3000
@@ -77,6 +77,14 @@ def promotable(state: RedisState) -> tuple[NodeView, ...]:
     rows = {f"{r.get('ip')}:{r.get('port')}": r for s in state.sentinels for r in s.replicas if _eligible(r)}
     listed = any(s.replicas for s in state.sentinels)
     return tuple(n for n in state.replicas if n.address in rows or not listed)
+
+
+def replica_refusal(state: RedisState) -> tuple[str, str] | None:
+    """(rule id, reason) when no replica is fit to take over, or when Sentinel might choose one that is not; else None."""
+    primary, candidates = state.primary, promotable(state)
+    if primary is None or not candidates:
+        return "redis-no-replica", "it has no replica that Sentinel could promote"
+    return next((p for c in candidates if (p := replica_problem(c, primary)) is not None), None)
 
 
 def switched(state: RedisState, old_run_id: str) -> NodeView | None:

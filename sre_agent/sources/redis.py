@@ -64,7 +64,8 @@ class RedisSource:
     async def _look(self, master: str, *, timed: bool, skip: Collection[str] = ()) -> RedisState:
         sentinels = await asyncio.gather(*(self._sentinel(a, master) for a in self._access.sentinels))
         told = RedisState(name=master, sentinels=sentinels)
-        addresses = sorted(told.primary_addresses | {a for s in sentinels for r in s.replicas if (a := _address(r))} - set(skip))
+        known = told.primary_addresses | {a for s in sentinels for r in s.replicas if (a := _address(r))}
+        addresses = sorted(known.difference(skip))
         nodes = await asyncio.gather(*(self._node(a, timed=timed) for a in addresses))
         return told.model_copy(update={"nodes": tuple(nodes)})
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,7 @@ class CountingWriter(BackgroundLoop):
     ) -> None:
         super().__init__()
         self._sentinels, self._master = tuple(sentinels), master
+        self._run_id = uuid.uuid4().hex[:8]
         self._workers, self._gap_s, self._timeout = workers, gap_s, timeout
         self._acknowledged: list[str] = []
         self._unknown = self._refused = self._blocks = 0
@@ -82,7 +84,7 @@ class CountingWriter(BackgroundLoop):
             try:
                 while not self._stopping.is_set():
                     number += 1
-                    key = f"count:{worker}:{number}"
+                    key = f"count:{self._run_id}:{worker}:{number}"
                     began = time.monotonic()
                     try:
                         await node.set(key, "1")

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from sre_agent.evidence.redis_health import Trouble, best_replica, is_down, judge, number, replica_problem
+from sre_agent.evidence.redis_health import Trouble, best_replica, is_down, judge, number
 from sre_agent.evidence.redis_quorum import (
     DOWN_AFTER_MS,
     agreed_epoch,
@@ -14,6 +14,7 @@ from sre_agent.evidence.redis_quorum import (
     has_quorum,
     in_failover,
     promotable,
+    replica_refusal,
     sentinels_agree,
 )
 from sre_agent.evidence.redis_state import NodeView, RedisState
@@ -75,11 +76,21 @@ def plan_failover(target: Target, state: RedisState, procedure: Procedure) -> Fa
         raise Refused("redis-failover-in-progress", "a failover is running already")
     if failed_over_recently(state):
         raise Refused("redis-recent-failover", f"it failed over within the last {failover_timeout_ms(state) * 2 // 1000} s")
-    primary = _same_process(target, state)
+    _same_process(target, state)
     judgement = judge(state)
     if not judgement.primary_at_fault:
         raise Refused(HANDED_BACK[judgement.trouble], f"a failover would not help: {judgement.why}")
-    return _plan(state, primary, _fit_replica(state, primary), procedure)
+    return draw_plan(state, procedure)
+
+
+def draw_plan(state: RedisState, procedure: Procedure) -> FailoverPlan:
+    """The plan for a topology as it is, whether or not it ought to be failed over. Refused without a fit replica."""
+    # Sentinel chooses, not we: every replica it might choose must be fit.
+    _refuse(replica_refusal(state))
+    primary, chosen = state.primary, best_replica(state)
+    if primary is None or chosen is None:
+        raise Refused("redis-no-replica", "no replica is fit to take over")
+    return _plan(state, primary, chosen, procedure)
 
 
 def unchanged(plan: FailoverPlan, state: RedisState) -> None:
@@ -129,19 +140,6 @@ def _same_process(target: Target, state: RedisState) -> NodeView:
     if primary.role != "master":
         raise Refused("redis-run-id-changed", f"{primary.address} says it is a {primary.role}")
     return primary
-
-
-def _fit_replica(state: RedisState, primary: NodeView) -> NodeView:
-    chosen = best_replica(state)
-    candidates = promotable(state)
-    if chosen is None or not candidates:
-        problems = [p for r in state.replicas if (p := replica_problem(r, primary)) is not None]
-        rule, reason = problems[0] if problems else ("redis-no-replica", "it has no replica")
-        raise Refused(rule, f"no replica is fit to take over: {reason}")
-    for candidate in candidates:
-        # Sentinel chooses, not we: every replica it might choose must be fit.
-        _refuse(replica_problem(candidate, primary))
-    return chosen
 
 
 def _coordinates(version: str) -> bool:
