@@ -76,10 +76,7 @@ async def assemble(collectors: Sequence[FactCollector], context: FactContext, de
 
     Programming errors in a collector count as its failure; cancelling the caller cancels them all.
     """
-    answers = await asyncio.gather(
-        *(asyncio.wait_for(c.collect(context), deadline_s) for c in collectors),
-        return_exceptions=True,
-    )
+    answers = await asyncio.gather(*(_ask(c, context, deadline_s) for c in collectors), return_exceptions=True)
     fields: dict[str, object] = {}
     owner: dict[str, str] = {}
     failed: set[str] = set()
@@ -95,6 +92,11 @@ async def assemble(collectors: Sequence[FactCollector], context: FactContext, de
                 continue
             fields[name], owner[name] = value, collector.name
     return _validated(fields, owner, failed)
+
+
+async def _ask(collector: FactCollector, context: FactContext, deadline_s: float) -> object:
+    async with asyncio.timeout(deadline_s):
+        return await collector.collect(context)
 
 
 def _validated(fields: dict[str, object], owner: dict[str, str], failed: set[str]) -> Facts:

@@ -37,7 +37,7 @@ OPERATORS = frozenset(
 GROUPS = frozenset({"runbook"})
 """Action groups: a grant must name single actions, or an action added later would be granted unseen."""
 
-_POLICY_WORDS = frozenset({"permit", "forbid", "when", "unless", "principal", "action", "resource", "context"})
+_POLICY_WORDS = frozenset({"Sre", "Action", "permit", "forbid", "when", "unless", "principal", "action", "resource", "context"})
 _SCHEMA_WORDS = frozenset({"entity", "action", "type", "namespace", "enum", "appliesTo", "in", "Long", "String", "Bool", "Set"})
 
 _TOKENS = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"|;|\s+|[^\s;"/]+|/')
@@ -101,11 +101,11 @@ def _rule(file: str, statement: Statement, known: Vocabulary, *, shadow: bool) -
     try:
         parsed = parse_policy(statement.text)
     except ValueError as error:
-        raise _complaint(file, statement, str(error), known.words | _POLICY_WORDS) from error
+        raise _complaint(file, statement, f"this policy does not parse: {error}", known.words | _POLICY_WORDS) from error
     if parsed is None:
         raise ConfigurationError(f"{file}:{statement.line}: templates are not used here; name the principal and the resource type")
     for message in known.complaints(statement.text):
-        raise _complaint(file, statement, message, known.words)
+        raise _complaint(file, statement, message, known.words | _POLICY_WORDS)
     for message in _objections(parsed, shadow=shadow):
         raise ConfigurationError(f"{file}:{statement.line}: policy {parsed.annotations.get('id', '(no id)')!r} {message}")
     notes = parsed.annotations
@@ -158,18 +158,17 @@ def _refusal_objections(policy: ParsedPolicy) -> Iterator[str]:
 
 
 def _complaint(file: str, statement: Statement, message: str, words: frozenset[str]) -> ConfigurationError:
-    """The engine's message, at the line of the first name it quotes that stands in the statement."""
-    line, hint = statement.line, ""
+    """The engine's message, at the line of the name it is about, with the closest name that exists."""
     text = re.sub(r"\[policy\d+\] |for policy `policy\d+`[,:]? ?", "", message)
-    for quoted in re.findall(r"[`'\"]([^`'\"\s]+)[`'\"]", text):
-        word = re.split(r"::|\.", quoted)[-1] or quoted
-        at = (
-            re.search(rf"(?<!\w){re.escape(word)}(?!\w)", statement.text)
-            if word[0].isalnum()
-            else re.search(re.escape(word), statement.text)
-        )
+    line, hint = statement.line, ""
+    # The engine quotes the names it means, or ends on them; an unknown one says more than a known one.
+    quoted = re.findall(r"`([^`]+)`|'([^']+)'|: (\S+)$", text)
+    named = [w for groups in quoted for w in re.findall(r"[A-Za-z_]\w*|[^\w\s]+", "".join(groups))]
+    for word in sorted(named, key=lambda w: w in words or not w[0].isalpha()):
+        edge = r"\b" if word[0].isalnum() or word[0] == "_" else ""
+        at = re.search(f"{edge}{re.escape(word)}{edge}", statement.text)
         if at is not None:
             line = statement.line + statement.text.count("\n", 0, at.start())
-            hint = "" if word in words else suggestion(word, words)
+            hint = "" if word in words or not edge else suggestion(word, words)
             break
     return ConfigurationError(f"{file}:{line}: {text}{hint}")

@@ -203,7 +203,21 @@ def _plain(path: Path) -> Any:
         what = getattr(error, "problem", None) or str(error)
         raise ConfigurationError(f"{path}:{line}: this is not valid YAML: {what}; check quotes and indentation") from error
     except ValueError as error:
-        raise ConfigurationError(f"{path}:1: this YAML holds an impossible value: {error}") from error
+        line = _impossible(node) or 1
+        raise ConfigurationError(f"{path}:{line}: this YAML holds an impossible value: {error}; correct it") from error
+
+
+def _impossible(node: yaml.Node | None) -> int:
+    """The line of the first scalar that looks like a date or a number and is none."""
+    if isinstance(node, yaml.ScalarNode) and node.style is None:
+        try:
+            yaml.safe_load(node.value)
+        except ValueError:
+            return int(node.start_mark.line) + 1
+    children = node.value if isinstance(node, yaml.SequenceNode) else []
+    if isinstance(node, yaml.MappingNode):
+        children = [value for _, value in node.value]
+    return next((line for child in children if (line := _impossible(child))), 0)
 
 
 def _check_keys(path: Path, node: yaml.Node | None) -> None:
