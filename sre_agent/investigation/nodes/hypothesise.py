@@ -39,6 +39,6 @@ def hypothesise(detectors: Sequence[Detector], reasoner: Reasoner, runbooks: Seq
     return node
 
 
-def done(state: State) -> bool:
-    """True when the reasoner has an opinion. Pure: it routes."""
+async def done(state: State) -> bool:
+    """True when the reasoner has an opinion. Pure: it routes. (Async, so that no thread is started for it.)"""
     return state["opinion"] is not None
