@@ -13,7 +13,7 @@ import pytest
 from sre_agent.adapters.pagerduty.failure import NotAvailable, NotFound
 from sre_agent.adapters.pagerduty.gateway import Gateway, Patience
 from sre_agent.adapters.pagerduty.tracker import PagerDuty, connect
-from sre_agent.adapters.pagerduty.transport import Credentials, PdpyrasTransport
+from sre_agent.adapters.pagerduty.transport import Credentials, PdpyrasTransport, Request
 from sre_agent.evidence.change import ChangeKind
 from sre_agent.handback.tracker import IncidentTracker
 from sre_agent.incident.errors import ConfigurationError, Conflict, OutcomeUnknown, Permanent, Transient
@@ -333,3 +333,13 @@ def test_importing_the_adapter_does_not_import_the_client():
     probe = "import sys, sre_agent.adapters.pagerduty.tracker; print('pdpyras' in sys.modules, 'requests' in sys.modules)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 408, 429, 500, 502, 503, 504])
+def test_the_transport_sends_once_whatever_comes_back(pagerduty, status):
+    transport = PdpyrasTransport(Credentials(TOKEN, AGENT_EMAIL, pagerduty.url))
+    pagerduty.faults.add(Fault(status=status, body={"error": {"code": 1}}))
+    answer = transport.send(Request("POST", "/incidents/QAAAAA/notes", {}, {"note": {"content": "x"}}))
+    transport.close()
+    assert (answer.status, answer.content) == (status, {"error": {"code": 1}})
+    assert [c.status for c in pagerduty.calls] == [status]
