@@ -81,15 +81,15 @@ class Assessment:
     plan_hash: str | None = None
 
 
-def scope_of(incident: Incident, now: datetime) -> Scope:
-    """What to look at: from half an hour before the earliest alert until now; changes of the 24 h before it."""
+def scope_of(incident: Incident, now: datetime, lookback: timedelta = LOOKBACK) -> Scope:
+    """What to look at: from `lookback` before the earliest alert until now; changes of the 24 h before it."""
     starts = [a.starts_at for a in incident.alerts if a.starts_at is not None]
     onset = min([*starts, incident.created_at, now])
     return Scope(
         incident=incident,
         now=now,
         onset=onset,
-        window=Window(start=onset - LOOKBACK, end=now),
+        window=Window(start=onset - lookback, end=now),
         change_window=Window(start=onset - CHANGE_LOOKBACK, end=now),
     )
 
@@ -115,11 +115,12 @@ class Assessor:
     facts_for: FactsFor
     declarations: Declarations
     ownership: Ownership
+    lookback: timedelta = LOOKBACK
 
     async def assess(self, incident: Incident, *, human_acknowledged: bool, thread: str, now: datetime) -> Assessment:
         """Investigate and judge. Never raises for a failed source, model or collector: that is in the answer."""
         before = triage(incident, self.ownership)
-        found = await self.investigator.investigate(scope_of(incident, now), before, thread)
+        found = await self.investigator.investigate(scope_of(incident, now, self.lookback), before, thread)
         after = weaken(before, found.diagnosis, self.ownership)
         early = self._without_proposal(after, found)
         if early is not None or found.proposal is None:
@@ -133,7 +134,7 @@ class Assessor:
     async def reassess(self, incident: Incident, plan: "Plan", now: datetime) -> tuple[Assessment, Permit | None]:
         """Judge a plan again right before its effect, on fresh evidence and facts; mint the permit if it holds."""
         before = triage(incident, self.ownership)
-        diagnosis = await self.investigator.reexamine(scope_of(incident, now), plan.diagnosis)
+        diagnosis = await self.investigator.reexamine(scope_of(incident, now, self.lookback), plan.diagnosis)
         after = weaken(before, diagnosis, self.ownership)
         again = Investigated(diagnosis=diagnosis, proposal=plan.proposal)
         refusal = self._moved_on(after, diagnosis, plan)

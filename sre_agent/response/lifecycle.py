@@ -190,7 +190,8 @@ def on_sample(record: IncidentRecord, sample: Sample, verdict: Recovery, now: da
     changes: dict[str, Any] = {"samples": (*record.samples, sample), "recovery": verdict}
     tell = Narration(record, now)
     if verdict is Recovery.RECOVERED:
-        text = f"recovered: held for {_held(record, sample):.0f} s"
+        soak = record.verification.soak_s if record.verification else 0.0
+        text = f"recovered {_since_action(record, sample):.0f} s after the action, well for the whole soak of {soak:.0f} s"
         return tell.step(State.RECOVERED, "recovery_verified", text, changes=changes, jobs=(job(JobKind.PUBLISH, record.id),))
     if verdict is Recovery.NOT_RECOVERED:
         return handed_back(record, f"not recovered after the action: {sample.detail}", now, changes=changes, kind="recovery_failed")
@@ -203,6 +204,6 @@ def on_sample(record: IncidentRecord, sample: Sample, verdict: Recovery, now: da
     return Step(to=State.VERIFYING, changes={**changes, "updated_at": now}, jobs=(again,))
 
 
-def _held(record: IncidentRecord, sample: Sample) -> float:
+def _since_action(record: IncidentRecord, sample: Sample) -> float:
     started = record.verification.started_at if record.verification else sample.at
     return (sample.at - started).total_seconds()

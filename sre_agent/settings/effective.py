@@ -164,6 +164,13 @@ class Settings(BaseSettings):
     )
     langfuse_public_key: str | None = env("LANGFUSE_PUBLIC_KEY", None, "Langfuse public key", "Goes with LANGFUSE_HOST.")
     langfuse_secret_key: Secret = env("LANGFUSE_SECRET_KEY", None, "Langfuse secret key", "Goes with LANGFUSE_HOST.")
+    lookback: Seconds = env(
+        "SRE_AGENT_LOOKBACK",
+        1800.0,
+        "how long before the onset metrics are read",
+        "Half an hour of quiet is a baseline; changes are always read for 24 h.",
+        "seconds",
+    )
     source_deadline: Seconds = env(
         "SRE_AGENT_SOURCE_DEADLINE",
         10.0,

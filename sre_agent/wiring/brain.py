@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.facts import Budgets, FactCollector, Halt, Mode
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.load import load_bundle
-from sre_agent.response.assess import Assessor
+from sre_agent.response.assess import LOOKBACK, Assessor
 from sre_agent.response.ports import Investigator
 from sre_agent.runbook.load import load_runbooks
 from sre_agent.runbook.runbook import Runbook
@@ -56,10 +57,13 @@ def load_books(policies: Path, data: Path | None, runbooks: Path) -> Books:
     return Books(load_bundle(policies, data), {r.id: r for r in load_runbooks(runbooks, known)})
 
 
-def assessor(books: Books, guard: Guard, investigator: Investigator, found: Sequence[FactCollector]) -> Assessor:
+def assessor(
+    books: Books, guard: Guard, investigator: Investigator, found: Sequence[FactCollector], lookback: timedelta = LOOKBACK
+) -> Assessor:
     """The rooms from triage to policy over these parts."""
     declared = books.bundle.declared
     return Assessor(
+        lookback=lookback,
         investigator=investigator,
         guard=guard,
         facts_for=partial(assemble, tuple(found)),

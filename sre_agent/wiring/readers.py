@@ -62,7 +62,8 @@ def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
     sources: list[EvidenceSource] = [ChangesSource(changes)]
     metrics = redis = cluster = None
     if settings.prometheus_url:
-        metrics = PrometheusSource(PrometheusEndpoint(url=settings.prometheus_url, min_step_s=settings.prometheus_min_step))
+        step, baseline = settings.prometheus_min_step, settings.lookback
+        metrics = PrometheusSource(PrometheusEndpoint(settings.prometheus_url, min_step_s=step, baseline_s=baseline))
         sources.append(metrics)
     access = redis_access(settings, write=False)
     if access is not None:

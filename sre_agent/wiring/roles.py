@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any, Literal
 
 from sre_agent.adapters.heartbeat import Heartbeat
@@ -45,7 +46,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
     books = brain.load_books(settings.policies_dir, settings.policy_data, settings.runbooks_dir)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        state = await stack.enter_async_context(opened_state(settings, (metrics.observe,)))
+        state = await stack.enter_async_context(opened_state(settings, (metrics.observe,), migrated=True))
         running: list[Coroutine[Any, Any, None]] = []
         if QUEUES[role]:
             tracker = readers.tracker(settings)
@@ -118,7 +119,7 @@ async def _assessor(settings: Settings, books: brain.Books, state: State, lookin
         *brain.collectors(books, settings.mode, state.halt, state.ledger, langfuse=looking.langfuse),
         *brain.target_collectors(looking.readers.redis, looking.readers.kubernetes),
     )
-    return brain.assessor(books, guard, investigator, found)
+    return brain.assessor(books, guard, investigator, found, timedelta(seconds=settings.lookback))
 
 
 async def _web(settings: Settings, state: State, metrics: Metrics, address: tuple[str, int], stop: asyncio.Event) -> None:

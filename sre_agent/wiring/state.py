@@ -72,9 +72,12 @@ async def migrate_database(url: str) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def opened_state(settings: Settings, observers: tuple[Observer, ...] = (), *, migrated: bool = False) -> AsyncIterator[State]:
-    """The database, migrated when it is the embedded one (or `migrated` asks for it), and everything in it."""
+    """The database and everything in it. `migrated`: bring an embedded one to this version first, as `serve` does.
+
+    A database given by DATABASE_URL is only ever migrated by `sre-agent migrate`.
+    """
     async with database_url(settings) as url:
-        if migrated or settings.database_url is None:
+        if migrated and settings.database_url is None:
             await migrate_database(url)
         database = Database(url)
         await database.open()

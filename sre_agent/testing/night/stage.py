@@ -42,8 +42,8 @@ class Shortened:
         return (
             f"Soak after the failover: {self.soak} s instead of {soak_before} s.",
             f"The alert fires after {self.debounce:.0f} s above the limit instead of minutes.",
-            f"Healthy baseline before the trouble: {self.baseline:.0f} s instead of half an hour.",
-            "Prometheus is asked at a resolution of 1 s instead of 15 s.",
+            f"Healthy load before the trouble: {self.baseline:.0f} s instead of days.",
+            "Metrics are read for 1 min before the onset at 1 s, instead of 30 min at 15 s.",
             "PagerDuty and the Prometheus API are stand-ins on this machine; Redis, Sentinel and PostgreSQL are real.",
         )
 
@@ -130,6 +130,7 @@ class Stage:
             "SRE_AGENT_RUNBOOKS": str(self._short_runbooks()),
             "SRE_AGENT_REASONER": "rules",
             "SRE_AGENT_PROMETHEUS_MIN_STEP": "1",
+            "SRE_AGENT_LOOKBACK": "60",
             "PAGERDUTY_API_URL": self.pagerduty.url,
             "PAGERDUTY_API_TOKEN": self.pagerduty.token,
             "PAGERDUTY_FROM_EMAIL": "sre-agent@example.test",
