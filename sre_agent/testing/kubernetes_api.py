@@ -213,6 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
                 raise ApiError(401, "Unauthorized")
             case FaultKind.TOO_MANY_REQUESTS:
                 raise ApiError(429, "Too many requests, please try again later.", {"retryAfterSeconds": 1})
+            case FaultKind.ADMISSION:
+                raise ApiError(403, 'admission webhook "pods.example" denied the request: not now')
             case FaultKind.DROP_BEFORE:
                 self.close_connection = True
                 return 0, ""

@@ -10,12 +10,9 @@ Right = tuple[str, str]
 
 READ: frozenset[Right] = frozenset({("get", "*"), ("list", "*"), ("get", "pods/log")})
 WRITE_PODS: frozenset[Right] = frozenset({("get", "pods"), ("get", "pods/log"), ("create", "pods/eviction")})
+_SUBRESOURCES = ("pods/log", "pods/eviction", "pods/status", "poddisruptionbudgets/status", "deployments/scale")
 EVERYTHING: frozenset[Right] = frozenset(
-    {
-        (v, r)
-        for v in ("get", "list", "create", "patch", "update", "delete")
-        for r in ("*", "pods/log", "pods/eviction", "deployments/scale")
-    }
+    {(v, r) for v in ("get", "list", "create", "patch", "update", "delete") for r in ("*", *_SUBRESOURCES)}
 )
 
 

@@ -7,7 +7,10 @@ from sre_agent.testing.kubernetes.routes import Request
 
 
 class FaultKind(StrEnum):
-    """SLOW answers after `seconds`; the DROPs close the connection without an answer, before or after the work is done."""
+    """SLOW answers after `seconds`; the DROPs close the connection without an answer, before or after the work is done.
+
+    ADMISSION is a webhook's refusal.
+    """
 
     SLOW = "slow"
     ERROR_500 = "error_500"
@@ -16,6 +19,7 @@ class FaultKind(StrEnum):
     DROP_BEFORE = "drop_before"
     DROP_AFTER = "drop_after"
     HTML = "html"
+    ADMISSION = "admission"
 
 
 @dataclass

@@ -74,6 +74,8 @@ class Writes:
     def patch(self, at: Address, body: Json, content_type: str, options: WriteOptions) -> Json:
         """PATCH an object or a deployment's scale: merge, strategic merge, or server-side apply."""
         current = self.store.get(at.resource, at.namespace, at.name)
+        if at.sub == "status" and content_type in _MERGE:
+            return self._patch_status(at, current, body, options)
         if at.sub not in ("", "scale"):
             raise unimplemented(f"patching {at.right}")
         if content_type == _APPLY:
@@ -87,6 +89,12 @@ class Writes:
         operation = "Apply" if content_type == _APPLY else "Update"
         answer = self._store(at, current, fresh, body, options, operation)
         return scale_of(answer) if at.sub == "scale" else answer
+
+    def _patch_status(self, at: Address, current: Json, body: Json, options: WriteOptions) -> Json:
+        """The status subresource: status alone, generation untouched. Controllers then have their say, as on a cluster."""
+        fresh = copy.deepcopy(current)
+        merge(fresh, {"status": body.get("status", {})}, keyed=False)
+        return self._store(at, current, fresh, {"metadata": body.get("metadata", {}), "status": body.get("status", {})}, options)
 
     def delete(self, at: Address, options: Json, dry_run: bool) -> Json:
         """DELETE one object. Pods end gracefully; anything else is removed at once."""
