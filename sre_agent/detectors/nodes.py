@@ -1,0 +1,95 @@
+"""NODE_NOT_READY and NODE_PRESSURE: a node in trouble, which outranks the trouble of the pods on it.
+
+Pure. Strength grows with what agrees: metrics of the same condition, events, and pods that suffer on that node.
+"""
+
+from datetime import UTC, datetime
+
+from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.kubernetes_scope import event_time
+from sre_agent.evidence.kubernetes_state import (
+    JsonObject,
+    condition,
+    instant,
+    not_ready_since,
+    odd_conditions,
+    pod_trouble,
+    pressures,
+    ready,
+    text,
+)
+from sre_agent.evidence.view import EvidenceView
+
+_EVENT_REASONS = {
+    FindingKind.NODE_NOT_READY: {"NodeNotReady", "NodeNotSchedulable", "Rebooted", "KubeletNotReady"},
+    FindingKind.NODE_PRESSURE: {
+        "EvictionThresholdMet",
+        "NodeHasInsufficientMemory",
+        "NodeHasDiskPressure",
+        "NodeHasInsufficientPID",
+        "FreeDiskSpaceFailed",
+        "SystemOOM",
+        "Evicted",
+    },
+}
+
+
+def detect(view: EvidenceView) -> tuple[Finding, ...]:
+    """At most one finding a node; not ready before short of something. A node that nobody describes gives none."""
+    found: dict[str, Finding] = {}
+    for evidence_id, node in view.objects("Node"):
+        name = text(node, "metadata", "name")
+        ready_condition = condition(node, "Ready")
+        if ready_condition is not None and not ready(node):
+            cause = f"node {name} is not ready: {odd_conditions(node)}"
+            found[name] = _finding(FindingKind.NODE_NOT_READY, (evidence_id, node), cause, not_ready_since(node), view)
+        elif short := pressures(node):
+            since = min((at for p in short if (at := instant((condition(node, p) or {}).get("lastTransitionTime")))), default=None)
+            cause = f"node {name} is short of resources: {', '.join(short)}"
+            found[name] = _finding(FindingKind.NODE_PRESSURE, (evidence_id, node), cause, since, view)
+    return tuple(sorted(found.values(), key=lambda f: (-f.strength, f.object)))
+
+
+def _finding(kind: FindingKind, node: tuple[str, JsonObject], cause: str, since: datetime | None, view: EvidenceView) -> Finding:
+    name = text(node[1], "metadata", "name")
+    events = [(i, e) for i, e in view.objects("Event") if _about(e, name) and text(e, "reason") in _EVENT_REASONS[kind]]
+    metrics = _confirming(kind, name, view)
+    here = [(i, p) for i, p in view.objects("Pod") if text(p, "spec", "nodeName") == name]
+    now = view.scope.now
+    sick = [i for i, p in here if pod_trouble(p, now) is not None or text(p, "status", "reason") in ("Evicted", "NodeLost")]
+    strength = {FindingKind.NODE_NOT_READY: 0.86, FindingKind.NODE_PRESSURE: 0.78}[kind]
+    strength += 0.03 * bool(events) + 0.05 * bool(metrics) + 0.03 * bool(sick)
+    if sick:
+        cause += f"; {len(sick)} of {len(here)} known pods on it are in trouble"
+    onsets = [at for at in [since, *(event_time(e) for _, e in events), *(at for _, at in metrics)] if at is not None]
+    return Finding(
+        kind=kind,
+        object=f"node/{name.lower()}",
+        cause=cause,
+        onset=min(onsets, default=None),
+        strength=round(strength, 3),
+        evidence=tuple(dict.fromkeys([node[0], *(i for i, _ in events), *(i for i, _ in metrics), *sick])),
+        refuted_by="the node's conditions are back as they should be while its pods still fail",
+    )
+
+
+def _about(event: JsonObject, name: str) -> bool:
+    about = event.get("involvedObject")
+    if text(about, "kind") == "Node":
+        return text(about, "name") == name
+    return text(event, "source", "host") == name and text(event, "reason") == "Evicted"
+
+
+def _confirming(kind: FindingKind, name: str, view: EvidenceView) -> list[tuple[str, datetime]]:
+    """kube_node_status_condition of kube-state-metrics: value 1 marks the (condition, status) that holds."""
+    found = []
+    for evidence_id, series in view.series("kube_node_status_condition"):
+        labels, points = series.labels, series.finite()
+        if labels.get("node") != name or not points or points[-1][1] != 1:
+            continue
+        bad_ready = labels.get("condition") == "Ready" and labels.get("status") in ("false", "unknown")
+        short = labels.get("condition", "").endswith("Pressure") and labels.get("status") == "true"
+        if bad_ready if kind is FindingKind.NODE_NOT_READY else short:
+            began = next(t for t, v in points if v == 1)
+            found.append((evidence_id, datetime.fromtimestamp(began, tz=UTC)))
+    return found
