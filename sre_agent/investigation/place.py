@@ -22,8 +22,8 @@ _OWNERS = ("deployment", "statefulset", "daemonset")
 
 
 def places(incident: Incident) -> frozenset[str]:
-    """The objects the labels name, as "kind/name"; without any, the namespaces as "namespace/name"."""
-    named = {f"{kind}/{value}" for label, kind in _LABELS.items() for value in incident.label_values(label) if value}
+    """The objects the labels name, as "kind/name" in lower case; without any, the namespaces as "namespace/name"."""
+    named = {f"{kind}/{value.lower()}" for label, kind in _LABELS.items() for value in incident.label_values(label) if value}
     return frozenset(named or {f"namespace/{n}" for n in incident.label_values("namespace") if n})
 
 
@@ -58,22 +58,22 @@ def observed(view: EvidenceView) -> bool:
 def _seen(view: EvidenceView) -> Iterator[str]:
     for _, state in view.redis():
         if state.primary is not None and not state.primary.error:
-            yield f"redis/{state.name}"
+            yield f"redis/{state.name.lower()}"
     namespaces = view.scope.incident.label_values("namespace")
     for kind in ("Pod", "Deployment", "StatefulSet", "DaemonSet", "Node"):
         for _, item in view.objects(kind):
             meta = item.get("metadata", {})
             if kind == "Node" or not namespaces or meta.get("namespace") in namespaces:
-                yield f"{kind.lower()}/{meta.get('name')}"
+                yield f"{kind}/{meta.get('name')}".lower()
                 yield f"namespace/{meta.get('namespace')}"
                 yield from _owners(item)
     if any(view.ok(EvidenceKind.METRICS)):
-        yield from (f"tool/{name}" for name in view.scope.incident.label_values("tool_name"))
+        yield from (f"tool/{name.lower()}" for name in view.scope.incident.label_values("tool_name"))
 
 
 def _owners(item: dict[str, Any]) -> Iterator[str]:
     for owner in item.get("metadata", {}).get("ownerReferences", ()):
-        kind, name = str(owner.get("kind", "")).lower(), str(owner.get("name", ""))
+        kind, name = str(owner.get("kind", "")).lower(), str(owner.get("name", "")).lower()
         yield f"{kind}/{name}"
         if kind == "replicaset":
             yield f"deployment/{name.rpartition('-')[0]}"

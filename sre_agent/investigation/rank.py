@@ -85,8 +85,9 @@ def _explains(a: Finding, b: Finding, view: EvidenceView) -> bool:
 def _node_of(finding: Finding, view: EvidenceView) -> str | None:
     name = finding.object.partition("/")[2]
     for _, pod in view.objects("Pod"):
-        if (pod.get("metadata", {}).get("name"), pod.get("metadata", {}).get("namespace")) == (name, finding.namespace):
-            return str(pod.get("spec", {}).get("nodeName", "")) or None
+        meta = pod.get("metadata", {})
+        if (str(meta.get("name", "")).lower(), meta.get("namespace")) == (name, finding.namespace):
+            return str(pod.get("spec", {}).get("nodeName", "")).lower() or None
     return None
 
 

@@ -1,5 +1,7 @@
 """From a finding to the one live object an action would touch. Pure, by code only.
 
+Objects in findings are lower case ("redis/cache"); targets keep the name as the live object has it.
+
 SAFETY: the place comes from the alert's labels, the identity from live state, and both must point at exactly
 one object. An empty or ambiguous set is None, never "all" and never "the first".
 """
@@ -38,7 +40,7 @@ def _redis_master(finding: Finding, view: EvidenceView) -> Resolved | None:
     if len(names) != 1:
         return None
     (name,) = names
-    if not name or finding.object != f"redis/{name}":
+    if not name or finding.object != f"redis/{name.lower()}":
         return None
     # The same master may have been read more than once: every reading must tell the same story.
     identities = {(s.primary_addresses, _run_id(s)) for _, s in view.redis() if s.name == name}
@@ -66,7 +68,9 @@ def _pod(finding: Finding, view: EvidenceView) -> Resolved | None:
     pods = {
         str(pod["metadata"].get("uid", "")): pod
         for _, pod in view.objects("Pod")
-        if pod["metadata"].get("name") == name and pod["metadata"].get("namespace") == finding.namespace and _live(pod)
+        if str(pod["metadata"].get("name", "")).lower() == name
+        and pod["metadata"].get("namespace") == finding.namespace
+        and _live(pod)
     }
     if len(pods) != 1:
         return None
@@ -74,7 +78,9 @@ def _pod(finding: Finding, view: EvidenceView) -> Resolved | None:
     if not uid or not _named_by_alert(pod, view.scope.incident):
         return None
     generation = str(_controller(pod).get("uid") or pod["metadata"].get("labels", {}).get("pod-template-hash", ""))
-    return Resolved(target=Target(kind="Pod", namespace=finding.namespace, name=name, uid=uid), generation=generation)
+    return Resolved(
+        target=Target(kind="Pod", namespace=finding.namespace, name=str(pod["metadata"]["name"]), uid=uid), generation=generation
+    )
 
 
 def _live(pod: dict[str, Any]) -> bool:

@@ -66,6 +66,13 @@ def test_a_primary_that_hangs_is_known_by_what_the_sentinels_remember():
     assert found.target.uid == "r1"
 
 
+def test_names_keep_their_case_though_findings_are_lower_case():
+    found = resolve("RedisMaster", about("redis/cache"), view({"redis_master": "Cache"}, redis(name="Cache")))
+    assert found is not None
+    assert found.target.name == "Cache"
+    assert resolve("RedisMaster", about("redis/cache"), view({"redis_master": "Cache"}, redis(name="cache"))) is None
+
+
 def test_two_readings_that_agree_are_one_master():
     assert resolve("RedisMaster", about("redis/cache"), view(REDIS, redis(), redis())) is not None
 
