@@ -1,0 +1,132 @@
+"""Writes the generated parts of docs/ from the code and the policies, so that they cannot drift.
+
+`make docs` writes; tests/house/test_docs_parity.py fails when what is committed differs. Generated are whole files
+(settings.md, findings.md) and blocks between `<!-- begin: NAME -->` and `<!-- end: NAME -->` in the others.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import typer
+import yaml
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+sys.path.insert(0, str(ROOT))
+
+from sre_agent.cli.main import app  # noqa: E402
+from sre_agent.evidence.finding import EXPLANATIONS  # noqa: E402
+from sre_agent.settings import Settings  # noqa: E402
+
+SETTINGS_TEXT = """# Settings
+
+Values come from, lowest first: the defaults below, a YAML file (`sre-agent --config sre-agent.yaml ...`, its keys are
+the variable names), the environment. An empty variable counts as unset. A wrong value, an unknown key in the file, or
+settings that contradict each other stop the agent at start with one line that names the variable; a secret's value is
+never printed. `sre-agent settings` shows what is in force and where each value comes from.
+
+Secrets belong in the environment, not in the file.
+
+"""
+FINDINGS_TEXT = """# Findings
+
+Every cause or symptom the agent can name; nothing outside this list can lead to an action. The class says whose problem
+it is: only `infra` may ever be acted on, and only if the alert's own label says so too. `sre-agent findings` prints the
+same list.
+
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Every file of docs/ that has generated parts, as it should read."""
+    wanted = {DOCS / "settings.md": SETTINGS_TEXT + settings_table(), DOCS / "findings.md": FINDINGS_TEXT + findings_table()}
+    blocks = {"commands": commands_table(), "policies": policies_table(), "runbooks": runbooks_table()}
+    for path in sorted(DOCS.rglob("*.md")):
+        if path not in wanted:
+            wanted[path] = _filled(path.read_text(encoding="utf-8"), blocks)
+    return wanted
+
+
+def settings_table() -> str:
+    """Every variable with default, meaning and why."""
+    rows = []
+    for field in Settings.model_fields.values():
+        extra = field.json_schema_extra
+        if not isinstance(extra, dict):
+            raise SystemExit(f"{field.validation_alias}: declare it with env()")
+        unit = f" ({extra['unit']})" if extra["unit"] else ""
+        default = re.search(r"Default: (.*?)\. ", f"{field.description} ")
+        rows.append(
+            (f"`{field.validation_alias}`", f"{extra['what']}{unit}", default.group(1) if default else "", str(extra["why"]))
+        )
+    return _table(("variable", "what (unit)", "default", "why"), rows)
+
+
+def findings_table() -> str:
+    """The closed vocabulary."""
+    rows = [(f"`{kind.value}`", owner.value, meaning) for kind, (owner, meaning) in EXPLANATIONS.items()]
+    return _table(("kind", "class", "meaning"), rows)
+
+
+def commands_table() -> str:
+    """Every command with its first line of help."""
+    return _table(("command", "what it does"), [(f"`sre-agent {name}`", text) for name, text in commands()])
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Every command, groups opened up, in the order of `--help`."""
+    root = typer.main.get_command(app)
+    for name, command in getattr(root, "commands", {}).items():
+        inner = getattr(command, "commands", None)
+        for part, sub in {"": command}.items() if inner is None else inner.items():
+            yield f"{name} {part}".strip(), (sub.help or "").strip().split("\n")[0]
+
+
+def policies() -> Iterator[tuple[str, str, str, str]]:
+    """(file, id, outcome, reason) of every policy, in reading order."""
+    for path in sorted((ROOT / "policies").rglob("*.cedar")):
+        for block in re.split(r"(?=@id\()", path.read_text(encoding="utf-8"))[1:]:
+            head = block.split(";")[0]
+            note = dict(re.findall(r'@(\w+)\("((?:[^"\\]|\\.)*)"\)', head))
+            yield path.relative_to(ROOT / "policies").as_posix(), note["id"], note.get("outcome", "permit"), note.get("reason", "")
+
+
+def policies_table() -> str:
+    """Every policy id and its reason."""
+    rows = [(f"`{name}`", outcome, reason, f"`{file}`") for file, name, outcome, reason in policies()]
+    return _table(("id", "outcome", "reason shown to people", "file"), rows)
+
+
+def runbooks_table() -> str:
+    """Every runbook: what it answers to, and what it would do."""
+    rows = []
+    for path in sorted((ROOT / "runbooks").glob("*.yaml")):
+        book = yaml.safe_load(path.read_text(encoding="utf-8"))
+        matches = ", ".join(f"`{kind}`" for kind in book["findings"])
+        action = f"`{book['action']}`" if book.get("action") else "hand back with a checklist"
+        rows.append((f"`{book['id']}`", book["title"], matches, action))
+    return _table(("runbook", "title", "findings", "action"), rows)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _filled(text: str, blocks: dict[str, str]) -> str:
+    """The page with each of its blocks written again. An unknown block is an error."""
+
+    def fill(match: re.Match[str]) -> str:
+        return f"<!-- begin: {match[1]} -->\n{blocks[match[1]]}<!-- end: {match[1]} -->"
+
+    return re.sub(r"<!-- begin: ([a-z]+) -->\n.*?<!-- end: \1 -->", fill, text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    for page, wanted_text in pages().items():
+        if not page.exists() or page.read_text(encoding="utf-8") != wanted_text:
+            page.write_text(wanted_text, encoding="utf-8")
+            print(f"written: {page.relative_to(ROOT)}")
