@@ -9,6 +9,7 @@ from sre_agent import __version__
 from sre_agent.cli import approvals, store
 from sre_agent.cli.demo import demo
 from sre_agent.cli.findings import findings
+from sre_agent.cli.replay import replay
 from sre_agent.cli.serve import serve
 from sre_agent.cli.settings import settings
 
@@ -40,6 +41,7 @@ def root(
 
 
 app.command()(demo)
+app.command()(replay)
 app.command()(serve)
 app.command()(settings)
 app.command()(findings)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from sre_agent.facts.targets import TargetFacts
 from sre_agent.investigation.reasoner import Reasoner
 from sre_agent.investigation.rules import RulesReasoner
 from sre_agent.policy.bundle import Bundle
+from sre_agent.policy.declarations import Targets
 from sre_agent.policy.facts import Budgets, FactCollector, Halt, Mode
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.load import load_bundle
@@ -91,6 +92,11 @@ def target_collectors(redis: RedisReader | None, kubernetes: KubernetesReader | 
     if kubernetes is not None:
         found.append(KubernetesTargetFacts(kubernetes))
     return tuple(found)
+
+
+def with_targets(given: Assessor, targets: Targets) -> Assessor:
+    """The same rooms with other declarations: a case brings its own."""
+    return replace(given, declarations=targets.find)
 
 
 def reasoner(settings: Settings, sources: Sequence[str]) -> Reasoner:
