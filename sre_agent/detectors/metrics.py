@@ -77,5 +77,5 @@ def _finding(key: tuple[str, str | None], moved: list[_Moved]) -> Finding:
         # Below every typed cause: a shift is where, not why.
         strength=round(min(0.4, 0.2 + abs(moved[0].shift.score) / 200), 3),
         evidence=tuple(sorted({m.evidence_id for m in moved})),
-        refuted_by="the same change at the same hour of other days, or a baseline that was not quiet",
+        refuted_by="the same change shows at this hour on other days, or the baseline was not quiet",
     )

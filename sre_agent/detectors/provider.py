@@ -38,7 +38,7 @@ def _refusals(view: EvidenceView) -> tuple[Finding, ...]:
             onset=datetime.fromtimestamp(trouble.began, UTC),
             strength=round(0.65 + 0.3 * trouble.share, 3),
             evidence=trouble.evidence,
-            refuted_by="the provider's status page, or the same share from another provider through the same network",
+            refuted_by="another provider fails in the same way over the same network",
         )
         if finding.object not in worst or worst[finding.object].strength < finding.strength:
             worst[finding.object] = finding
@@ -65,7 +65,7 @@ def _lateness(view: EvidenceView, known: set[str]) -> tuple[Finding, ...]:
                 onset=datetime.fromtimestamp(worst.at, UTC),
                 strength=0.6,
                 evidence=tuple(sorted({e for e, _, _ in each})),
-                refuted_by="longer prompts or answers since the onset, or slowness of everything else on the same network",
+                refuted_by="prompts or answers got longer at the onset, or everything else on the same network is slow too",
             )
         )
     return tuple(findings)

@@ -5,7 +5,7 @@ Pure. Knows the usual label names (code, status, outcome, reason, ...), not the 
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -45,7 +45,7 @@ class Answer(StrEnum):
 class Trouble:
     """Bad answers of one kind from one subject. Rates per second; `share` 0..1 of all answers after the onset.
 
-    `began` (unix seconds) is the first bad answer after the onset; `rate_before` None: there was no baseline.
+    `began` (unix seconds) is when the bad answers reached their new level; `rate_before` None: there was no baseline.
     """
 
     subject: str
@@ -69,11 +69,17 @@ class _Spans:
 
 @dataclass
 class _Tally:
-    """Counted requests of one subject that got one answer."""
+    """Counted requests of one subject that got one answer. `later` holds each sample's count since the baseline."""
 
     before: float = 0.0
     after: float = 0.0
-    began: float = float("inf")
+    later: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def began(self) -> float:
+        """When the new level was first reached: half of the highest count of a sample."""
+        highest = max(c for _, c in self.later)
+        return min(t for t, c in self.later if c >= highest / 2)
 
 
 def answer_of(series: Series) -> Answer | None:
@@ -137,9 +143,9 @@ def _count(tally: _Tally, series: Series, spans: _Spans) -> None:
     for t, counted in counts:
         if t <= spans.quiet_until:
             tally.before += counted
-        elif spans.since <= t <= spans.until:
-            tally.after += counted
-            tally.began = min(tally.began, t) if counted > 0 else tally.began
+        elif t <= spans.until:
+            tally.later.append((t, counted))
+            tally.after += counted if t >= spans.since else 0.0
 
 
 def _judge(subject: str, bad: Answer, tallies: dict[Answer | None, _Tally], spans: _Spans) -> Trouble | None:

@@ -29,5 +29,5 @@ def _finding(trouble: Trouble, alerted: bool) -> Finding:
         onset=datetime.fromtimestamp(trouble.began, UTC),
         strength=round(0.55 + 0.25 * trouble.share + (0.15 if alerted else 0.0), 3),
         evidence=trouble.evidence,
-        refuted_by="the same share on a day without this alert, or the tool's own status page",
+        refuted_by="the share is the same on a day without this alert, or the tool's own side sees no trouble",
     )

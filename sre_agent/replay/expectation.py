@@ -1,0 +1,65 @@
+"""The answers of a case: what people did (outcome.json), what a test expects (expect.json). Never shown to the agent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from sre_agent.incident.alert import AlertClass
+from sre_agent.replay.case_file import CaseReader
+from sre_agent.replay.case_shapes import Instant, JsonObject
+
+
+class HumanAction(BaseModel):
+    """One thing a person did."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: Instant
+    by: str = ""
+    what: str
+
+
+class HumanOutcome(BaseModel):
+    """outcome.json."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    acknowledged_at: Instant | None = None
+    resolved_at: Instant | None = None
+    actions: tuple[HumanAction, ...] = ()
+    root_cause: str = ""
+    notes: str = ""
+    true_class: AlertClass | None = Field(default=None, alias="class")
+
+
+def outcome_of(folder: Path) -> HumanOutcome | None:
+    """What people did; None when nobody wrote it down. Raises MalformedCase."""
+    return CaseReader(folder).json("outcome.json", TypeAdapter(HumanOutcome))
+
+
+def expectation_of(folder: Path) -> JsonObject | None:
+    """The parts of the printed result that must hold; None when the case has no golden answer. Raises MalformedCase."""
+    return CaseReader(folder).json("expect.json", TypeAdapter(JsonObject))
+
+
+def differences(expected: object, actual: object, where: str = "") -> Iterator[str]:
+    """Where `actual` is not as expected, one line each.
+
+    Of an object only the expected keys are compared, of a list only as many items from its start as are expected;
+    an expected empty list means an empty list.
+    """
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for key, value in expected.items():
+            path = f"{where}.{key}".lstrip(".")
+            if key not in actual:
+                yield f"{path}: missing"
+            else:
+                yield from differences(value, actual[key], path)
+    elif isinstance(expected, list) and isinstance(actual, list | tuple):
+        if len(actual) < len(expected) or (not expected and actual):
+            yield f"{where}: {len(expected)} expected, {len(actual)} found"
+        for i, (value, found) in enumerate(zip(expected, actual, strict=False)):
+            yield from differences(value, found, f"{where}[{i}]")
+    elif expected != actual:
+        yield f"{where}: {expected!r} expected, {actual!r} found"
