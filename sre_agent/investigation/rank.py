@@ -17,6 +17,7 @@ from sre_agent.incident.alert import AlertClass
 from sre_agent.investigation.place import nearness, observed, still_firing
 
 MOST_CAUSES = 5
+RIVAL = 0.75  # a cause of another family competes with the first when it is near and at least this much as strong
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 K = FindingKind
@@ -57,7 +58,10 @@ def rank(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool = Tr
     if outcome.healthy:
         return Ranked(findings=ordered, outcome=outcome)
     causes = tuple(f for f in ordered if _key(f) not in explained)
-    families = {f.kind.value.partition("_")[0] for f in causes if f.kind not in (*_CHANGES, *_CONTEXT)}
+    rivals = [
+        f for f in causes if f.kind not in (*_CHANGES, *_CONTEXT) and near[_key(f)] and f.strength >= RIVAL * causes[0].strength
+    ]
+    families = {f.kind.value.partition("_")[0] for f in rivals}
     return Ranked(
         findings=ordered,
         causes=causes,

@@ -128,6 +128,7 @@ class OpenAIStandIn:
 def _handler(stand_in: OpenAIStandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            """One scripted answer."""
             raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             if self.path != "/v1/chat/completions":
                 self._send(Reply(status=404, body='{"error":{"message":"no such path"}}'))

@@ -94,10 +94,15 @@ def test_the_order_of_detectors_does_not_matter(made):
     assert rank(findings, made.view()) == rank(findings[::-1], made.view())
 
 
-def test_families_that_stand_side_by_side_are_reported_as_several_causes(made):
-    both = rank([made.finding(), made.finding(K.TOOL_RATE_LIMITED, "tool/crm")], made.view())
-    assert both.outcome.several_causes
-    assert not rank([made.finding()], made.view()).outcome.several_causes
+def test_families_that_compete_are_several_causes_and_weak_or_far_ones_are_not(made):
+    def several(*others):
+        return rank([made.finding(strength=0.9), *others], made.view()).outcome.several_causes
+
+    assert several(made.finding(K.TOOL_RATE_LIMITED, "tool/crm", strength=0.8))
+    assert not several(made.finding(K.TOOL_RATE_LIMITED, "tool/crm", strength=0.6))
+    assert not several(made.finding(K.POD_CRASH_LOOP, "pod/x", namespace="elsewhere", strength=1.0))
+    assert not several(made.finding(K.METRIC_SHIFTED, "app/x", strength=1.0))
+    assert not several()
 
 
 def test_healthy_needs_the_place_of_a_firing_alert_to_have_been_seen(made):
