@@ -10,7 +10,7 @@ from sre_agent.actions.redis_failover.plan import draw_plan
 from sre_agent.adapters.redis import RedisWriter
 from sre_agent.evidence.redis_quorum import after_failover_problem, agreed_epoch, sentinels_agree
 from sre_agent.execution.ledger import IntentState
-from sre_agent.incident.errors import Refused
+from sre_agent.incident.errors import OutcomeUnknown, Refused
 from sre_agent.incident.target import Target
 from sre_agent.sources.redis import RedisSource
 from sre_agent.testing.redis_bench import Crashed, RecordingBench
@@ -69,7 +69,7 @@ class Scene:
     @contextlib.asynccontextmanager
     async def writing(self):
         """A writer runs meanwhile; afterwards nothing it was promised may be missing."""
-        writer = CountingWriter(self.topology.sentinels, "cache", workers=2, gap_s=0.002)
+        writer = CountingWriter(self.topology.sentinels, "cache", workers=2, gap_s=0.004)
         writer.start()
         await asyncio.sleep(0.3)
         try:
@@ -86,6 +86,26 @@ class Scene:
             return count_losses(self.topology, writer, self.plan.primary)
         writer.stop()
         return writer.read_back(self.plan.primary)
+
+
+class OldSentinel(RedisWriter):
+    """A sentinel that does not know COORDINATED, as Redis 7 answers."""
+
+    async def failover(self, sentinel, master, *, coordinated):
+        if coordinated:
+            raise Refused("redis-refused", "ERR Unknown sentinel subcommand or wrong number of arguments for 'FAILOVER'")
+        await super().failover(sentinel, master, coordinated=False)
+
+
+class LostAnswer(RedisWriter):
+    """The answer to FAILOVER never comes back, though it was carried out. Counts the calls."""
+
+    calls = 0
+
+    async def failover(self, sentinel, master, *, coordinated):
+        self.calls += 1
+        await super().failover(sentinel, master, coordinated=coordinated)
+        raise OutcomeUnknown("sent, no answer")
 
 
 class NoPrecondition:
@@ -186,6 +206,40 @@ async def test_a_changed_epoch_or_process_is_refused_at_the_last_moment_and_unpa
         outcome = await scene.action.effect(stale, scene.recorder.bench())
         assert outcome.state is IntentState.NOT_DONE, outcome.result
         await scene.assert_unmoved()
+
+
+async def test_a_last_line_that_takes_too_long_under_the_pause_gives_up_before_sentinel_gets_nervous(topology):
+    async def slow(step):
+        await asyncio.sleep(2.0 if step == "failover" else 0.0)
+
+    scene = Scene(topology, on_step=slow)
+    intent = await scene.ready()
+    outcome = await scene.action.effect(intent, scene.recorder.bench())
+    assert outcome.state is IntentState.NOT_DONE
+    assert "redis-fence-too-slow" in outcome.result
+    await scene.assert_unmoved()
+
+
+async def test_a_sentinel_that_does_not_know_the_coordinated_way_gets_the_fence(topology):
+    scene = Scene(topology)
+    scene.recorder.hands = OldSentinel(topology.write_access)
+    intent = await scene.ready(Procedure.AUTO)
+    async with scene.writing():
+        outcome = await scene.action.effect(intent, scene.recorder.bench())
+    assert outcome.state is IntentState.DONE, outcome.result
+    assert scene.recorder.steps == ["coordinated", *SEVEN]
+    assert scene.recorder.scratch["procedure"] == "fenced"
+    await scene.assert_moved_once()
+
+
+async def test_a_failover_whose_answer_was_lost_is_observed_and_not_sent_again(topology):
+    scene = Scene(topology)
+    scene.recorder.hands = LostAnswer(topology.write_access)
+    intent = await scene.ready()
+    outcome = await scene.action.effect(intent, scene.recorder.bench())
+    assert outcome.state is IntentState.DONE, outcome.result
+    assert scene.recorder.hands.calls == 1
+    await scene.assert_moved_once()
 
 
 @pytest.mark.parametrize("step", ["pause", "drain", "failover"])

@@ -8,7 +8,7 @@ from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transi
 from sre_agent.sources.redis import RedisSource
 from sre_agent.testing.redis_client import ask
 from sre_agent.testing.redis_sick import SickPrimary
-from sre_agent.testing.redis_topology import RedisTopology
+from sre_agent.testing.redis_topology import RedisTopology, TopologyPlan
 
 pytestmark = pytest.mark.slow
 
@@ -87,3 +87,15 @@ async def test_a_primary_stopped_in_turns_still_takes_a_verb_within_its_bound(to
     with SickPrimary(topology.pid(topology.primary)):
         for _ in range(3):
             await hands.unpause(topology.primary)
+
+
+async def test_a_second_failover_and_one_without_a_replica_are_refused_by_name():
+    with RedisTopology(TopologyPlan(replicas=1, sentinels=1, quorum=1)) as small:
+        hands = RedisWriter(small.write_access)
+        await hands.failover(small.sentinels[0], "cache", coordinated=False)
+        with pytest.raises(Refused) as twice:
+            await hands.failover(small.sentinels[0], "cache", coordinated=False)
+    assert twice.value.rule == "redis-failover-in-progress"
+    with RedisTopology(TopologyPlan(replicas=0, sentinels=1, quorum=1)) as lonely, pytest.raises(Refused) as none:
+        await RedisWriter(lonely.write_access).failover(lonely.sentinels[0], "cache", coordinated=False)
+    assert none.value.rule == "redis-no-good-replica"
