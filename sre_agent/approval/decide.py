@@ -3,19 +3,15 @@
 Text is never approval; one no is final; a question that expired is denied; two identities of one person are one.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
-from sre_agent.incident.errors import Conflict, Refused
+from sre_agent.incident.errors import Conflict
 from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.checked import ENGINE_FAULTS, check_probes
 from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.policy.request import Entity, Question, digest, uid
-
-MayApprove = Callable[[ApprovalRequest, str, datetime], Decision]
-"""Whether a person (id) may approve a request at a time: allow, or deny with ids and reasons."""
 
 NOT_A_MEMBER = "default-deny"
 
@@ -68,32 +64,25 @@ class Approvers:
         )
 
 
-def decide(request: ApprovalRequest, answer: Answer, may_approve: MayApprove, now: datetime) -> ApprovalRequest:
-    """The request after one person's answer: denied by one no, granted by enough people's yes, expired after its time.
+def answered(request: ApprovalRequest, answer: Answer, now: datetime) -> ApprovalRequest:
+    """The request with one more answer: one no denies it, enough people's yes grant it. Every store uses this.
 
-    Raises Conflict when it takes no answers any more or this person answered already, Refused when their yes does
-    not count (a no counts from whoever was identified).
+    Whether a yes counts is asked before (Approvers.eligible) and again before acting (Approvers.count). Raises
+    Conflict when the request takes no answers: decided already, expired, asked for or answered by this person.
     """
     if request.state is not ApprovalState.PENDING:
         raise Conflict(f"Approval {request.id} is {request.state.value}; it takes no more answers.")
     if now >= request.expires_at:
-        return expired(request, now)
+        raise Conflict(f"Approval {request.id} expired at {request.expires_at.isoformat()}.")
+    if answer.person == request.requester:
+        raise Conflict(f"{answer.person} asked for this and cannot also decide it; approval {request.id} needs somebody else.")
     if any(given.person == answer.person for given in request.answers):
         raise Conflict(f"{answer.person} has answered approval {request.id} already; it needs another person.")
     after = request.model_copy(update={"answers": (*request.answers, answer)})
     if not answer.approve:
         return after.model_copy(update={"state": ApprovalState.DENIED})
-    judged = may_approve(request, answer.person, now)
-    if judged.verdict is not Verdict.ALLOW:
-        raise Refused(judged.policy_ids[0] if judged.policy_ids else NOT_A_MEMBER, "; ".join(judged.reasons))
     enough = len(after.approvers) >= max(1, request.required)
     return after.model_copy(update={"state": ApprovalState.GRANTED}) if enough else after
-
-
-def expired(request: ApprovalRequest, now: datetime) -> ApprovalRequest:
-    """The request at `now`: an open or unused one past its time is expired, which is a denial."""
-    waiting = request.state in (ApprovalState.PENDING, ApprovalState.GRANTED)
-    return request.model_copy(update={"state": ApprovalState.EXPIRED}) if waiting and now >= request.expires_at else request
 
 
 def _person(person: str, teams: tuple[str, ...]) -> Entity:

@@ -1,7 +1,5 @@
 """What a step, an answer or a replaced approval does to a stored document. Pure: every store uses these."""
 
-from datetime import datetime
-
 from pydantic import ValidationError
 
 from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
@@ -28,27 +26,6 @@ def advanced(record: IncidentRecord, step: Step) -> IncidentRecord:
         return IncidentRecord.model_validate(fields)
     except ValidationError as error:
         raise Permanent(f"A step for incident {record.id} does not fit the record: {error}") from error
-
-
-def answered(request: ApprovalRequest, answer: Answer, now: datetime) -> ApprovalRequest:
-    """The request with one more answer: one "no" denies it, `required` people's "yes" grant it.
-
-    Conflict when it takes no answers: decided already, expired, asked for by this person, or answered by them.
-    """
-    if request.state is not ApprovalState.PENDING:
-        raise Conflict(f"Approval {request.id} is {request.state.value}; it takes no more answers.")
-    if now >= request.expires_at:
-        raise Conflict(f"Approval {request.id} expired at {request.expires_at.isoformat()}.")
-    if answer.person == request.requester:
-        raise Conflict(f"{answer.person} asked for this and cannot also decide it; approval {request.id} needs somebody else.")
-    if any(given.person == answer.person for given in request.answers):
-        raise Conflict(f"{answer.person} has answered approval {request.id} already; it needs another person.")
-    after = request.model_copy(update={"answers": (*request.answers, answer)})
-    if not answer.approve:
-        return after.model_copy(update={"state": ApprovalState.DENIED})
-    if len(after.approvers) >= after.required:
-        return after.model_copy(update={"state": ApprovalState.GRANTED})
-    return after
 
 
 def replaceable(stored: ApprovalRequest | None, new: ApprovalRequest) -> None:

@@ -103,7 +103,10 @@ def handed_back_by(rule: str, bundle_hash: str, *more: str) -> Decision:
 def claims_of(diagnosis: Diagnosis, labelled: AlertClass) -> Claims:
     """The model's claims as the policies read them; what it left out is neutral."""
     claimed = diagnosis.claimed_class or Claim[AlertClass](value=labelled)
-    return Claims(alert_class=claimed.value, confidence_bp=diagnosis.confidence_bp.value, veto=diagnosis.veto is not None)
+    said = diagnosis.confidence_bp.value
+    # SAFETY: a confidence that is none counts as no confidence at all.
+    confidence = said if 0 <= said <= 10_000 else 0
+    return Claims(alert_class=claimed.value, confidence_bp=confidence, veto=diagnosis.veto is not None)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sre_agent.approval.decide import answered
 from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
 from sre_agent.audit.record import GENESIS, AuditEntry, AuditRecord, first_break, link
 from sre_agent.execution.budget import FAILOVERS, GLOBAL_WINDOW_S, SERVICE_WINDOW_S, TARGET_WINDOW_S, Limits, refuse_if_spent
@@ -16,7 +17,7 @@ from sre_agent.incident.errors import Conflict, Permanent, Refused
 from sre_agent.incident.event import IncidentEvent
 from sre_agent.policy.facts import SpentBudget
 from sre_agent.policy.halt import HaltState
-from sre_agent.response.applied import advanced, answer_entry, answered, replaceable
+from sre_agent.response.applied import advanced, answer_entry, replaceable
 from sre_agent.response.document import as_stored
 from sre_agent.response.record import IncidentRecord, Job, State, Step
 

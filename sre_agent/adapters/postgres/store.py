@@ -4,11 +4,12 @@ from datetime import datetime
 
 from sre_agent.adapters.postgres import chain, queue
 from sre_agent.adapters.postgres.database import Connection, Database
+from sre_agent.approval.decide import answered
 from sre_agent.approval.request import Answer, ApprovalRequest
 from sre_agent.audit.record import AuditEntry, AuditRecord, first_break
 from sre_agent.incident.errors import Conflict, Permanent
 from sre_agent.incident.event import IncidentEvent
-from sre_agent.response.applied import advanced, answer_entry, answered, replaceable
+from sre_agent.response.applied import advanced, answer_entry, replaceable
 from sre_agent.response.document import document, text
 from sre_agent.response.record import IncidentRecord, State, Step
 
