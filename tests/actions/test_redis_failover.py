@@ -17,7 +17,7 @@ from sre_agent.testing.redis_bench import Crashed, RecordingBench
 from sre_agent.testing.redis_client import ask
 from sre_agent.testing.redis_load import CountingWriter
 from sre_agent.testing.redis_sick import SickPrimary
-from sre_agent.testing.redis_topology import RedisTopology
+from sre_agent.testing.redis_topology import RedisTopology, TopologyPlan
 from sre_agent.testing.redis_trial import count_losses
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,8 @@ SEVEN = ["pause", "drain", "failover", "agree", "demote", "unpause", "verify"]
 
 @pytest.fixture(scope="module")
 def topology():
-    with RedisTopology() as running:
+    # Longer than the demonstration's 3 s, so that a busy machine cannot turn a slow test into Sentinel's own failover.
+    with RedisTopology(TopologyPlan(down_after_ms=6000)) as running:
         yield running
 
 
@@ -125,7 +126,7 @@ def writes_flow(node):
 
 
 async def test_a_sick_primary_is_fenced_and_failed_over_without_losing_a_write_and_not_twice():
-    with RedisTopology() as own:
+    with RedisTopology(TopologyPlan(down_after_ms=5000)) as own:
         scene = Scene(own)
         action = RedisFailover(Procedure.FENCED)
         run_id = (await scene.source.glance("cache")).primary.info["run_id"]
@@ -141,7 +142,7 @@ async def test_a_sick_primary_is_fenced_and_failed_over_without_losing_a_write_a
         assert outcome.measured["procedure"] == "fenced"
         assert outcome.measured["epoch_after"] == outcome.measured["epoch_before"] + 1
         assert outcome.measured["offset_after"] >= outcome.measured["offset"]
-        assert 0 < outcome.measured["blocked_s"] < 6
+        assert 0 < outcome.measured["blocked_s"] < 20
         await scene.assert_moved_once()
         new = Target(kind="RedisMaster", name="cache", uid=(await scene.source.glance("cache")).primary.info["run_id"])
         with SickPrimary(own.pid(outcome.measured["new_primary"])), pytest.raises(Refused) as no:
@@ -210,7 +211,7 @@ async def test_a_changed_epoch_or_process_is_refused_at_the_last_moment_and_unpa
 
 async def test_a_last_line_that_takes_too_long_under_the_pause_gives_up_before_sentinel_gets_nervous(topology):
     async def slow(step):
-        await asyncio.sleep(2.0 if step == "failover" else 0.0)
+        await asyncio.sleep(3.7 if step == "failover" else 0.0)
 
     scene = Scene(topology, on_step=slow)
     intent = await scene.ready()
@@ -284,7 +285,7 @@ async def test_a_pause_abandoned_so_long_that_sentinel_acts_itself_still_loses_n
     async with scene.writing():
         with pytest.raises(Crashed):
             await scene.action.effect(intent, scene.recorder.bench())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             # Sentinel takes the paused primary for dead after down-after-milliseconds and starts its own failover.
             while set(topology.addresses_told()) == {scene.plan.primary}:
                 await asyncio.sleep(0.1)
