@@ -24,12 +24,13 @@ def replay(
 ) -> None:
     """Dry-run past incidents through the live rooms. Exit status 1 when a case could not be processed, 2 for wrong usage."""
     from sre_agent.replay.case import case_folders
+    from sre_agent.settings import Reasoner
 
     missing = [str(p) for p in paths if not p.exists()]
     if missing:
         typer.echo(f"no such case: {', '.join(missing)}", err=True)
         raise typer.Exit(2)
-    settings = settings_of(context).model_copy(update={"reasoner": reasoner})
+    settings = settings_of(context).model_copy(update={"reasoner": Reasoner(reasoner)})
     failed = False
     with _destination(to_json) as out:
         for result in _results(settings, case_folders(tuple(paths)), timings):

@@ -1,4 +1,4 @@
-"""A past incident as a folder: case.json and, all optional, what each source said. The format: tests/incidents/README.md.
+"""A past incident as a folder: case.json and, all optional, what each source said. The format: tests/replay/README.md.
 
 None for a file means that it is missing ("this source has no data"); an empty value, that the source was asked and
 had nothing. outcome.json and expect.json are not read here: they hold answers, and the agent never sees those.

@@ -1,0 +1,52 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from sre_agent.replay.case import case_folders
+from sre_agent.replay.expectation import differences, expectation_of
+from sre_agent.settings import Reasoner, Settings
+from sre_agent.wiring.brain import Books
+from sre_agent.wiring.recorded import dry_run, replay_books
+
+INCIDENTS = case_folders((Path(__file__).parent.parent / "incidents",))
+FAMILIES = {
+    "redis-slow-primary",
+    "redis-out-of-memory",
+    "pod-crash-loop",
+    "node-not-ready",
+    "prompt-regression",
+    "prompt-regression-labelled-infra",
+    "tool-429",
+    "healthy",
+}
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return Settings().model_copy(update={"reasoner": Reasoner.RULES})
+
+
+@pytest.fixture(scope="module")
+def books(settings: Settings) -> Books:
+    return replay_books(settings)
+
+
+def test_the_promised_families_are_there():
+    assert {path.name for path in INCIDENTS} >= FAMILIES
+
+
+@pytest.mark.parametrize("folder", INCIDENTS, ids=lambda path: path.name)
+async def test_a_past_incident_gets_its_golden_answer_twice_in_the_same_bytes(folder, settings, books):
+    line = (await dry_run(settings, books, folder).result()).line()
+    expected = expectation_of(folder)
+    assert expected
+    assert list(differences(expected, json.loads(line))) == []
+    assert (await dry_run(settings, books, folder).result()).line() == line
+
+
+@pytest.mark.parametrize("folder", INCIDENTS, ids=lambda path: path.name)
+async def test_nothing_but_a_labelled_infra_incident_gets_a_proposal(folder, settings, books):
+    result = await dry_run(settings, books, folder).result()
+    if result.proposal is not None or result.would_execute:
+        assert result.labelled_class == result.alert_class == "infra"
