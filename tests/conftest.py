@@ -64,11 +64,9 @@ async def wiped(pool: Database) -> None:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An open pool on the module's database, emptied first."""
-    pool = Database(database_url, max_size=20)
-    await pool.open()
-    await wiped(pool)
-    yield pool
-    await pool.close()
+    async with Database(database_url, max_size=20) as pool:
+        await wiped(pool)
+        yield pool
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ MAJOR = 18
 PORT = "5432"  # names the socket file only; nothing listens on TCP
 SOCKET_PATH_MAX = 100  # sun_path is 104 bytes on macOS, 108 on Linux
 WAIT_S = "60"
+START_TRIES = 5
 
 
 class AtEnd(Enum):
@@ -155,11 +157,18 @@ class EmbeddedPostgres:
                 f"Dump and restore it, or set SRE_AGENT_DATA_DIR to another folder."
             )
         elif self.running():
-            return
+            return None
         _forget_dead_postmaster(data / "postmaster.pid")
         settings = {"listen_addresses": "", "timezone": "UTC", "log_timezone": "UTC", **options}
         flags = " ".join(f"-c {key}='{value}'" for key, value in settings.items())
-        self._control("start", "-l", str(data / "server.log"), "-o", f"-p {PORT} -k '{self._sockets}' {flags}")
+        arguments = ("-l", str(data / "server.log"), "-o", f"-p {PORT} -k '{self._sockets}' {flags}")
+        for _ in range(START_TRIES - 1):
+            try:
+                return self._control("start", *arguments)
+            except ConfigurationError:
+                # After a crash the last backends need a moment to notice; until then their memory is "still in use".
+                time.sleep(0.5)
+        return self._control("start", *arguments)
 
     def _control(self, verb: str, *arguments: str) -> None:
         self._run("pg_ctl", verb, "-w", "-t", WAIT_S, "-D", str(self.home / "data"), *arguments)

@@ -118,7 +118,7 @@ def _home(data_dir: Path, spare: Path) -> Path:
             f"The database in {plain} was created when other accounts could reach that folder; now {ACCOUNT} cannot. "
             f"Give o+x to the folders above it again, or run as the user who owns it."
         )
-    _passable(spare)
+    _reachable_spare(spare)
     home = Path(tempfile.mkdtemp(prefix="postgres-", dir=spare))
     home.chmod(0o755)
     note.write_text(f"{home}\n", encoding="utf-8")
@@ -134,7 +134,7 @@ def _programs(installed: Path, spare: Path) -> Path:
     copy = spare / f"postgresql-{digest}"
     tree, package = installed.parent, installed.parent.parent
     if not copy.exists():
-        _passable(spare)
+        _reachable_spare(spare)
         half = Path(tempfile.mkdtemp(prefix=".copy-", dir=spare))
         try:
             _copy(tree, half / package.name / tree.name)
@@ -150,6 +150,13 @@ def _programs(installed: Path, spare: Path) -> Path:
             if not copy.exists():  # else another process was faster
                 raise
     return copy / package.name / tree.name / installed.name
+
+
+def _reachable_spare(spare: Path) -> None:
+    """Create the folder of last resort; ConfigurationError when it cannot be reached either."""
+    _passable(spare)
+    if not reachable(spare):
+        raise ConfigurationError(f"The account {ACCOUNT} cannot reach {spare}: a folder above it lacks o+x. {ADVICE}")
 
 
 def _copy(source: Path, target: Path) -> None:

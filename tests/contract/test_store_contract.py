@@ -25,11 +25,9 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Either]:
         yield MemoryStore()
         return
     url = request.getfixturevalue("database_url")
-    pool = Database(url, max_size=20)
-    await pool.open()
-    await request.getfixturevalue("wipe")(pool)
-    yield PostgresStore(pool)
-    await pool.close()
+    async with Database(url, max_size=20) as pool:
+        await request.getfixturevalue("wipe")(pool)
+        yield PostgresStore(pool)
 
 
 def event(number: int = 1, **changes: object) -> IncidentEvent:
