@@ -1,0 +1,143 @@
+"""Doubles of what the walk talks to: clock, incident tracker, investigator, action. In memory, one event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sre_agent.evidence.change import Change
+from sre_agent.evidence.diagnosis import Diagnosis
+from sre_agent.evidence.source import Scope
+from sre_agent.execution.action import Outcome, Workbench
+from sre_agent.execution.ledger import Intent, IntentState
+from sre_agent.incident.errors import Permanent
+from sre_agent.incident.incident import Incident
+from sre_agent.incident.target import Target
+from sre_agent.runbook.proposal import Investigated
+from sre_agent.triage.triage import Triage
+
+
+class ManualClock:
+    """incident.clock.Clock that moves when told; `sleep` moves it instead of waiting."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """The time it was moved to."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += timedelta(seconds=seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        """Time passes; other tasks get their turn."""
+        self.advance(seconds)
+        await asyncio.sleep(0)
+
+
+@dataclass
+class MemoryTracker:
+    """handback.tracker.IncidentTracker over plain dicts. `fetches` counts looks; `failure` is raised by the next write."""
+
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    policies: dict[str, str] = field(default_factory=dict)
+    fetches: int = 0
+    failure: Exception | None = None
+
+    def put(self, incident: Incident) -> None:
+        """The incident as it is now."""
+        self.incidents[incident.id] = incident
+
+    async def fetch(self, incident_id: str) -> Incident:
+        """The incident put last; Permanent when nobody put one."""
+        self.fetches += 1
+        if incident_id not in self.incidents:
+            raise Permanent(f"no incident {incident_id}")
+        return self.incidents[incident_id]
+
+    async def changes(self, incident_id: str, service_id: str, since: datetime, until: datetime) -> tuple[Change, ...]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    async def write_note(self, incident_id: str, marker: str, text: str, note_id: str | None) -> str:
+        """Create, or update the note that carries the marker."""
+        self._fail()
+        notes = self.notes.setdefault(incident_id, [])
+        found = int(note_id) if note_id is not None else next((i for i, n in enumerate(notes) if marker in n), len(notes))
+        notes[found : found + 1] = [text]
+        return str(found)
+
+    async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
+        """Remember where it went."""
+        self._fail()
+        moved = self.policies.get(incident_id) != escalation_policy_id
+        self.policies[incident_id] = escalation_policy_id
+        return moved
+
+    def _fail(self) -> None:
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
+
+
+@dataclass
+class ScriptedInvestigator:
+    """response.ports.Investigator that answers what `found` says; `again` (default: the same) at the last look."""
+
+    found: Callable[[Scope, Triage], Investigated]
+    again: Callable[[Scope, Diagnosis], Diagnosis] | None = None
+
+    async def investigate(self, scope: Scope, triage: Triage, thread: str) -> Investigated:  # noqa: ARG002
+        """The scripted finding."""
+        return self.found(scope, triage)
+
+    async def reexamine(self, scope: Scope, before: Diagnosis) -> Diagnosis:
+        """The scripted second look."""
+        return before if self.again is None else self.again(scope, before)
+
+
+@dataclass
+class ScriptedAction:
+    """An Action that counts its effects. `on_effect` may raise or change the world right before the effect counts."""
+
+    name: str = "redis_failover"
+    tier: int = 3
+    undo: str = "none"
+    outcome: Outcome = field(default_factory=lambda: Outcome(IntentState.DONE, "moved", {"blocked_s": 1.5}))
+    recovered: Outcome = field(default_factory=lambda: Outcome(IntentState.DONE, "found done"))
+    on_effect: Callable[[], None] | None = None
+    effects: int = 0
+
+    async def precondition(self, target: Target, bench: Workbench) -> dict[str, Any]:  # noqa: ARG002
+        """The uid of the target."""
+        return {"uid": target.uid}
+
+    async def effect(self, intent: Intent, bench: Workbench) -> Outcome:  # noqa: ARG002
+        """One step, asked at the last line, then the effect."""
+        await bench.record("act", {})
+        await bench.still_allowed()
+        if self.on_effect is not None:
+            self.on_effect()
+        self.effects += 1
+        return self.outcome
+
+    async def recover(self, intent: Intent, bench: Workbench) -> Outcome:  # noqa: ARG002
+        """What was scripted."""
+        return self.recovered
+
+
+class MemoryLocks:
+    """Target locks within one event loop."""
+
+    @asynccontextmanager
+    async def target_lock(self, key: str) -> AsyncIterator["MemoryLocks"]:  # noqa: ARG002
+        """Always free."""
+        yield self
+
+    async def confirm(self) -> None:
+        """Always still held."""

@@ -1,0 +1,149 @@
+"""The whole walk over doubles, with the real guard, lifecycle, executor and note: for time scripts ("at this, want that").
+
+Jobs run when `settle` or `pass_time` is called; time is the clock's, so an hour costs nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sre_agent.approval.decide import Approvers
+from sre_agent.approval.request import Answer
+from sre_agent.execution.action import Readers
+from sre_agent.execution.executor import Executor, Tools
+from sre_agent.execution.hands import Hands
+from sre_agent.incident.errors import Conflict, Transient
+from sre_agent.incident.event import EventKind, IncidentEvent
+from sre_agent.incident.incident import Incident
+from sre_agent.policy.bundle import Bundle
+from sre_agent.policy.facts import FactContext, Facts, Mode
+from sre_agent.policy.guard import Guard
+from sre_agent.response.assess import Assessor
+from sre_agent.response.follow_up import FollowUp
+from sre_agent.response.operate import Operator
+from sre_agent.response.record import IncidentRecord, Job, JobKind
+from sre_agent.response.responder import Responder
+from sre_agent.response.walk import Walk
+from sre_agent.runbook.runbook import Runbook
+from sre_agent.testing.memory_store import MemoryHalt, MemoryLedger, MemoryStore
+from sre_agent.testing.rooms import ManualClock, MemoryLocks, MemoryTracker, ScriptedAction, ScriptedInvestigator
+from sre_agent.verification.probe import Probes
+
+START = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
+AGENT_USER = "PAGENT1"
+KEY = b"walkthrough"
+
+
+@dataclass
+class Walkthrough:
+    """One agent on doubles. `facts` answers for every collector; `probes` for every look after an action."""
+
+    bundle: Bundle
+    runbooks: Mapping[str, Runbook]
+    investigator: ScriptedInvestigator
+    facts: Callable[[FactContext], Facts]
+    probes: Probes = field(default_factory=Probes)
+    action: ScriptedAction = field(default_factory=ScriptedAction)
+    mode: Mode = Mode.AUTO
+    clock: ManualClock = field(default_factory=lambda: ManualClock(START))
+    store: MemoryStore = field(default_factory=MemoryStore)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    halt: MemoryHalt = field(default_factory=MemoryHalt)
+    tracker: MemoryTracker = field(default_factory=MemoryTracker)
+    given_up: list[str] = field(default_factory=list)
+    _ids: int = 0
+
+    def __post_init__(self) -> None:
+        walk, declared = Walk(self.store, self.clock), self.bundle.declared
+        guard = Guard(self.bundle, "sre-agent", KEY)
+        assessor = Assessor(self.investigator, guard, self._facts_for, declared.targets.find, declared.ownership)
+        self.responder = Responder(walk, self.tracker, assessor, self.probes, self.runbooks, self.mode, self._new_id, self._own_id)
+        self.follow_up = FollowUp(walk, self.tracker, self.probes, self.runbooks, declared.ownership)
+        tools = Tools(Hands(), Readers(), self.clock.sleep)
+        self.operator = Operator(
+            walk=walk,
+            tracker=self.tracker,
+            assessor=assessor,
+            executor=Executor({self.action.name: self.action}, self.ledger, tools, KEY, self.clock),
+            ledger=self.ledger,
+            halt=self.halt,
+            runbooks=self.runbooks,
+            target_lock=MemoryLocks().target_lock,
+            count_approvals=Approvers(self.bundle).count,
+            new_id=self._new_id,
+        )
+
+    async def _facts_for(self, context: FactContext) -> Facts:
+        return self.facts(context)
+
+    async def _own_id(self) -> str | None:
+        return AGENT_USER
+
+    def _new_id(self, prefix: str) -> str:
+        self._ids += 1
+        return f"{prefix}_{self._ids}"
+
+    async def hear(self, incident: Incident, kind: EventKind, agent: str | None = "PPERSON") -> None:
+        """One webhook about the incident, which is what a fetch will find from now on; then everything due runs."""
+        self.tracker.put(incident)
+        self._ids += 1
+        event = IncidentEvent(
+            door="pagerduty",
+            kind=kind,
+            type_name=f"incident.{kind.value}",
+            event_id=f"E{self._ids}",
+            delivery_id=f"D{self._ids}",
+            incident_id=incident.id,
+            occurred_at=self.clock.now(),
+            agent_id=agent,
+        )
+        await self.store.accept(event, b"{}", self.clock.now())
+        await self.settle()
+
+    async def answer(self, incident_id: str, person: str, *, approve: bool = True) -> IncidentRecord:
+        """One person's answer to the question that waits; then everything due runs."""
+        record = await self.record(incident_id)
+        given = Answer(person=person, approve=approve, via="cli", at=self.clock.now())
+        question = await self.store.answer(record.approval_id or "", given, self.clock.now())
+        await self.responder.answered(question)
+        await self.settle()
+        return await self.record(incident_id)
+
+    async def record(self, incident_id: str) -> IncidentRecord:
+        """The record as stored."""
+        return await self.responder.walk.load(incident_id)
+
+    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass in steps, running what falls due."""
+        for _ in range(int(seconds / step)):
+            self.clock.advance(step)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Run everything due now, until nothing is."""
+        while True:
+            rows, jobs = self.store.take_arrived(), self.store.take_jobs(self.clock.now())
+            if not rows and not jobs:
+                return
+            for row in rows:
+                await self.responder.take(await self.store.inbox(row))
+            for job in jobs:
+                await self._run(job)
+
+    async def _run(self, job: Job) -> None:
+        handlers: dict[JobKind, Callable[..., Any]] = {
+            JobKind.INVESTIGATE: self.responder.investigate,
+            JobKind.EXPIRE_APPROVAL: self.responder.expire,
+            JobKind.EXECUTE: self.operator.execute,
+            JobKind.VERIFY: self.follow_up.verify,
+            JobKind.PUBLISH: self.follow_up.publish,
+            JobKind.HAND_BACK: self.follow_up.hand_back,
+        }
+        try:
+            await handlers[job.kind](incident_id=job.incident_id, **job.arguments)
+        except (Transient, Conflict) as later:
+            self.given_up.append(f"{job.kind.value}: {later}")
+            if isinstance(later, Transient):
+                self.store.jobs.append(job.model_copy(update={"at": self.clock.now().replace(microsecond=0)}))
+                self.clock.advance(1.0)
