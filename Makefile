@@ -37,8 +37,8 @@ faults: dev-venv ## The fault matrix: real processes killed, paused and raced.
 cluster: dev-venv ## The contract tests against the cluster of KUBECONFIG.
 	$(RUN) -m pytest -m cluster
 
-bench: dev-venv ## Ratios against a bare FastAPI route, and the other numbers of docs/operations.md.
-	$(RUN) -m sre_agent.testing.bench
+bench: dev-venv ## Speed, as ratios for this machine (webhook ingest beside a bare FastAPI route, ...).
+	$(RUN) -m tests.bench
 
 format: dev-venv ## Format everything.
 	$(RUN) -m ruff format .

@@ -21,12 +21,10 @@ def create_app(ports: WebPorts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    # A plain route: FastAPI's argument handling would cost time on every delivery and has nothing to do here.
-    app.add_route("/webhooks/pagerduty", webhooks.pagerduty(ports), methods=["POST"], include_in_schema=False)
     app.include_router(health.routes(ports))
     app.include_router(api.routes(ports))
     app.add_exception_handler(SreAgentError, _unavailable)
-    app.add_middleware(Front)
+    app.add_middleware(Front, doors={"/webhooks/pagerduty": webhooks.pagerduty(ports)})
     return app
 
 

@@ -1,4 +1,4 @@
-"""What every request passes first: who may ask what, and headers for every answer.
+"""What every request passes first: doors are answered here, and all else only after asking who asks.
 
 Doors (webhooks) authenticate each delivery themselves and health says nothing of interest, so both answer
 everybody. All else has no sign-in yet and answers this machine only: the peer's address is loopback, no proxy header
@@ -7,11 +7,12 @@ a hostile web page could reach us through the reader's own browser by DNS rebind
 """
 
 import json
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OPEN_TO_ALL = ("/webhooks/", "/healthz", "/readyz")
+OPEN_TO_ALL = frozenset({"/healthz", "/readyz"})
 _PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -26,10 +27,13 @@ _REFUSAL = json.dumps(
 
 
 class Front:
-    """ASGI middleware around the whole app; plain ASGI because it is on the path of every webhook."""
+    """ASGI middleware around the whole app. `doors` by path answer at once, without the framework in between,
+    because they are on the path of every delivery.
+    """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, doors: Mapping[str, ASGIApp]) -> None:
         self._app = app
+        self._doors = doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse or pass on one request."""
@@ -42,17 +46,16 @@ class Front:
                 message["headers"] = [*message.get("headers", ()), *_SECURITY_HEADERS]
             await send(message)
 
-        if _open(scope["path"]) or asked_from_here(scope):
+        door = self._doors.get(scope["path"])
+        if door is not None:
+            await door(scope, receive, send_with_headers)
+            return
+        if scope["path"] in OPEN_TO_ALL or asked_from_here(scope):
             await self._app(scope, receive, send_with_headers)
             return
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(_REFUSAL)).encode())]
         await send_with_headers({"type": "http.response.start", "status": 403, "headers": headers})
         await send_with_headers({"type": "http.response.body", "body": _REFUSAL})
-
-
-def _open(path: str) -> bool:
-    """True for what answers everybody."""
-    return path.startswith(OPEN_TO_ALL[0]) or path in OPEN_TO_ALL[1:]
 
 
 def asked_from_here(scope: Scope) -> bool:

@@ -7,10 +7,11 @@ nothing. A body over the cap is 413 without being read: PagerDuty sends at most 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.incident.event import IncidentEvent
@@ -20,11 +21,8 @@ from sre_agent.web.ports import WebPorts
 BODY_CAP = 1024 * 1024
 """Bytes of body that are read at most."""
 
-READ_WITHIN = 5.0
-"""Seconds a sender has to hand over its body; PagerDuty itself gives up after five."""
-
-KEEP_WITHIN = 4.0
-"""Seconds the store has to keep a delivery, so that the sender still hears the answer."""
+ANSWER_WITHIN = 4.5
+"""Seconds for reading and keeping a delivery, so that the sender, who gives up after five, still hears the answer."""
 
 DOOR = "pagerduty"
 
@@ -38,59 +36,73 @@ class TurnedAway(SreAgentError):
         self.reason = reason
 
 
-def pagerduty(ports: WebPorts) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint of `POST /webhooks/pagerduty`."""
+def pagerduty(ports: WebPorts) -> ASGIApp:
+    """The endpoint of `POST /webhooks/pagerduty`, as a plain ASGI app: it is on the path of every delivery."""
 
-    async def endpoint(request: Request) -> Response:
-        try:
-            event, new = await _deliver(request, ports)
-        except TurnedAway as away:
-            ports.metrics.turned_away(DOOR, away.reason)
-            # What was not read cannot be skipped over: the connection is of no further use.
-            headers = {"connection": "close"} if away.reason in ("slow", "oversize") else None
-            return JSONResponse({"error": str(away)}, status_code=away.status, headers=headers)
-        ports.metrics.delivered(DOOR, event.kind, new)
-        return Response(status_code=202)
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await _answer(Request(scope, receive), ports)
+        await answer(scope, receive, send)
 
-    return endpoint
+    return door
+
+
+async def _answer(request: Request, ports: WebPorts) -> Response:
+    """The response to one request, whatever it is."""
+    if request.method != "POST":
+        return JSONResponse({"error": "deliveries are sent with POST"}, status_code=405, headers={"allow": "POST"})
+    try:
+        event, new = await _deliver(request, ports)
+    except TurnedAway as away:
+        ports.metrics.turned_away(DOOR, away.reason)
+        # What was not read cannot be skipped over: the connection is of no further use.
+        headers = {"connection": "close"} if away.reason in ("slow", "oversize") else None
+        return JSONResponse({"error": str(away)}, status_code=away.status, headers=headers)
+    ports.metrics.delivered(DOOR, event.kind, new)
+    return Response(status_code=202)
 
 
 async def _deliver(request: Request, ports: WebPorts) -> tuple[IncidentEvent, bool]:
     """Read, verify and keep one delivery; False means it was here before. Raises TurnedAway and nothing else."""
-    if ports.pagerduty_secrets and SIGNATURE_HEADER not in request.headers:
+    headers = dict(request.headers)
+    if ports.pagerduty_secrets and SIGNATURE_HEADER not in headers:
         raise TurnedAway(401, "signature", f"the delivery has no {SIGNATURE_HEADER} header")
-    body = await read_body(request)
     try:
-        verify_signature(request.headers, body, ports.pagerduty_secrets)
+        async with asyncio.timeout(ANSWER_WITHIN):
+            body = await _read(request, headers)
+            _verify(headers, body, ports)
+            # INVARIANT: from here on the delivery is authentic, and losing it is never the answer: no 4xx.
+            now = ports.clock.now()
+            event = parse_event(headers, body, now)
+            return event, await ports.store.accept(event, body, now)
+    except TurnedAway:
+        raise
+    except TimeoutError as late:
+        raise TurnedAway(503, "slow", f"not read and kept within {ANSWER_WITHIN:g} s, send it again") from late
+    except SreAgentError as failed:
+        raise TurnedAway(503, "not_kept", f"the delivery could not be kept, send it again: {failed}") from failed
+
+
+def _verify(headers: Mapping[str, str], body: bytes, ports: WebPorts) -> None:
+    """Raises TurnedAway unless the delivery is authentic."""
+    try:
+        verify_signature(headers, body, ports.pagerduty_secrets)
     except BadSignature as bad:
         raise TurnedAway(401, "signature", bad.reason) from bad
     except MissingSecret as missing:
         raise TurnedAway(503, "no_secret", str(missing)) from missing
-    now = ports.clock.now()
-    event = parse_event(request.headers, body, now)
-    # INVARIANT: from here on the delivery is authentic, and losing it is never the answer: no 4xx.
-    try:
-        async with asyncio.timeout(KEEP_WITHIN):
-            return event, await ports.store.accept(event, body, now)
-    except (SreAgentError, TimeoutError) as failed:
-        raise TurnedAway(503, "not_kept", f"the delivery could not be kept, send it again: {failed or 'too slow'}") from failed
 
 
-async def read_body(request: Request) -> bytes:
-    """The raw body, of at most BODY_CAP bytes. Raises TurnedAway as soon as it is known to be larger, or is late."""
-    oversize = TurnedAway(413, "oversize", f"the body is larger than {BODY_CAP} bytes")
-    declared = request.headers.get("content-length", "")
+async def _read(request: Request, headers: Mapping[str, str]) -> bytes:
+    """The raw body, of at most BODY_CAP bytes. Raises TurnedAway as soon as it is known to be larger."""
+    declared = headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > 20 or int(declared) > BODY_CAP):
-        raise oversize
+        raise TurnedAway(413, "oversize", f"the body is larger than {BODY_CAP} bytes")
     body = bytearray()
     try:
-        async with asyncio.timeout(READ_WITHIN):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_CAP:
-                    raise oversize
-    except TimeoutError as late:
-        raise TurnedAway(503, "slow", f"the body did not arrive within {READ_WITHIN:.0f} s") from late
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_CAP:
+                raise TurnedAway(413, "oversize", f"the body is larger than {BODY_CAP} bytes")
     except ClientDisconnect as gone:
         raise TurnedAway(400, "disconnected", "the sender went away") from gone
     return bytes(body)
