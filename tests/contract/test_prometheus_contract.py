@@ -1,0 +1,142 @@
+"""The stand-in Prometheus and a real one (when `prometheus` and `promtool` are installed) give the same answers."""
+
+import math
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from sre_agent.incident.errors import Permanent
+from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
+from sre_agent.testing.prometheus import PrometheusStandIn
+
+pytestmark = pytest.mark.slow
+
+NOW = datetime(2026, 3, 4, 3, 15, tzinfo=UTC)
+STEP = timedelta(seconds=15)
+SERIES = {
+    ("up", (("env", "prod"), ("pod", "api-1"))): lambda i: float(i),
+    ("up", (("env", "dev"), ("pod", "apiary-1"))): lambda i: 1.0,
+    ("up", (("pod", 'a"b\\c'),)): lambda i: 2.0,
+    ("odd", (("k", "nan"),)): lambda i: math.nan,
+    ("odd", (("k", "inf"),)): lambda i: math.inf,
+    ("gone", ()): lambda i: 1.0 if i < 20 else None,
+}
+SAMPLES = 80
+
+
+def samples():
+    """(name, labels, value, time) of every sample, oldest first within a series; the last ones at NOW."""
+    for (name, labels), value in SERIES.items():
+        for i in range(SAMPLES):
+            if value(i) is not None:
+                yield name, labels, value(i), NOW - STEP * (SAMPLES - 1 - i)
+
+
+@pytest.fixture(scope="module", params=["stand-in", "real"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if request.param == "stand-in":
+        with PrometheusStandIn(now=NOW.timestamp) as server:
+            for name, labels, value, at in samples():
+                server.observe(name, dict(labels), value, at)
+            yield server.url
+        return
+    if not (shutil.which("prometheus") and shutil.which("promtool")):
+        pytest.skip("prometheus and promtool are not installed")
+    yield from real(tmp_path_factory.mktemp("prometheus"))
+
+
+def real(folder) -> Iterator[str]:
+    """A real server over the same samples, written as blocks before it starts."""
+    lines, seen = [], set()
+    for name, labels, value, at in samples():
+        lines += [] if name in seen else [f"# TYPE {name} gauge"]
+        seen.add(name)
+        text = ",".join('{}="{}"'.format(k, v.replace("\\", "\\\\").replace('"', '\\"')) for k, v in labels)
+        number = {"nan": "NaN", "inf": "+Inf"}.get(str(value), str(value))
+        lines.append(f"{name}{{{text}}} {number} {at.timestamp():.0f}")
+    (folder / "samples.txt").write_text("\n".join([*lines, "# EOF\n"]))
+    (folder / "prometheus.yml").write_text("global: {}\n")
+    tsdb = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "samples.txt"), str(folder / "data")]
+    subprocess.run(tsdb, check=True, capture_output=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", f"--web.listen-address={address}"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(["prometheus", *options, "--storage.tsdb.retention.time=3650d"], stdout=log, stderr=log)
+        try:
+            for _ in range(200):
+                time.sleep(0.05)
+                try:
+                    if httpx.get(f"http://{address}/-/ready").status_code == 200:
+                        break
+                except httpx.HTTPError:
+                    continue
+            yield f"http://{address}"
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("query", "pods"),
+    [
+        ('up{env="prod"}', ["api-1"]),
+        ('up{env!="prod"}', ['a"b\\c', "apiary-1"]),
+        ('{__name__="up",pod=~"api-.+"}', ["api-1"]),
+        ('up{pod=~"api"}', []),
+        ('up{pod!~"api.*"}', ['a"b\\c']),
+        ('{pod="a\\"b\\\\c"}', ['a"b\\c']),
+        ('up{env=~"|dev"}', ['a"b\\c', "apiary-1"]),
+        ("nothing", []),
+    ],
+)
+async def test_selectors_match_the_same_series(url, query, pods):
+    found = await PrometheusSource(PrometheusEndpoint(url)).instant(query, NOW)
+    assert sorted(s.labels["pod"] for s in found) == pods
+
+
+async def test_an_instant_is_the_newest_sample_of_the_last_five_minutes(url):
+    source = PrometheusSource(PrometheusEndpoint(url))
+    last = NOW - STEP * (SAMPLES - 20)
+    for at, expected in ((NOW, ()), (last + timedelta(seconds=299), (1.0,)), (last + timedelta(seconds=301), ())):
+        assert tuple(s.samples[-1][1] for s in await source.instant("gone", at)) == expected
+    (series,) = await source.instant('up{env="prod"}', NOW - STEP)
+    assert series.samples == (((NOW - STEP).timestamp(), SAMPLES - 2.0),)
+
+
+async def test_odd_numbers_have_the_same_spelling(url):
+    async with httpx.AsyncClient() as client:
+        answer = (await client.get(f"{url}/api/v1/query", params={"query": "odd", "time": NOW.timestamp()})).json()
+    assert {row["metric"]["k"]: row["value"][1] for row in answer["data"]["result"]} == {"nan": "NaN", "inf": "+Inf"}
+
+
+async def test_a_range_has_a_point_at_both_ends_and_leaves_out_what_is_stale(url):
+    form = {"query": "gone", "start": (NOW - STEP * 79).timestamp(), "end": NOW.timestamp(), "step": 15}
+    async with httpx.AsyncClient() as client:
+        answer = (await client.post(f"{url}/api/v1/query_range", data=form)).json()
+    (row,) = answer["data"]["result"]
+    stamps = [t for t, _ in row["values"]]
+    assert stamps[0] == form["start"]
+    assert stamps[-1] == pytest.approx((NOW - STEP * (SAMPLES - 20) + timedelta(seconds=300)).timestamp(), abs=15)
+
+
+@pytest.mark.parametrize("query", ['{pod=~".*"}', "{}", "up{", 'up{pod="a\\-b"}', 'up{pod=~"("}'])
+async def test_what_is_no_selector_is_bad_data(url, query):
+    with pytest.raises(Permanent, match="400: bad_data"):
+        await PrometheusSource(PrometheusEndpoint(url)).instant(query, NOW)
+
+
+async def test_too_many_points_are_refused(url):
+    form = {"query": "up", "start": 0, "end": 11_001, "step": 1}
+    async with httpx.AsyncClient() as client:
+        refused = await client.post(f"{url}/api/v1/query_range", data=form)
+        allowed = await client.post(f"{url}/api/v1/query_range", data={**form, "end": 11_000})
+    assert (refused.status_code, refused.json()["errorType"]) == (400, "bad_data")
+    assert allowed.status_code == 200
