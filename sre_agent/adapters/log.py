@@ -13,7 +13,7 @@ from sre_agent.audit.record import AuditEntry
 from sre_agent.evidence.redact import redact, redact_json
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-_CHATTY = ("httpx", "httpcore", "urllib3", "asyncio", "procrastinate")
+_CHATTY = ("httpx", "httpcore", "urllib3", "asyncio", "procrastinate", "uvicorn")
 
 
 class JsonLine(logging.Formatter):
@@ -30,7 +30,7 @@ class JsonLine(logging.Formatter):
         }
         if own:
             shown: dict[str, object] = redact_json(json.loads(json.dumps(own, default=str)))
-            line = shown | line
+            line |= {key: value for key, value in shown.items() if key not in line}
         if record.exc_info:
             line["traceback"] = redact(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=True)
@@ -44,7 +44,7 @@ def configure(level: str, stream: TextIO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in _CHATTY:
-        # Libraries that log addresses and arguments at INFO.
+        # Libraries that log addresses and arguments at INFO, or in other words than ours.
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

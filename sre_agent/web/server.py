@@ -1,6 +1,7 @@
 """Serves an app on one address until told to stop (uvicorn). Proxy headers are not believed: see `front`."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
+_log = logging.getLogger(__name__)
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the process has other work to drain as well."""
 
@@ -59,9 +63,12 @@ async def serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -> N
         await stop.wait()
         server.should_exit = True
 
+    address = {"host": listener.getsockname()[0], "port": listener.getsockname()[1]}
     watcher = asyncio.create_task(stop_when_told())
+    _log.info("web_opened", extra=address)
     try:
         await server.serve(sockets=[listener])
     finally:
         watcher.cancel()
         listener.close()
+        _log.info("web_closed", extra=address)
