@@ -1,77 +1,17 @@
 """restart_pod against the stand-in API server, on its frozen clock: one eviction, or a reason why not."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from sre_agent.actions.restart_pod import RestartPod
-from sre_agent.adapters.kubernetes import KubernetesPodHands
-from sre_agent.execution.action import Readers, Workbench
-from sre_agent.execution.hands import Hands
-from sre_agent.execution.ledger import Intent, IntentState
-from sre_agent.incident.errors import OutcomeUnknown, Refused, Transient
-from sre_agent.incident.target import Target
-from sre_agent.sources.kubernetes import KubernetesCluster
+from sre_agent.execution.ledger import IntentState
+from sre_agent.incident.errors import Refused
 from sre_agent.testing.kubernetes.access import WRITE_PODS
-from sre_agent.testing.kubernetes_api import Fault, FaultKind, KubernetesApi, PodScript, PodState, Workload
+from sre_agent.testing.kubernetes_api import Fault, FaultKind, KubernetesApi, PodScript, PodState
+from tests.actions.restart_stage import CRASHING, START, Stage, target
 
 pytestmark = pytest.mark.slow
-START = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
-CRASHING = PodScript(PodState.CRASH_LOOP)
-
-
-class Stage:
-    """The stand-in, the action, and a ledger of one row."""
-
-    def __init__(self, api: KubernetesApi, folder) -> None:
-        self.api = api
-        self.action = RestartPod(clock=api.clock)
-        self.hands = KubernetesPodHands(api.kubeconfig(folder / "write", "hands"), connect_s=1.0, answer_s=1.0)
-        self.cluster = KubernetesCluster(api.kubeconfig(folder / "read", "reader"))
-        self.steps: list[str] = []
-        self.scratch: dict = {}
-        self.refusals: list[Refused] = []
-        self.asked = 0
-        self.slept = 0.0
-        self.on_step = {}
-
-    @property
-    def bench(self) -> Workbench:
-        readers = Readers(kubernetes=self.cluster)
-        return Workbench(Hands(pods=self.hands), readers, self.record, self.still_allowed, self.sleep)
-
-    async def record(self, step: str, scratch: dict) -> None:
-        self.steps.append(step)
-        self.scratch |= scratch
-        if step in self.on_step:
-            self.on_step[step]()
-
-    async def still_allowed(self) -> None:
-        self.asked += 1
-        if self.refusals:
-            raise self.refusals.pop()
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        self.api.advance(seconds)
-
-    def deploy(self, **changes) -> dict:
-        return self.api.deploy(replace(Workload("api", "voice", states=(CRASHING,), min_available=1), **changes))[0]
-
-    async def intent(self, pod: dict) -> Intent:
-        precondition = await self.action.precondition(target(pod), self.bench)
-        row = {"key": "k", "incident_id": "Q1", "action": "restart_pod", "target_key": "t", "service": "voice"}
-        return Intent(**row, plan_hash="h", permit_id="p", precondition=precondition, created_at=START)
-
-    def as_left(self, intent: Intent) -> Intent:
-        """The row as a takeover finds it."""
-        return intent.model_copy(update={"steps": tuple(self.steps), "scratch": self.scratch})
-
-
-def target(pod: dict, **changes) -> Target:
-    meta = pod["metadata"]
-    return Target(**{"kind": "Pod", "namespace": meta["namespace"], "name": meta["name"], "uid": meta["uid"], **changes})
 
 
 @pytest.fixture
@@ -283,104 +223,3 @@ async def test_a_pod_that_will_not_end_is_a_failure(stage):
     outcome = await stage.action.effect(intent, stage.bench)
     assert outcome.state is IntentState.FAILED
     assert "still there 90 s" in outcome.result
-
-
-async def crashed(stage, pod, error=OutcomeUnknown) -> Intent:
-    intent = await stage.intent(pod)
-    with pytest.raises(error):
-        await stage.action.effect(intent, stage.bench)
-    return stage.as_left(intent)
-
-
-async def test_a_connection_dropped_after_the_commit_is_observed_and_not_evicted_twice(stage):
-    pod = stage.deploy()
-    stage.api.fail(Fault(FaultKind.DROP_AFTER, "eviction", dry_run=False))
-    left = await crashed(stage, pod)
-    outcome = await stage.action.recover(left, stage.bench)
-    assert outcome.state is IntentState.DONE
-    assert stage.api.evictions == [pod["metadata"]["uid"]]
-    assert real_evictions(stage) == 1
-
-
-async def test_a_connection_dropped_before_the_commit_is_proved_not_done_and_not_tried_again(stage):
-    pod = stage.deploy()
-    stage.api.fail(Fault(FaultKind.DROP_BEFORE, "eviction", dry_run=False))
-    left = await crashed(stage, pod)
-    outcome = await stage.action.recover(left, stage.bench)
-    assert outcome.state is IntentState.NOT_DONE
-    # An eviction under way in the server would have ended by then.
-    assert stage.slept >= 60
-    assert stage.api.evictions == []
-    assert real_evictions(stage) == 1
-
-
-async def test_a_pod_that_moved_on_undeleted_proves_at_once_that_nothing_was_applied(stage):
-    pod = stage.deploy()
-    stage.api.fail(Fault(FaultKind.DROP_BEFORE, "eviction", dry_run=False))
-    left = await crashed(stage, pod)
-    stage.api.edit(pod)
-    assert (await stage.action.recover(left, stage.bench)).state is IntentState.NOT_DONE
-    assert stage.slept == 0
-
-
-async def test_a_half_applied_eviction_is_not_taken_for_none(stage):
-    pod = stage.deploy()
-    stage.api.fail(Fault(FaultKind.DROP_BEFORE, "eviction", dry_run=False))
-    left = await crashed(stage, pod)
-    disrupted = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
-    stage.api.edit(pod, status={"conditions": [*pod["status"]["conditions"], disrupted]})
-    assert (await stage.action.recover(left, stage.bench)).state is not IntentState.NOT_DONE
-
-
-class Died(Exception):
-    """The process ended here."""
-
-
-@pytest.mark.parametrize("step", ["capture_logs", "dry_run"])
-async def test_a_crash_before_the_eviction_is_not_done(stage, step):
-    def die():
-        raise Died
-
-    stage.on_step[step] = die
-    left = await crashed(stage, stage.deploy(), Died)
-    assert (await stage.action.recover(left, stage.bench)).state is IntentState.NOT_DONE
-    assert stage.slept == 0
-    assert stage.api.evictions == []
-
-
-async def test_a_crash_between_intent_and_effect_is_not_made_good_by_a_second_try(stage):
-    def die():
-        raise Died
-
-    stage.on_step["evict"] = die
-    left = await crashed(stage, stage.deploy(), Died)
-    outcome = await stage.action.recover(left, stage.bench)
-    assert outcome.state is IntentState.NOT_DONE
-    assert stage.api.evictions == []
-    assert real_evictions(stage) == 0
-
-
-async def test_what_cannot_be_seen_stays_unknown(stage):
-    stage.api.fail(Fault(FaultKind.DROP_AFTER, "eviction", dry_run=False))
-    left = await crashed(stage, stage.deploy())
-    stage.api.grant("reader", ())
-    assert (await stage.action.recover(left, stage.bench)).state is IntentState.UNKNOWN
-    stage.api.stop()
-    assert (await stage.action.recover(left, stage.bench)).state is IntentState.UNKNOWN
-
-
-async def test_reads_that_fail_for_a_while_do_not_end_the_observation(stage):
-    intent = await stage.intent(stage.deploy())
-    stage.on_step["evict"] = lambda: stage.api.fail(Fault(FaultKind.ERROR_500, "GET /api/v1/namespaces/voice/pods", times=3))
-    assert (await stage.action.effect(intent, stage.bench)).state is IntentState.DONE
-
-
-async def test_a_read_that_fails_before_anything_was_sent_is_passed_on(stage):
-    pod = stage.deploy()
-    stage.api.fail(Fault(FaultKind.ERROR_500, "poddisruptionbudgets"))
-    with pytest.raises(Transient):
-        await stage.action.precondition(target(pod), stage.bench)
-
-
-def real_evictions(stage) -> int:
-    return sum(1 for r in stage.api.requests if r.path.endswith("/eviction") and "dryRun" not in r.query)

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from kubernetes import client
@@ -344,8 +343,3 @@ def test_status_of_deployments_nodes_and_budgets_follows_the_pods(api, apps, as_
     assert apps.read_namespaced_deployment("api", "voice").status.ready_replicas == 2
     budget = client.PolicyV1Api(as_user("admin")).read_namespaced_pod_disruption_budget("api", "voice")
     assert (budget.status.current_healthy, budget.status.disruptions_allowed) == (2, 1)
-
-
-def test_a_kubeconfig_is_plain_yaml_for_any_client(api, tmp_path):
-    config = json.loads(Path(api.kubeconfig(tmp_path / "config", "hands")).read_text())
-    assert config["clusters"][0]["cluster"]["server"] == api.url
