@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from sre_agent.execution.hands import Hands
 from sre_agent.execution.ledger import IntentState
 from sre_agent.incident.errors import Refused
 from sre_agent.testing.kubernetes.access import WRITE_PODS
