@@ -76,7 +76,8 @@ async def asked(store: Either, **changes: object) -> IncidentRecord:
 
 async def test_an_accepted_event_is_read_back_as_it_came(store: Either) -> None:
     assert await store.accept(event(), b"{}", NOW)
-    assert await store.inbox(1) == event()
+    (row,) = await rows_of(store)
+    assert await store.inbox(row) == event()
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,19 @@ async def test_events_about_no_incident_are_told_apart_by_their_ids(store: Eithe
 async def test_of_sixteen_racing_deliveries_one_is_accepted(store: Either) -> None:
     accepted = await asyncio.gather(*(store.accept(event(delivery_id=f"D{n}"), b"{}", NOW) for n in range(16)))
     assert accepted.count(True) == 1
+
+
+async def test_racing_events_are_each_told_their_own_fate(store: Either) -> None:
+    fates = await asyncio.gather(*(store.accept(event(n // 2), b"{}", NOW) for n in range(200)))
+    assert fates.count(True) == 100
+    assert all(fates[n] != fates[n + 1] for n in range(0, 200, 2))
+    assert sorted([(await store.inbox(row)).event_id for row in await rows_of(store)]) == sorted(f"E{n}" for n in range(100))
+
+
+async def test_hostile_ids_are_taken_in_once(store: Either) -> None:
+    hostile = event(event_id="\x00" + "".join(map(chr, range(0x4E00, 0x4E00 + 9000))), delivery_id="\ud800", incident_id="i" * 5000)
+    assert await store.accept(hostile, b"\xff\x00", NOW)
+    assert not await store.accept(hostile, b"\xff\x00", NOW)
 
 
 async def test_an_unknown_inbox_row_is_a_permanent_error(store: Either) -> None:
@@ -299,6 +313,15 @@ async def test_the_chain_holds_under_concurrent_appends(store: Either) -> None:
     assert first_break(records) is None
     assert await store.audit_break() is None
     assert {r.entry.incident_id for r in await store.audit("P1")} == {"P1"}
+
+
+async def rows_of(store: Either) -> list[int]:
+    """The inbox rows that wait for intake."""
+    if isinstance(store, MemoryStore):
+        return list(store.take_arrived())
+    return [
+        row for (row,) in await store._database.rows("SELECT (args->>'row')::int FROM procrastinate_jobs WHERE task_name = 'inbox'")
+    ]
 
 
 async def jobs_of(store: Either) -> list[tuple[str, datetime | None, dict[str, object]]]:

@@ -130,6 +130,8 @@ def translation(address: str, error: psycopg.Error) -> SreAgentError:
             return ConfigurationError(f"PostgreSQL {address} lacks the tables of this version ({said}). Run: sre-agent migrate")
         case errors.InvalidPassword() | errors.InvalidAuthorizationSpecification() | errors.InvalidCatalogName():
             return ConfigurationError(f"PostgreSQL {address} does not let us in ({said}). Check DATABASE_URL.")
+        case errors.ProgramLimitExceeded():  # an operational error by its class, but it will not pass
+            return Permanent(f"PostgreSQL {address} refused a value as too large: {said}")
         case psycopg.OperationalError() | psycopg.InterfaceError() | errors.ReadOnlySqlTransaction():
             return Transient(f"PostgreSQL {address} cannot be used now: {said}")
         case _:

@@ -4,29 +4,15 @@ from datetime import datetime
 
 from sre_agent.adapters.postgres import chain, queue
 from sre_agent.adapters.postgres.database import Connection, Database
+from sre_agent.adapters.postgres.inbox import Inbox
 from sre_agent.approval.decide import answered
 from sre_agent.approval.request import Answer, ApprovalRequest
 from sre_agent.audit.record import AuditEntry, AuditRecord, first_break
 from sre_agent.incident.errors import Conflict, Permanent
 from sre_agent.incident.event import IncidentEvent
 from sre_agent.response.applied import advanced, answer_entry, replaceable
-from sre_agent.response.document import document, text
+from sre_agent.response.document import document
 from sre_agent.response.record import IncidentRecord, State, Step
-
-# One statement, so one round trip and one commit: the webhook's hot path. Two deliveries that race wait
-# for each other on the unique indexes, and the second finds the first.
-ACCEPT = """
-    WITH fresh AS (
-        INSERT INTO inbox (door, delivery_id, event_id, incident_id, type_name, occurred_at, received_at, event, body)
-        VALUES (%(door)s, %(delivery_id)s, %(event_id)s, %(incident_id)s, %(type_name)s, %(occurred_at)s, %(received_at)s,
-                %(event)s, %(body)s)
-        ON CONFLICT DO NOTHING
-        RETURNING id
-    )
-    SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%(queue)s::varchar, %(task)s::varchar, job_priority(clock_timestamp()),
-        %(lock)s::text, NULL, jsonb_build_object('row', fresh.id), NULL)::procrastinate_job_to_defer_v1])
-    FROM fresh
-"""
 
 COMPARE_AND_SET = """
     UPDATE incident SET state = %(state)s, version = %(version)s, updated_at = %(updated_at)s, document = %(document)s
@@ -45,34 +31,15 @@ class PostgresStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._inbox = Inbox(database)
 
     async def accept(self, event: IncidentEvent, body: bytes, received_at: datetime) -> bool:
         """Inbox row plus its job; False when this delivery, event or occurrence was here before."""
-        row = await self._database.row(
-            ACCEPT,
-            {
-                "door": text(event.door),
-                "delivery_id": text(event.delivery_id),
-                "event_id": text(event.event_id),
-                "incident_id": None if event.incident_id is None else text(event.incident_id),
-                "type_name": text(event.type_name),
-                "occurred_at": event.occurred_at,
-                "received_at": received_at,
-                "event": document(event),
-                "body": body,
-                "queue": queue.WORK,
-                "task": queue.INBOX,
-                "lock": None if event.incident_id is None else queue.lock_of(queue.WORK, text(event.incident_id)),
-            },
-        )
-        return row is not None
+        return await self._inbox.accept(event, body, received_at)
 
     async def inbox(self, row: int) -> IncidentEvent:
         """The event of one inbox row. Permanent when there is no such row."""
-        found = await self._database.row("SELECT event::text FROM inbox WHERE id = %(row)s", {"row": row})
-        if found is None:
-            raise Permanent(f"There is no inbox row {row}.")
-        return IncidentEvent.model_validate_json(found[0])
+        return await self._inbox.event(row)
 
     async def create(self, record: IncidentRecord, audit: tuple[AuditEntry, ...]) -> IncidentRecord:
         """Insert unless one exists (then `audit` is not written); the stored one."""
