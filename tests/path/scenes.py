@@ -23,7 +23,7 @@ from sre_agent.triage.triage import Triage
 from sre_agent.verification.probe import Probes
 
 ROOT = Path(__file__).parents[2]
-BUNDLE = load_bundle(ROOT / "policies")
+BUNDLE = load_bundle(ROOT / "policies", ROOT / "tests/path/declared")
 BASES = yaml.safe_load((ROOT / "policies/tests/bases.yaml").read_text())
 RUNBOOKS = {
     r.id: r.model_copy(update={"soak_s": 30, "within_s": 60}) if r.id == "redis-failover" else r

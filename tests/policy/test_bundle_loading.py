@@ -18,6 +18,13 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(POLICIES, tmp_path / "policies"))
 
 
+@pytest.fixture
+def declared(folder: Path) -> Path:
+    """As `folder`, with targets that somebody declared: none are as shipped."""
+    shutil.copy(POLICIES.parent / "tests/path/declared/targets.yaml", folder / "data" / "targets.yaml")
+    return folder
+
+
 def refusal(folder: Path, overlay: Path | None = None) -> str:
     with pytest.raises(ConfigurationError) as caught:
         load_bundle(folder, overlay)
@@ -126,12 +133,12 @@ DATA_EDITS = {
 
 
 @pytest.mark.parametrize("edit", DATA_EDITS)
-def test_a_careless_edit_of_a_data_file_is_refused_with_file_and_line(edit, folder) -> None:
+def test_a_careless_edit_of_a_data_file_is_refused_with_file_and_line(edit, declared) -> None:
     name, old, new, says, where = DATA_EDITS[edit]
-    path = folder / "data" / name
+    path = declared / "data" / name
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
-    message = refusal(folder)
+    message = refusal(declared)
     assert says in message, message
     found = re.search(re.escape(str(path)) + r":(\d+): ", message)
     assert found, message
@@ -267,6 +274,11 @@ def test_a_misnamed_overlay_file_is_refused_with_the_right_name(tmp_path) -> Non
 
 def test_a_missing_overlay_folder_is_refused(tmp_path) -> None:
     assert "no overlay folder" in refusal(POLICIES, tmp_path / "nowhere")
+
+
+def test_nothing_is_declared_as_shipped(bundle) -> None:
+    """Owners opt in: a fresh install may touch nothing."""
+    assert dict(bundle.declared.targets.root) == {}
 
 
 def test_the_shipped_people_have_no_token_that_works(bundle) -> None:
