@@ -65,7 +65,9 @@ def executed(record: IncidentRecord, outcome: Outcome, runbook: Runbook | None, 
     if record.state is not State.EXECUTING:
         return None
     changes: dict[str, Any] = {"outcome": outcome.result, "measured": dict(outcome.measured or {})}
-    detail = {"outcome": outcome.state.value, "measured": changes["measured"]}
+    plan = record.proposal
+    done = {"action": plan.action, "target": plan.target.key} if plan else {}
+    detail = {**done, "outcome": outcome.state.value, "measured": changes["measured"]}
     match outcome.state:
         case IntentState.DONE:
             changes["verification"] = verification_plan(record, runbook, now)
