@@ -166,6 +166,12 @@ class PagerDutyStandIn:
             }
             self.account.changes.append(change)
 
+    def clear_alerts(self, incident_id: str) -> None:
+        """The rules behind an incident's alerts no longer hold. The incident itself stays open, as it does at PagerDuty."""
+        with self.lock:
+            for alert in self.account.alerts[incident_id]:
+                alert["status"] = "resolved"
+
     def send_webhooks_to(self, url: str, secret: str, *more_secrets: str, subscription: str = "PWEBHK1") -> Subscription:
         """Send every event there, signed with each secret."""
         return self.webhooks.subscribe(Subscription(subscription, url, [secret, *more_secrets]))
