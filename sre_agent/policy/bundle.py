@@ -21,7 +21,7 @@ class Rule:
     """One policy as people know it. `outcome` is what a forbid leads to (hand_back or deny); None for a permit.
 
     `actions` are the action or group ids named in its scope (empty: all). `reads` are the paths its conditions
-    touch, such as "context.facts.mode".
+    touch, such as "context.facts.mode". `text` is the whole policy without comments and layout.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Rule:
     file: str
     line: int
     shadow: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True)

@@ -75,20 +75,38 @@ def vocabulary(file: str, text: str) -> Vocabulary:
         raise _complaint(file, Statement(text, 1), str(error), _SCHEMA_WORDS) from error
 
 
-def lint(file: str, text: str, known: Vocabulary, *, shadow: bool = False) -> tuple[Rule, ...]:
-    """The policies of one file. Raises ConfigurationError at the first one that must not be loaded."""
-    return tuple(_rule(file, s, known, shadow=shadow) for s in statements(text))
+def lint(file: str, text: str, known: Vocabulary, *, shadow: bool = False) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
+    """The policies of one file that may be loaded, and what is wrong with the others ("file:line: ...")."""
+    rules: list[Rule] = []
+    wrong: list[str] = []
+    for statement in statements(text):
+        try:
+            rules.append(_rule(file, statement, known, shadow=shadow))
+        except ConfigurationError as error:
+            wrong.append(str(error))
+    return tuple(rules), tuple(wrong)
 
 
-def check_unique(rules: tuple[Rule, ...]) -> None:
-    """Raise ConfigurationError when two policies of the bundle share an id (Cedar would accept it)."""
+def shared_ids(rules: tuple[Rule, ...]) -> Iterator[str]:
+    """A complaint for each policy whose id another one has already (Cedar would accept it)."""
     first: dict[str, Rule] = {}
     for rule in rules:
         if (other := first.setdefault(rule.id, rule)) is not rule:
-            raise ConfigurationError(
+            yield (
                 f"{rule.file}:{rule.line}: policy id {rule.id!r} is used already at {other.file}:{other.line}; "
                 "give it one of its own"
             )
+
+
+def normal(text: str) -> str:
+    """A policy's text without comments and with single spaces: equal for two that differ in layout only."""
+    kept: list[str] = []
+    for token in _TOKENS.finditer(text):
+        word = token.group()
+        gap = word.isspace() or word.startswith("//")
+        if not gap or kept[-1:] != [" "]:
+            kept.append(" " if gap else word)
+    return "".join(kept).strip()
 
 
 def suggestion(word: str, known: frozenset[str] | tuple[str, ...]) -> str:
@@ -120,6 +138,7 @@ def _rule(file: str, statement: Statement, known: Vocabulary, *, shadow: bool) -
         file=file,
         line=statement.line,
         shadow=shadow,
+        text=normal(statement.text),
     )
 
 

@@ -1,29 +1,38 @@
-"""From a folder to a bundle: parse, validate, lint, compare with the lock, test itself. The only import of yaml here.
+"""From a folder to a bundle: parse, validate, lint, compare with the lock, test itself.
 
-A folder that is wrong in any way is refused whole, with a ConfigurationError that names file, line and what to do.
-An overlay folder may replace data files (targets, teams, freezes, protected, routing) by a deployment's own; what is
-in force then is what the bundle hash covers. The shipped files are compared with BUNDLE.lock in any case.
+A folder that is wrong in any way is refused whole, with a ConfigurationError that names file, line and what to do;
+`examine` names everything that is wrong, for people who are editing. An overlay folder may replace data files (targets,
+teams, freezes, protected, routing) by a deployment's own; what is in force then is what the bundle hash covers. The
+shipped files are compared with BUNDLE.lock in any case.
 """
 
-import json
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.bundle import Bundle, Declared, Rule
 from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.case import Case, differences, situation
+from sre_agent.policy.data_file import opened
 from sre_agent.policy.declarations import Problem, Protected, Targets
 from sre_agent.policy.engine import CedarEngine
 from sre_agent.policy.guard import Guard
-from sre_agent.policy.lint import check_unique, lint, suggestion, vocabulary
-from sre_agent.policy.lock import DATA_FILES, LOCK, SCHEMA, bundle_hash, check_lock, lock_text, policy_texts, read_text, sha256_text
+from sre_agent.policy.lint import lint, shared_ids, suggestion, vocabulary
+from sre_agent.policy.lock import (
+    DATA_FILES,
+    LOCK,
+    SCHEMA,
+    bundle_hash,
+    lock_complaints,
+    lock_text,
+    policy_texts,
+    read_text,
+    sha256_text,
+)
 from sre_agent.policy.people import People
 from sre_agent.triage.ownership import Ownership
 
@@ -31,30 +40,34 @@ SELF_TEST = "self_test.yaml"
 BASES = "bases.yaml"
 
 M = TypeVar("M", bound=BaseModel)
-T = TypeVar("T")
 
 
-def load_bundle(folder: Path, overlay: Path | None = None) -> Bundle:
+def load_bundle(folder: Path, overlay: Path | None = None, *, locked: bool = True) -> Bundle:
     """The bundle of a policies folder, with data files of `overlay` in place of the shipped ones.
 
-    Raises ConfigurationError when anything at all is wrong with it.
+    `locked` False does not compare with BUNDLE.lock: for looking at an edit, never for deciding anything by it. Raises
+    ConfigurationError with the first complaint when anything at all is wrong.
     """
-    texts = policy_texts(folder)
-    rules = _rules(folder, texts)
-    data = _data_paths(folder, overlay)
-    declared = _declared(data)
-    check_lock(folder)
-    files = {name: sha256_text(text) for name, text in texts.items()}
-    files |= {f"data/{name}": sha256_text(read_text(path)) for name, path in data.items()}
-    bundle = Bundle(
-        hash=bundle_hash(files),
-        rules=MappingProxyType({r.id: r for r in rules}),
-        declared=declared,
-        engine=_engine(texts),
-        files=MappingProxyType(files),
-    )
-    _self_test(folder, bundle)
+    bundle, wrong = examine(folder, overlay, locked=locked)
+    if bundle is None or wrong:
+        raise ConfigurationError(wrong[0])
     return bundle
+
+
+def examine(folder: Path, overlay: Path | None = None, *, locked: bool = True) -> tuple[Bundle | None, tuple[str, ...]]:
+    """The bundle (None when it cannot even be built) and everything that is wrong with it ("file:line: ...")."""
+    try:
+        texts = policy_texts(folder)
+        data = _data_paths(folder, overlay)
+        rules, wrong = _rules(folder, texts)
+        declared, more = _declared(data)
+        if wrong or more or declared is None:
+            return None, (*wrong, *more)
+        bundle = _bundle(texts, data, rules, declared)
+        changed = tuple(lock_complaints(folder)) if locked else ()
+        return bundle, (*changed, *_self_test(folder, bundle))
+    except ConfigurationError as error:
+        return None, (str(error),)
 
 
 def write_lock(folder: Path, approved_by: str = "") -> Path:
@@ -62,41 +75,62 @@ def write_lock(folder: Path, approved_by: str = "") -> Path:
 
     Raises ConfigurationError when the policies or data themselves would not load.
     """
-    texts = policy_texts(folder)
-    _rules(folder, texts)
-    _declared(_data_paths(folder, None))
+    _, wrong = _rules(folder, policy_texts(folder))
+    _, more = _declared(_data_paths(folder, None))
+    for complaint in (*wrong, *more):
+        raise ConfigurationError(complaint)
     path = folder / LOCK
     path.write_text(lock_text(folder, approved_by), encoding="utf-8")
     return path
 
 
-def load_cases(folder: Path, files: Iterable[Path] | None = None) -> tuple[tuple[Case, ...], dict[str, Any]]:
-    """The cases of tests/*.yaml (or of `files`) and the bases they start from."""
+def located_cases(folder: Path, files: Iterable[Path] | None = None) -> tuple[tuple[tuple[str, Case], ...], dict[str, Any]]:
+    """("file:line", case) of tests/*.yaml (or of `files`), and the bases they start from. Raises ConfigurationError."""
     tests = folder / "tests"
-    bases = _plain(tests / BASES)
-    found: list[Case] = []
+    found: list[tuple[str, Case]] = []
     for path in files if files is not None else sorted(tests.glob("*.yaml")):
-        if path.name != BASES:
-            found += _checked(path, TypeAdapter(tuple[Case, ...]))
-    return tuple(found), bases
+        if path.name == BASES:
+            continue
+        file = opened(path)
+        cases, wrong = file.checked(tuple[Case, ...])
+        for complaint in wrong:
+            raise ConfigurationError(complaint)
+        found += [(f"{path}:{file.line((i,))}", case) for i, case in enumerate(cases or ())]
+    bases, wrong = opened(tests / BASES).checked(dict[str, dict[str, Any]])
+    for complaint in wrong:
+        raise ConfigurationError(complaint)
+    return tuple(found), dict(bases or {})
 
 
-def _rules(folder: Path, texts: Mapping[str, str]) -> tuple[Rule, ...]:
+def load_cases(folder: Path, files: Iterable[Path] | None = None) -> tuple[tuple[Case, ...], dict[str, Any]]:
+    """The cases of tests/*.yaml (or of `files`) and the bases they start from. Raises ConfigurationError."""
+    found, bases = located_cases(folder, files)
+    return tuple(case for _, case in found), bases
+
+
+def _rules(folder: Path, texts: Mapping[str, str]) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
     known = vocabulary(str(folder / SCHEMA), texts[SCHEMA])
-    rules = tuple(
-        r
-        for name, text in texts.items()
-        if name != SCHEMA
-        for r in lint(str(folder / name), text, known, shadow=name.startswith("shadow/"))
-    )
-    check_unique(rules)
-    return rules
+    rules: tuple[Rule, ...] = ()
+    wrong: tuple[str, ...] = ()
+    for name, text in texts.items():
+        if name != SCHEMA:
+            good, bad = lint(str(folder / name), text, known, shadow=name.startswith("shadow/"))
+            rules, wrong = rules + good, wrong + bad
+    return rules, (*wrong, *shared_ids(rules))
 
 
-def _engine(texts: Mapping[str, str]) -> CedarEngine:
+def _bundle(texts: Mapping[str, str], data: Mapping[str, Path], rules: tuple[Rule, ...], declared: Declared) -> Bundle:
     shadow = "\n".join(text for name, text in texts.items() if name.startswith("shadow/"))
     enforced = "\n".join(text for name, text in texts.items() if name != SCHEMA and not name.startswith("shadow/"))
-    return CedarEngine(texts[SCHEMA], enforced, shadow)
+    files = {name: sha256_text(text) for name, text in texts.items()}
+    files |= {f"data/{name}": sha256_text(read_text(path)) for name, path in data.items()}
+    return Bundle(
+        hash=bundle_hash(files),
+        rules=MappingProxyType({r.id: r for r in rules}),
+        declared=declared,
+        engine=CedarEngine(texts[SCHEMA], enforced, shadow),
+        files=MappingProxyType(files),
+    )
 
 
 def _data_paths(folder: Path, overlay: Path | None) -> dict[str, Path]:
@@ -104,7 +138,7 @@ def _data_paths(folder: Path, overlay: Path | None) -> dict[str, Path]:
     if overlay is None:
         return paths
     if not overlay.is_dir():
-        raise ConfigurationError(f"there is no overlay folder {overlay} for policy data")
+        raise ConfigurationError(f"there is no overlay folder {overlay} for policy data; set SRE_AGENT_POLICY_DATA to one")
     for path in sorted(overlay.iterdir()):
         if path.suffix not in (".yaml", ".yml"):
             continue
@@ -115,140 +149,41 @@ def _data_paths(folder: Path, overlay: Path | None) -> dict[str, Path]:
     return paths
 
 
-def _declared(paths: Mapping[str, Path]) -> Declared:
-    people = _model(paths["teams.yaml"], People)
-    _refuse(paths["teams.yaml"], people.problems())
-    targets = _model(paths["targets.yaml"], Targets)
-    _refuse(paths["targets.yaml"], targets.problems(tuple(people.teams)))
-    freezes = _model(paths["freezes.yaml"], Freezes)
-    _refuse(paths["freezes.yaml"], freezes.problems())
-    protected = _model(paths["protected.yaml"], Protected)
-    _refuse(paths["protected.yaml"], protected.problems())
-    return Declared(targets, people, freezes, protected, _model(paths["routing.yaml"], Ownership))
+def _declared(paths: Mapping[str, Path]) -> tuple[Declared | None, tuple[str, ...]]:
+    """The declared data, or None and every complaint about every file."""
+    wrong: list[str] = []
 
-
-def _model(path: Path, kind: type[M]) -> M:
-    return _checked(path, TypeAdapter(kind))
-
-
-def _checked(path: Path, adapter: TypeAdapter[T]) -> T:
-    """The file's YAML, as JSON, through strict pydantic; the first complaint with its line."""
-    plain = _plain(path)
-    try:
-        return adapter.validate_json(json.dumps(plain, default=_iso), strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = tuple(first["loc"])
-        raise _at(path, Problem(place, f"{'.'.join(map(str, place))}: {first['msg']}")) from error
-
-
-def _iso(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a data file")
-
-
-def _refuse(path: Path, problems: Iterable[Problem]) -> None:
-    for problem in problems:
-        raise _at(path, problem)
-
-
-def _at(path: Path, problem: Problem) -> ConfigurationError:
-    node: yaml.Node | None = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
-    line = 1
-    for step in problem.path:
-        found = _step(node, step)
-        if found is None:
-            break
-        line, node = found
-    word = str(problem.path[-1]) if problem.path else ""
-    hint = f"; known: {', '.join(problem.known)}" if problem.known else ""
-    return ConfigurationError(f"{path}:{line}: {problem.message}{hint or _key_hint(word, problem.message)}")
-
-
-def _key_hint(word: str, message: str) -> str:
-    if "Extra inputs" not in message:
-        return ""
-    fields = {f for m in (Targets, People, Freezes, Protected, Ownership) for f in _field_names(m)}
-    return f"; there is no such key{suggestion(word, frozenset(fields))}"
-
-
-def _field_names(model: type[BaseModel]) -> Iterable[str]:
-    for part in json.dumps(model.model_json_schema()).split('"'):
-        if part.replace("_", "").isalpha() and part.islower():
-            yield part
-
-
-def _step(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | None:
-    """The line and node of one key or index below `node`."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(step):
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        child = node.value[step]
-        return child.start_mark.line + 1, child
-    return None
-
-
-def _plain(path: Path) -> Any:
-    text = read_text(path)
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        _check_keys(path, node)
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        line = mark.line + 1 if mark else 1
-        what = getattr(error, "problem", None) or str(error)
-        raise ConfigurationError(f"{path}:{line}: this is not valid YAML: {what}; check quotes and indentation") from error
-    except ValueError as error:
-        line = _impossible(node) or 1
-        raise ConfigurationError(f"{path}:{line}: this YAML holds an impossible value: {error}; correct it") from error
-
-
-def _impossible(node: yaml.Node | None) -> int:
-    """The line of the first scalar that looks like a date or a number and is none."""
-    if isinstance(node, yaml.ScalarNode) and node.style is None:
+    def read(name: str, kind: type[M], problems: Callable[[M], Iterator[Problem]]) -> M | None:
         try:
-            yaml.safe_load(node.value)
-        except ValueError:
-            return int(node.start_mark.line) + 1
-    children = node.value if isinstance(node, yaml.SequenceNode) else []
-    if isinstance(node, yaml.MappingNode):
-        children = [value for _, value in node.value]
-    return next((line for child in children if (line := _impossible(child))), 0)
+            file = opened(paths[name])
+        except ConfigurationError as error:
+            wrong.append(str(error))
+            return None
+        content, bad = file.checked(kind)
+        wrong.extend(bad)
+        wrong.extend(file.complaint(p) for p in (problems(content) if content is not None else ()))
+        return content
+
+    people = read("teams.yaml", People, People.problems)
+    teams = None if people is None else tuple(people.teams)
+    targets = read("targets.yaml", Targets, lambda t: t.problems(teams) if teams is not None else iter(()))
+    freezes = read("freezes.yaml", Freezes, Freezes.problems)
+    protected = read("protected.yaml", Protected, Protected.problems)
+    routing = read("routing.yaml", Ownership, lambda _: iter(()))
+    if people is None or targets is None or freezes is None or protected is None or routing is None:
+        return None, tuple(wrong)
+    return Declared(targets, people, freezes, protected, routing), tuple(wrong)
 
 
-def _check_keys(path: Path, node: yaml.Node | None) -> None:
-    """Keys are unique strings. (YAML readers silently keep the last of two.)"""
-    if isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            _check_keys(path, child)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: dict[str, int] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            raise ConfigurationError(f"{path}:{line}: a key must be a plain word")
-        if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-            raise ConfigurationError(f"{path}:{line}: key {key.value!r} was given on line {seen[key.value]} already; remove one")
-        seen[key.value] = line
-        _check_keys(path, value)
-
-
-def _self_test(folder: Path, bundle: Bundle) -> None:
+def _self_test(folder: Path, bundle: Bundle) -> Iterator[str]:
     """One known allow, deny and hand_back through the real guard: a bundle that cannot tell them apart is refused."""
     path = folder / "tests" / SELF_TEST
-    cases, bases = load_cases(folder, [path])
-    missing = {"allow", "deny", "hand_back"} - {c.expect.verdict for c in cases}
+    cases, bases = located_cases(folder, [path])
+    missing = {"allow", "deny", "hand_back"} - {case.expect.verdict for _, case in cases}
     if missing:
-        raise ConfigurationError(
-            f"{path}:1: the self-test must expect allow, deny and hand_back; missing: {', '.join(sorted(missing))}"
-        )
+        yield f"{path}:1: the self-test must expect allow, deny and hand_back; missing: {', '.join(sorted(missing))}"
     guard = Guard(bundle, "self-test", b"")
-    for case in cases:
+    for place, case in cases:
         found = differences(case, situation(case, bases).decide(guard))
         if found:
-            raise ConfigurationError(f"{path}:1: the self-test failed: {'; '.join(found)}")
+            yield f"{place}: the self-test failed: {'; '.join(found)}"

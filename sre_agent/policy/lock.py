@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sre_agent.incident.errors import ConfigurationError
@@ -60,22 +60,21 @@ def lock_text(folder: Path, approved_by: str) -> str:
     return json.dumps(lock, indent=2, sort_keys=True) + "\n"
 
 
-def check_lock(folder: Path) -> None:
-    """Raise ConfigurationError when the folder is not what BUNDLE.lock says."""
+def lock_complaints(folder: Path) -> Iterator[str]:
+    """What in the folder is not as BUNDLE.lock says ("file:line: ..."). Raises ConfigurationError when there is no lock."""
     path = folder / LOCK
     try:
         lock = json.loads(read_text(path))
         locked, engine, whole = dict(lock["files"]), lock["engine"], lock["bundle"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigurationError(f"{path}:1: the lock is damaged; review the policies and run 'sre-agent policy lock'") from error
+    except (ValueError, KeyError, TypeError):
+        yield f"{path}:1: the lock is damaged; review the policies and run 'sre-agent policy lock'"
+        return
     if engine != ENGINE:
-        raise ConfigurationError(f"{path}:1: locked for {engine!r}, running {ENGINE!r}; run the policy tests, then lock again")
+        yield f"{path}:1: locked for {engine!r}, running {ENGINE!r}; run the policy tests, then lock again"
     actual = locked_files(folder)
     for name in sorted(actual.keys() | locked.keys()):
         if actual.get(name) != locked.get(name):
             what = "was added" if name not in locked else "is missing" if name not in actual else "was changed"
-            raise ConfigurationError(
-                f"{folder / name}:1: {what} since {LOCK} was written; review the change and run 'sre-agent policy lock'"
-            )
-    if whole != bundle_hash(actual):
-        raise ConfigurationError(f"{path}:1: the bundle hash in the lock is not that of its files; run 'sre-agent policy lock'")
+            yield f"{folder / name}:1: {what} since {LOCK} was written; review the change and run 'sre-agent policy lock'"
+    if actual == locked and whole != bundle_hash(actual):
+        yield f"{path}:1: the bundle hash in the lock is not that of its files; run 'sre-agent policy lock'"
