@@ -1,7 +1,7 @@
 """Carries out an agreed plan, under the target's lock. Runs only where there are hands."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,12 +12,13 @@ from sre_agent.execution.executor import Executor
 from sre_agent.execution.ledger import IntentState, Ledger, intent_key
 from sre_agent.handback.tracker import IncidentTracker
 from sre_agent.incident.alert import AlertClass
-from sre_agent.incident.errors import Refused
+from sre_agent.incident.errors import Refused, Transient
 from sre_agent.policy.facts import Halt
 from sre_agent.policy.permit import Permit
 from sre_agent.response.assess import Assessment, Assessor, Plan
 from sre_agent.response.conclude import executed, refused_at_last_line
-from sre_agent.response.record import IncidentRecord, State
+from sre_agent.response.lifecycle import handed_back
+from sre_agent.response.record import IncidentRecord, State, Step
 from sre_agent.response.responder import NewId
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
@@ -37,6 +38,9 @@ TargetLock = Callable[[str], AbstractAsyncContextManager[HeldLock]]
 
 CountApprovals = Callable[[ApprovalRequest, str, datetime], int]
 """(request, plan hash, now) -> how many distinct people's yes counts, asked again right before acting."""
+
+PATIENCE = timedelta(minutes=10)
+"""How long an agreed plan waits for a target that somebody else holds."""
 
 RECHECK = timedelta(seconds=5)
 """How long a full look at the incident holds; halt and version are looked at every time."""
@@ -98,7 +102,13 @@ class Operator:
         record = await self.walk.load(incident_id)
         if record.state is not State.EXECUTING or record.proposal is None or record.plan_hash is None:
             return
-        async with self.target_lock(record.proposal.target.key) as lock:
+        async with AsyncExitStack() as held:
+            try:
+                lock = await held.enter_async_context(self.target_lock(record.proposal.target.key))
+            except Transient:
+                if not await self._waited_enough(record):
+                    raise
+                return
             outcome, refused = await self._carry_out(record, LastLine(self, record.id, lock))
         if refused is not None:
             question_id = self.new_id("apr")
@@ -106,6 +116,21 @@ class Operator:
         if outcome is not None:
             runbook = self.runbooks.get(record.proposal.runbook)
             await self.walk.advance(incident_id, lambda r: executed(r, outcome, runbook, self.walk.clock.now()))
+
+    async def _waited_enough(self, record: IncidentRecord) -> bool:
+        """Somebody holds the target and does not let go (a paused process): after PATIENCE a person must look."""
+        now = self.walk.clock.now()
+        began = max((e.at for e in record.timeline if e.kind == "execution_started"), default=now)
+        if now - began < PATIENCE:
+            return False
+        minutes = PATIENCE.total_seconds() / 60
+        stuck = f"another process has held the target for {minutes:.0f} min; it is unknown whether it acted"
+
+        def surrender(latest: IncidentRecord) -> Step | None:
+            return handed_back(latest, stuck, now, kind="action_unknown") if latest.state is State.EXECUTING else None
+
+        await self.walk.advance(record.id, surrender)
+        return True
 
     async def abandon(self, incident_id: str, reason: str) -> None:
         """The job failed for good: whatever was begun is closed as unknown, for a person to look at."""

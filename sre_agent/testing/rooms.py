@@ -12,7 +12,7 @@ from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.source import Scope
 from sre_agent.execution.action import Outcome, Workbench
 from sre_agent.execution.ledger import Intent, IntentState
-from sre_agent.incident.errors import Permanent
+from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.target import Target
 from sre_agent.runbook.proposal import Investigated
@@ -131,12 +131,17 @@ class ScriptedAction:
         return self.recovered
 
 
+@dataclass
 class MemoryLocks:
-    """Target locks within one event loop."""
+    """Target locks within one event loop; those in `taken` are held by somebody who does not let go."""
+
+    taken: set[str] = field(default_factory=set)
 
     @asynccontextmanager
-    async def target_lock(self, key: str) -> AsyncIterator["MemoryLocks"]:  # noqa: ARG002
-        """Always free."""
+    async def target_lock(self, key: str) -> AsyncIterator["MemoryLocks"]:
+        """Transient while somebody holds it."""
+        if key in self.taken:
+            raise Transient(f"{key} is held", retry_after=3.0)
         yield self
 
     async def confirm(self) -> None:

@@ -51,6 +51,7 @@ class Walkthrough:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     tracker: MemoryTracker = field(default_factory=MemoryTracker)
+    locks: MemoryLocks = field(default_factory=MemoryLocks)
     given_up: list[str] = field(default_factory=list)
     _ids: int = 0
 
@@ -69,7 +70,7 @@ class Walkthrough:
             ledger=self.ledger,
             halt=self.halt,
             runbooks=self.runbooks,
-            target_lock=MemoryLocks().target_lock,
+            target_lock=self.locks.target_lock,
             count_approvals=Approvers(self.bundle).count,
             new_id=self._new_id,
         )
