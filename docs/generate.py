@@ -4,6 +4,7 @@
 (settings.md, findings.md) and blocks between `<!-- begin: NAME -->` and `<!-- end: NAME -->` in the others.
 """
 
+import asyncio
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,22 @@ never printed. `sre-agent settings` shows what is in force and where each value 
 Secrets belong in the environment, not in the file.
 
 """
+WALKTHROUGH_TEXT = """# Walkthrough: what the agent makes of an incident
+
+Written from a dry run over the recorded incidents in `tests/incidents/` (`make docs`), so it says what the code does now.
+Run one yourself: `sre-agent replay tests/incidents/redis-slow-primary`. For the same thing live, on real parts, run
+`make demo`.
+
+"""
+WALKED = {
+    "redis-slow-primary": "An infrastructure incident that may be acted on, once two people agree.",
+    "pod-crash-loop": "A smaller step: one person is enough.",
+    "redis-out-of-memory": "Infrastructure too, but acting would only move the trouble: handed back with a checklist.",
+    "prompt-regression-labelled-infra": "A prompt regression in infrastructure's clothes: refused, and sent to the AI engineers.",
+    "untagged": "No label, no action, whatever the evidence says.",
+}
+"""The incidents of the walkthrough, and why each is in it."""
+
 FINDINGS_TEXT = """# Findings
 
 Every cause or symptom the agent can name; nothing outside this list can lead to an action. The class says whose problem
@@ -42,11 +59,29 @@ same list.
 def pages() -> dict[Path, str]:
     """Every file of docs/ that has generated parts, as it should read."""
     wanted = {DOCS / "settings.md": SETTINGS_TEXT + settings_table(), DOCS / "findings.md": FINDINGS_TEXT + findings_table()}
+    wanted[DOCS / "walkthrough.md"] = WALKTHROUGH_TEXT + walkthrough()
     blocks = {"commands": commands_table(), "policies": policies_table(), "runbooks": runbooks_table()}
     for path in sorted(DOCS.rglob("*.md")):
         if path not in wanted:
             wanted[path] = _filled(path.read_text(encoding="utf-8"), blocks)
     return wanted
+
+
+def walkthrough() -> str:
+    """The chosen incidents, dry-run: what arrived, what was decided, and the note that people would read."""
+    from sre_agent.settings import fixed
+    from sre_agent.wiring.recorded import dry_run, replay_books
+
+    settings = fixed({"SRE_AGENT_REASONER": "rules"})
+    books = replay_books(settings)
+    parts = []
+    for slug, why in WALKED.items():
+        run = dry_run(settings, books, ROOT / "tests" / "incidents" / slug)
+        result = asyncio.run(run.result())
+        labels = ", ".join(f"`{k}={v}`" for k, v in sorted(run.case.incident.alerts[0].labels.items()))
+        verdict = f"**{result.verdict.value}** by {', '.join(f'`{i}`' for i in result.policy_ids) or 'nobody: nothing to do'}"
+        parts.append(f"## {slug}\n\n{why}\n\nIt arrives with {labels}. Verdict: {verdict}.\n\n```text\n{result.note}\n```\n")
+    return "\n".join(parts)
 
 
 def settings_table() -> str:

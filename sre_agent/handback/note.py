@@ -106,8 +106,8 @@ def _decided_lines(note: NoteContent) -> list[str]:
         p = note.proposal
         where = f"{p.target.namespace}/" if p.target.namespace else ""
         lines.append(f"Plan: {p.action} on {p.target.kind} {where}{p.target.name} (uid {p.target.uid}), runbook {p.runbook}")
-        lines += [f"Worst case: {note.worst_case}"] if note.worst_case else []
-        lines += [f"Undo: {note.undo}"] if note.undo else []
+        lines += [f"Worst case: {note.worst_case.strip()}"] if note.worst_case else []
+        lines += [f"Undo: {note.undo.strip()}"] if note.undo else []
     if note.approvers:
         lines.append(f"Approved by: {', '.join(note.approvers)}")
     return lines
