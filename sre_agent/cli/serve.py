@@ -31,13 +31,13 @@ def serve(
 
     async def until_told() -> None:
         stop = asyncio.Event()
-        _stop_on_signals(asyncio.get_running_loop(), stop)
+        stop_on_signals(asyncio.get_running_loop(), stop)
         await run_roles(settings, role, host, port, stop)
 
     asyncio.run(until_told())
 
 
-def _stop_on_signals(loop: "asyncio.AbstractEventLoop", stop: "asyncio.Event") -> None:
+def stop_on_signals(loop: "asyncio.AbstractEventLoop", stop: "asyncio.Event") -> None:
     """The first SIGTERM or SIGINT drains; a second one ends the process as it would without us."""
     import signal
 

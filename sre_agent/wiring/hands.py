@@ -1,17 +1,14 @@
-"""What acts: verbs with write credentials, and the operator around them. Built only where the role has hands."""
+"""What acts: verbs with write credentials. Built only where the role has hands."""
 
 import asyncio
 import secrets
 
 from sre_agent.adapters.kubernetes import KubernetesPodHands
 from sre_agent.adapters.redis import RedisWriter
-from sre_agent.execution.executor import Executor, Tools
+from sre_agent.execution.executor import Tools
 from sre_agent.execution.hands import Hands
-from sre_agent.incident.clock import Clock
 from sre_agent.settings import Settings
-from sre_agent.wiring import discovery
 from sre_agent.wiring.readers import Eyes, redis_access
-from sre_agent.wiring.state import State
 
 
 def hands(settings: Settings) -> Hands:
@@ -23,10 +20,9 @@ def hands(settings: Settings) -> Hands:
     )
 
 
-def executor(settings: Settings, state: State, looking: Eyes, key: bytes, clock: Clock) -> Executor:
-    """The one caller of actions in this process. `key` is the guard's sealing key."""
-    tools = Tools(hands=hands(settings), readers=looking.readers, sleep=asyncio.sleep)
-    return Executor(discovery.actions(), state.ledger, tools, key, clock)
+def tools(settings: Settings, looking: Eyes) -> Tools:
+    """What every action of this process is given."""
+    return Tools(hands=hands(settings), readers=looking.readers, sleep=asyncio.sleep)
 
 
 def new_id(prefix: str) -> str:

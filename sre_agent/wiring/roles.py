@@ -7,8 +7,9 @@ credentials and the key that seals permits.
 import asyncio
 import secrets
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from sre_agent.adapters.log import configure
 from sre_agent.adapters.pagerduty.tracker import PagerDuty
 from sre_agent.adapters.postgres.queue import HANDS, WORK
 from sre_agent.approval.decide import Approvers
+from sre_agent.execution.action import Action
+from sre_agent.execution.executor import Executor
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.investigation.graph import build_investigator
 from sre_agent.policy.guard import Guard
@@ -31,28 +34,37 @@ from sre_agent.web.metrics import Metrics
 from sre_agent.web.ports import Probe, WebPorts
 from sre_agent.wiring import brain, discovery, readers
 from sre_agent.wiring.clock import SystemClock
-from sre_agent.wiring.hands import executor, new_id
+from sre_agent.wiring.hands import new_id, tools
 from sre_agent.wiring.jobs import Desks
 from sre_agent.wiring.readers import Eyes
-from sre_agent.wiring.state import State, opened_state
+from sre_agent.wiring.state import State, StateOpener, opened_state
 
 Role = Literal["all", "web", "worker", "hands"]
 QUEUES: dict[Role, tuple[str, ...]] = {"all": (WORK, HANDS), "web": (), "worker": (WORK,), "hands": (HANDS,)}
 
 
-async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: asyncio.Event) -> None:
+@dataclass(frozen=True)
+class Parts:
+    """What another entry point than `sre-agent serve` may bring of its own: the fault tests' one dies at a named moment."""
+
+    opened: StateOpener = opened_state
+    actions: Callable[[], Mapping[str, Action]] = discovery.actions
+
+
+async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: asyncio.Event, parts: Parts | None = None) -> None:
     """Run until `stop`; then drain. Raises ConfigurationError before anything starts when something is missing."""
+    parts = parts or Parts()
     configure(settings.log_level.value, sys.stderr)
     books = brain.load_books(settings.policies_dir, settings.policy_data, settings.runbooks_dir)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        state = await stack.enter_async_context(opened_state(settings, (metrics.observe,), migrated=True))
+        state = await stack.enter_async_context(parts.opened(settings, (metrics.observe,), migrated=True))
         running: list[Coroutine[Any, Any, None]] = []
         if QUEUES[role]:
             tracker = readers.tracker(settings)
             stack.push_async_callback(tracker.aclose)
-            key = secrets.token_bytes(32)
-            desks = await _desks(settings, books, state, tracker, key if HANDS in QUEUES[role] else None)
+            actions = parts.actions() if HANDS in QUEUES[role] else None
+            desks = await _desks(settings, books, state, tracker, actions)
             jobs = build_app(state.url, desks.handlers(), given_up=desks.given_up, concurrency=settings.worker_concurrency)
             running.append(jobs.run_worker(QUEUES[role], stop))
         if role in ("all", "web"):
@@ -71,10 +83,12 @@ async def _together(running: Sequence[Coroutine[Any, Any, None]], stop: asyncio.
         task.result()
 
 
-async def _desks(settings: Settings, books: brain.Books, state: State, tracker: PagerDuty, key: bytes | None) -> Desks:
-    """Responder, follow-up and, with a key, the operator."""
-    clock, looking = SystemClock(), readers.eyes(settings, tracker)
-    guard = books.guard(key or secrets.token_bytes(32))
+async def _desks(
+    settings: Settings, books: brain.Books, state: State, tracker: PagerDuty, actions: Mapping[str, Action] | None
+) -> Desks:
+    """Responder, follow-up and, where there are `actions`, the operator: it alone shares the guard's sealing key."""
+    clock, looking, key = SystemClock(), readers.eyes(settings, tracker), secrets.token_bytes(32)
+    guard = books.guard(key)
     assessor = await _assessor(settings, books, state, looking, guard)
     walk = Walk(state.store, clock)
     responder = Responder(
@@ -89,12 +103,12 @@ async def _desks(settings: Settings, books: brain.Books, state: State, tracker: 
     )
     follow_up = FollowUp(walk, tracker, looking.probes, books.runbooks, assessor.ownership, settings.public_url or "")
     operator = None
-    if key is not None:
+    if actions is not None:
         operator = Operator(
             walk=walk,
             tracker=tracker,
             assessor=assessor,
-            executor=executor(settings, state, looking, key, clock),
+            executor=Executor(actions, state.ledger, tools(settings, looking), key, clock),
             ledger=state.ledger,
             halt=state.halt,
             runbooks=books.runbooks,

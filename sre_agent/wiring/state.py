@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from sre_agent.adapters.checkpoints import Checkpoints, migrate_checkpoints
 from sre_agent.adapters.log import log_audited
@@ -47,6 +48,16 @@ class State:
             yield lock
         finally:
             await manager.__aexit__(None, None, None)
+
+
+class StateOpener(Protocol):
+    """How `opened_state` is called."""
+
+    def __call__(
+        self, settings: Settings, observers: tuple[Observer, ...] = (), *, migrated: bool = False
+    ) -> AbstractAsyncContextManager[State]:
+        """The database and everything in it, for as long as the context is open."""
+        ...
 
 
 @asynccontextmanager

@@ -42,6 +42,11 @@ class AgentProcess:
         return self._process.pid
 
     @property
+    def command(self) -> list[str]:
+        """What is run."""
+        return [sys.executable, "-m", "sre_agent", "serve", "--port", str(self.port), "--role", self._role]
+
+    @property
     def environment(self) -> dict[str, str]:
         """The process's environment: ours, without any setting of a real installation, plus the given ones."""
         names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "SYSTEMROOT")
@@ -50,9 +55,8 @@ class AgentProcess:
 
     def start(self) -> None:
         """Start and return at once; see `wait_ready`."""
-        command = [sys.executable, "-m", "sre_agent", "serve", "--port", str(self.port), "--role", self._role]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=_code_root())
+            self._process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log, cwd=_code_root())
 
     def wait_ready(self) -> None:
         """Return when /readyz says yes. Raises TimeoutError or RuntimeError with the end of the log."""

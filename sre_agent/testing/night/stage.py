@@ -1,20 +1,17 @@
 """Everything the night is played on, started and stopped together."""
 
-import hashlib
 import secrets
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import yaml
-
 from sre_agent.testing.night.agent import AgentProcess
+from sre_agent.testing.night.books import declare_owners, shorten_soak
 from sre_agent.testing.pagerduty import PagerDutyStandIn
 from sre_agent.testing.prometheus import PrometheusStandIn
 from sre_agent.testing.redis_load import CountingWriter
@@ -126,7 +123,7 @@ class Stage:
             "SRE_AGENT_MODE": "approve",
             "SRE_AGENT_DATA_DIR": str(self.folder / "state"),
             "SRE_AGENT_POLICIES": str(self._policies),
-            "SRE_AGENT_POLICY_DATA": str(self._overlay()),
+            "SRE_AGENT_POLICY_DATA": str(declare_owners(self.folder / "data", MASTER, self.tokens)),
             "SRE_AGENT_RUNBOOKS": str(self._short_runbooks()),
             "SRE_AGENT_REASONER": "rules",
             "SRE_AGENT_PROMETHEUS_MIN_STEP": "1",
@@ -143,29 +140,7 @@ class Stage:
             "REDIS_WRITE_PASSWORD": write.password or "",
         }
 
-    def _overlay(self) -> Path:
-        """The owners' declarations for this night: one managed Redis, two people with tokens, who gets what."""
-        folder = self.folder / "data"
-        folder.mkdir()
-        digests = {name: hashlib.sha256(token.encode()).hexdigest() for name, token in self.tokens.items()}
-        people = [{"id": n, "name": f"{n.title()} Example", "cli_token_sha256": digests[n]} for n in self.tokens]
-        declared = {"managed": True, "environment": "prod", "team": "platform", "service": "voice-platform"}
-        _write(folder / "teams.yaml", {"people": people, "teams": {"platform": list(self.tokens), "ai-eng": []}})
-        _write(folder / "targets.yaml", {f"redis/{MASTER}": {**declared, "dataset": "sessions", "sentinel_aware": True}})
-        receivers = {"pd-platform": "PPLAT01", "pd-ai-eng": "PAIENG1", "pd-integration-owners": "PINTEG1", "default": "PDEFLT1"}
-        _write(folder / "routing.yaml", {"receivers": receivers, "tool_owners": {}, "prompt_owners": {"intent-router": "ai-eng"}})
-        return folder
-
     def _short_runbooks(self) -> Path:
-        """The shipped runbooks with the soak shortened, and nothing else changed."""
         folder = self.folder / "runbooks"
-        shutil.copytree(self._runbooks, folder)
-        path = folder / "redis-failover.yaml"
-        book = yaml.safe_load(path.read_text(encoding="utf-8"))
-        self.soak_before = int(book["soak_s"])
-        _write(path, {**book, "soak_s": self.shortened.soak, "within_s": self.shortened.within})
+        self.soak_before = shorten_soak(self._runbooks, folder, self.shortened.soak, self.shortened.within)
         return folder
-
-
-def _write(path: Path, content: Mapping[str, object]) -> None:
-    path.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
