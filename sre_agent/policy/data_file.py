@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.declarations import Problem
@@ -52,14 +51,12 @@ class DataFile:
             return adapter.validate_json(json.dumps(self.plain, default=_iso), strict=True), ()
         except ValidationError as error:
             known = frozenset(_field_names(adapter))
-            return None, tuple(self._explained(e, known) for e in error.errors(include_url=False))
+            found = error.errors(include_url=False)
+            return None, tuple(self._explained(e["loc"], e["msg"], e["type"] == "extra_forbidden", known) for e in found)
 
-    def _explained(self, error: ErrorDetails, known: frozenset[str]) -> str:
-        place = tuple(error["loc"])
-        hint = ""
-        if error["type"] == "extra_forbidden":
-            hint = f"; there is no such key{suggestion(str(place[-1]), known) if place else ''}"
-        return self.complaint(Problem(place, f"{'.'.join(map(str, place))}: {error['msg']}{hint}"))
+    def _explained(self, place: Place, message: str, unknown: bool, known: frozenset[str]) -> str:
+        hint = f"; there is no such key{suggestion(str(place[-1]), known)}" if unknown and place else ""
+        return self.complaint(Problem(place, f"{'.'.join(map(str, place))}: {message}{hint}"))
 
 
 def opened(path: Path) -> DataFile:
