@@ -34,6 +34,8 @@ class Responder:
     mode: Mode
     new_id: NewId
     own_agent_id: Callable[[], Awaitable[str | None]]
+    forget: Callable[[str], Awaitable[None]] | None = None
+    """Drops an investigation's checkpoints, once its result is stored."""
 
     async def take(self, event: IncidentEvent) -> None:
         """One accepted event: create or move the record. Events about our own writes change nothing."""
@@ -92,10 +94,11 @@ class Responder:
         if gone is not None:
             await self.walk.advance(incident_id, lambda r: lifecycle.on_event(r, gone, self.walk.clock.now()))
             return
+        thread = f"{incident_id}:{record.round}"
         assessment = await self.assessor.assess(
             incident,
             human_acknowledged=record.human_acknowledged,
-            thread=f"{incident_id}:{record.round}",
+            thread=thread,
             now=self.walk.clock.now(),
         )
         level = await self._level(assessment.investigated.proposal)
@@ -108,6 +111,8 @@ class Responder:
             return step.model_copy(update={"changes": {**step.changes, "level_before": level}})
 
         await self.walk.advance(incident_id, conclude)
+        if self.forget is not None:
+            await self.forget(thread)
 
     async def _level(self, proposal: Proposal | None) -> float | None:
         if proposal is None:

@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -21,13 +21,14 @@ from sre_agent.adapters.postgres.queue import HANDS, WORK
 from sre_agent.approval.decide import Approvers
 from sre_agent.execution.action import Action
 from sre_agent.execution.executor import Executor
-from sre_agent.incident.errors import SreAgentError
+from sre_agent.incident.errors import Conflict, SreAgentError, Transient
 from sre_agent.investigation.graph import build_investigator
 from sre_agent.policy.guard import Guard
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.responder import Responder
+from sre_agent.response.sweep import Sweep
 from sre_agent.response.walk import Walk
 from sre_agent.settings import Settings
 from sre_agent.web.metrics import Metrics
@@ -40,6 +41,7 @@ from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.state import State, StateOpener, opened_state
 
 Role = Literal["all", "web", "worker", "hands"]
+SWEEP_EVERY_S = 60.0
 QUEUES: dict[Role, tuple[str, ...]] = {"all": (WORK, HANDS), "web": (), "worker": (WORK,), "hands": (HANDS,)}
 
 
@@ -59,6 +61,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(parts.opened(settings, (metrics.observe,), migrated=True))
+        await _refuse_without_tables(state)
         running: list[Coroutine[Any, Any, None]] = []
         if QUEUES[role]:
             tracker = readers.tracker(settings)
@@ -67,10 +70,27 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
             desks = await _desks(settings, books, state, tracker, actions)
             jobs = build_app(state.url, desks.handlers(), given_up=desks.given_up, concurrency=settings.worker_concurrency)
             running.append(jobs.run_worker(QUEUES[role], stop))
+        if WORK in QUEUES[role]:
+            running.append(_sweeping(Sweep(Walk(state.store, SystemClock())), stop))
         if role in ("all", "web"):
             running.append(_web(settings, state, metrics, (host, port), stop))
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
+
+
+async def _refuse_without_tables(state: State) -> None:
+    """A database of another version stops the start; one that is away for a while does not (the door then answers 503)."""
+    with suppress(Transient):
+        await state.halt.state()
+
+
+async def _sweeping(sweep: Sweep, stop: asyncio.Event) -> None:
+    """Look for silent incidents every minute, whatever the database does meanwhile."""
+    while not stop.is_set():
+        with suppress(Transient, Conflict):
+            await sweep.once()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), SWEEP_EVERY_S)
 
 
 async def _together(running: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
@@ -100,6 +120,7 @@ async def _desks(
         mode=settings.mode,
         new_id=new_id,
         own_agent_id=tracker.own_user_id,
+        forget=state.checkpoints.prune,
     )
     follow_up = FollowUp(walk, tracker, looking.probes, books.runbooks, assessor.ownership, settings.public_url or "")
     operator = None
