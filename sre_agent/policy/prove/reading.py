@@ -1,0 +1,115 @@
+"""A whole set of policies under one algebra: what is allowed, what is handed back, and who says so.
+
+This is the guard's ladder (policy.guard) as a formula: allowed when a grant applies and no refusal does; handed back
+when it is not allowed at any count of approvals and a refusal that applies at the largest count says so.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sre_agent.policy.lock import SCHEMA
+from sre_agent.policy.prove.translate import Algebra, Translator
+from sre_agent.policy.prove.vocabulary import World, worlds
+from sre_agent.policy.syntax import Constant, Expression, Like, Listed, Operation, Policy, policies
+
+T = TypeVar("T")
+
+REMEDIATION = "Remediation"
+ANSWERING = "Answering"
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """The enforced policies and the worlds of their schema. `files` says where each policy stands."""
+
+    policies: tuple[Policy, ...]
+    worlds: tuple[World, ...]
+    files: Mapping[str, str]
+    schema: str
+
+    def world(self, name: str) -> World:
+        """A world by name. Raises KeyError."""
+        return {w.name: w for w in self.worlds}[name]
+
+    def having(self, changed: tuple[Policy, ...]) -> "Ruleset":
+        """The same with other policies."""
+        return Ruleset(changed, self.worlds, self.files, self.schema)
+
+    def texts(self) -> tuple[str, ...]:
+        """Every text constant the policies name, sorted."""
+        found = {c.value for c in self.constants() if isinstance(c.value, str)}
+        return tuple(sorted(found))
+
+    def constants(self) -> tuple[Constant, ...]:
+        """Every constant in a condition; the pieces of a wildcard pattern count as texts."""
+        return tuple(c for p in self.policies for clause in p.clauses for c in _constants(clause.condition))
+
+
+def read_rules(texts: Mapping[str, str]) -> Ruleset:
+    """The policies of a folder's texts (policy.lock.policy_texts). Shadow ones decide nothing and are left out.
+
+    Raises Unsupported for anything the prover cannot translate, ValueError when a text does not parse.
+    """
+    found: list[Policy] = []
+    files: dict[str, str] = {}
+    for name, text in texts.items():
+        if name == SCHEMA:
+            continue
+        parsed = policies(text)
+        if not name.startswith("shadow/"):
+            found += parsed
+            files |= {p.id: name for p in parsed}
+    return Ruleset(tuple(found), worlds(texts[SCHEMA]), files, texts[SCHEMA])
+
+
+class Reading(Generic[T]):
+    """A ruleset's decisions about requests of one world, as terms. `world` may be wider than the ruleset's own."""
+
+    def __init__(self, rules: Ruleset, world: World, algebra: Algebra[T]) -> None:
+        own = next((w.groups for w in rules.worlds if w.name == world.name), {})
+        self.rules = rules
+        self.algebra = algebra
+        self._translator = Translator(world, algebra, own)
+
+    def having(self, rules: Ruleset) -> "Reading[T]":
+        """Other policies of the same schema in the same terms; what was translated already is not translated again."""
+        other = copy.copy(self)
+        other.rules = rules
+        return other
+
+    def satisfied(self, policy: Policy) -> T:
+        """Whether a policy applies. Raises Unsupported."""
+        return self._translator.satisfied(policy)
+
+    def condition(self, expression: Expression) -> T:
+        """Any condition about the same request. Raises Unsupported."""
+        return self._translator.condition(expression)
+
+    def number(self, expression: Expression) -> T:
+        """Any integer expression about the same request. Raises Unsupported."""
+        return self._translator.number(expression)
+
+    def allowed(self) -> T:
+        """Whether the request is allowed at its own count of approvals."""
+        grants = [self.satisfied(p) for p in self.rules.policies if p.effect == "permit"]
+        refusals = [self.satisfied(p) for p in self.rules.policies if p.effect == "forbid"]
+        return self.algebra.every([self.algebra.some(grants), self.algebra.negation(self.algebra.some(refusals))])
+
+    def refused_for_good(self) -> T:
+        """Whether a refusal that hands back applies. (Such a one never reads the approvals: see lint.)"""
+        chosen = [p for p in self.rules.policies if p.effect == "forbid" and p.outcome == "hand_back"]
+        return self.algebra.some([self.satisfied(p) for p in chosen])
+
+
+def _constants(expression: Expression) -> tuple[Constant, ...]:
+    match expression:
+        case Constant():
+            return (expression,)
+        case Operation(operands=inner) | Listed(items=inner):
+            return tuple(c for part in inner for c in _constants(part))
+        case Like(pieces=pieces):
+            return tuple(Constant(p) for p in pieces if p)
+        case _:
+            return ()
