@@ -19,6 +19,8 @@ DEADLINE_S: Final = 10.0
 TARGET_FIELDS: Final[Mapping[str, object]] = MappingProxyType(
     {
         "target_resolved": False,
+        "unmet": ("unknown",),
+        "touches_behaviour": True,
         "pod_controller_owned": False,
         "pod_unhealthy": False,
         "rollout_in_progress": True,

@@ -38,6 +38,8 @@ class KubernetesTargetFacts:
         now = context.now
         return {
             "target_resolved": True,
+            "unmet": (),
+            "touches_behaviour": False,
             "pod_controller_owned": seen.controller_owned,
             "pod_unhealthy": seen.trouble(now) is not None,
             "rollout_in_progress": seen.rollout_in_progress,

@@ -39,6 +39,8 @@ class RedisTargetFacts:
         explained = any(f.kind in INHERITED and f.object == f"redis/{target.name.lower()}" for f in context.diagnosis.findings)
         return {
             "target_resolved": _resolved(target, state),
+            "unmet": (),
+            "touches_behaviour": False,
             "redis_primary_at_fault": judge(state).primary_at_fault and not explained,
             "redis_replica_in_sync": replica_refusal(state) is None,
             "redis_sentinels_agree": sentinels_agree(state) is None and not in_failover(state),

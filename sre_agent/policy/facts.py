@@ -71,6 +71,10 @@ class Facts(BaseModel):
     managed: bool
     target_resolved: bool
     protected: bool
+    # what the action's own collector found missing, by id; and whether the action would change how the system behaves
+    # (a new image, config, prompt or model): then it is no remediation
+    unmet: tuple[Text, ...]
+    touches_behaviour: bool
     # pods
     pod_controller_owned: bool
     pod_unhealthy: bool

@@ -166,7 +166,11 @@ class Judgement:
     def _reasons(self, ids: tuple[str, ...]) -> tuple[str, ...]:
         """One reason per id, in order, with the names that a person will ask for."""
         facts, proposal = self._request.facts, self._request.proposal
-        details = {"refuse-facts-unavailable": facts.collector_errors, "deny-freeze": facts.active_freezes}
+        details = {
+            "refuse-facts-unavailable": facts.collector_errors,
+            "deny-freeze": facts.active_freezes,
+            "deny-unmet": facts.unmet,
+        }
         rules = self._bundle.rules
         named = tuple(f"{rules[i].reason}: {', '.join(details[i])}" if details.get(i) else rules[i].reason for i in ids)
         return named or (f"no grant covers {proposal.action} on a {proposal.target.kind}",)

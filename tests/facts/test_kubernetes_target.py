@@ -60,6 +60,8 @@ async def test_a_crash_looping_replica_among_healthy_ones_can_be_restarted(api, 
     pod = api.deploy(Workload("api", "voice", replicas=4, states=(CRASHING,), min_available=2))[0]
     assert await facts(pod) == {
         "target_resolved": True,
+        "unmet": (),
+        "touches_behaviour": False,
         "pod_controller_owned": True,
         "pod_unhealthy": True,
         "rollout_in_progress": False,

@@ -27,6 +27,8 @@ from sre_agent.triage.triage import Triage
 NOW = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
 GOOD = {
     "target_resolved": True,
+    "unmet": (),
+    "touches_behaviour": False,
     "redis_primary_at_fault": True,
     "redis_replica_in_sync": True,
     "redis_sentinels_agree": True,
@@ -96,6 +98,8 @@ async def test_silence_of_every_sentinel_answers_everything_restrictively():
     facts = await collect(RedisState(name="cache"))
     assert facts == {
         "target_resolved": False,
+        "unmet": (),
+        "touches_behaviour": False,
         "redis_primary_at_fault": False,
         "redis_replica_in_sync": False,
         "redis_sentinels_agree": False,
