@@ -71,6 +71,7 @@ class Explanation(BaseModel):
     verdict: Verdict
     approvals_required: int | None
     fault: str | None
+    reasons: tuple[str, ...]
     deciding: tuple[Reason, ...]
     nearest_grants: tuple[Reason, ...]
     together: Together | None
@@ -83,13 +84,15 @@ def explain(bundle: Bundle, situation: Situation, agent: str = "sre-agent") -> E
     """The verdict on a situation, every policy behind it, and what would have to change. Never raises for bad input."""
     asker = _Asker(bundle, Varied(situation), agent)
     decision = asker.decision
-    deciding = tuple(asker.reason(bundle.rules[i]) for i in decision.policy_ids if i in bundle.rules)
+    said = zip(decision.policy_ids, decision.reasons, strict=True)
+    deciding = tuple(asker.reason(bundle.rules[i], reason) for i, reason in said if i in bundle.rules)
     return Explanation(
         verdict=decision.verdict,
         approvals_required=decision.approvals_required,
         fault=decision.fault,
+        reasons=decision.reasons,
         deciding=deciding,
-        nearest_grants=tuple(asker.reason(bundle.rules[i]) for i in decision.nearest_grants),
+        nearest_grants=tuple(asker.reason(bundle.rules[i], bundle.rules[i].reason) for i in decision.nearest_grants),
         together=asker.together(),
         shadow_ids=decision.shadow_ids,
         bundle_hash=decision.bundle_hash,
@@ -113,14 +116,14 @@ class _Asker:
         required = self.decision.approvals_required
         return PROBES[-1] if required is None else max(0, required - 1)
 
-    def reason(self, rule: Rule) -> Reason:
-        """The policy, with what would turn it around."""
+    def reason(self, rule: Rule, said: str) -> Reason:
+        """The policy with what it `said`, and what would turn it around."""
         asked = self.decision.fault is None and (rule.effect == "forbid" or self.decision.verdict is Verdict.DENY)
         return Reason(
             id=rule.id,
             effect=rule.effect,
             outcome="" if rule.outcome is None else rule.outcome.value,
-            reason=rule.reason,
+            reason=said,
             place=f"{rule.file}:{rule.line}",
             reads=tuple(sorted(rule.reads)),
             changes=tuple(self._changes(rule)) if asked else (),

@@ -1,0 +1,184 @@
+"""`sre-agent policy`: read the rules, change them with tests, and see what a change means before it decides anything."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sre_agent.cli.context import settings_of
+
+if TYPE_CHECKING:
+    from sre_agent.policy.bundle import Bundle
+    from sre_agent.policy.case import Situation
+    from sre_agent.policy.difference import VerdictChange
+
+MORE_PERMISSIVE = 3
+NOT_PROVED = 4
+
+app = typer.Typer(help="The guard's rules: check, test, explain, compare, lock.", no_args_is_help=True)
+
+Folder = Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A policies folder; the configured one if left out.")]
+
+
+@app.command()
+def check(context: typer.Context, folder: Folder = None) -> None:
+    """Load, lint, compare with the lock and self-test. Prints everything that is wrong; exit status 1 if anything is."""
+    from sre_agent.policy.load import examine
+
+    settings = settings_of(context)
+    place = folder or settings.policies_dir
+    bundle, wrong = examine(place, settings.policy_data)
+    _say(wrong)
+    if bundle is None or wrong:
+        typer.echo(f"{place}: {len(wrong)} problem{'s' if len(wrong) != 1 else ''}", err=True)
+        raise typer.Exit(1)
+    shadow = sum(r.shadow for r in bundle.rules.values())
+    typer.echo(f"{place}: {len(bundle.rules) - shadow} policies and {shadow} on trial, bundle {bundle.hash[:12]}: nothing is wrong")
+
+
+@app.command("test")
+def run_tests(context: typer.Context, folder: Folder = None) -> None:
+    """Run the cases of DIR/tests. Exit status 1 when one fails. The lock is not looked at: test first, then lock."""
+    from sre_agent.policy.suite import run_suite
+
+    settings = settings_of(context)
+    place = folder or settings.policies_dir
+    result = run_suite(place, _edited(place, settings.policy_data))
+    _say(result.failures)
+    if result.untested:
+        typer.echo(f"no case names: {', '.join(result.untested)}")
+    typer.echo(f"{result.held} of {result.cases} cases hold")
+    if result.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    request: Annotated[
+        str, typer.Option(metavar="FILE|-", help="JSON with a guard request: a decision, an incident, an audit line.")
+    ] = "",
+    case: Annotated[str, typer.Option(metavar="ID", help="Instead of a file: the situation of one policy test.")] = "",
+    folder: Annotated[Path | None, typer.Option("--policies", help="A policies folder; the configured one if left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say why a request is judged as it is, and what would have to be different."""
+    from sre_agent.cli.render import printable
+    from sre_agent.policy.explain import explain as explained
+    from sre_agent.policy.telling import explanation_lines
+
+    settings = settings_of(context)
+    place = folder or settings.policies_dir
+    if bool(request) == bool(case):
+        typer.echo("give either --request FILE (or -) or --case ID", err=True)
+        raise typer.Exit(2)
+    asked = _situation(request) if request else _case(place, case)
+    found = explained(_edited(place, settings.policy_data), asked)
+    _say([found.model_dump_json(indent=2)] if as_json else map(printable, explanation_lines(found)))
+
+
+@app.command()
+def diff(
+    context: typer.Context,
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The policies folder in force.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The policies folder with the change.")],
+    cases: Annotated[Path | None, typer.Option(help="Recorded incidents to replay through both.")] = None,
+    decisions: Annotated[Path | None, typer.Option(help="JSON lines with recorded requests to judge by both.")] = None,
+) -> None:
+    """Show what a change means. Exit status 3 when anything gets more room, 4 when only z3 could tell and it is missing."""
+    from sre_agent.policy.difference import edits
+    from sre_agent.policy.telling import edit_lines, verdict_lines
+
+    before, after = _edited(old, None), _edited(new, None)
+    edited = edits(before, after)
+    _say(edit_lines(edited) if edited else ["no rule and no declaration differs"])
+    changed = _verdict_changes(context, (before, after), cases, decisions)
+    _say(verdict_lines(changed) if changed else ["every recorded request is judged as before"] if cases or decisions else [])
+    more = any(e.room == "more" for e in edited) or any(c.wider for c in changed)
+    proved = _proved_wider(old, new) if any(e.room == "maybe" for e in edited) else False
+    raise typer.Exit(MORE_PERMISSIVE if more or proved else NOT_PROVED if proved is None else 0)
+
+
+@app.command()
+def lock(
+    context: typer.Context,
+    approved_by: Annotated[str, typer.Option("--approved-by", metavar="NAME", help="Who reviewed the change.")],
+    folder: Folder = None,
+) -> None:
+    """Write BUNDLE.lock again, if the folder is sound and its tests hold."""
+    from sre_agent.policy.load import examine, write_lock
+    from sre_agent.policy.suite import run_suite
+
+    place = folder or settings_of(context).policies_dir
+    bundle, wrong = examine(place, locked=False)
+    failures = run_suite(place, bundle).failures if bundle is not None and not wrong else ()
+    _say((*wrong, *failures))
+    if bundle is None or wrong or failures:
+        typer.echo(f"{place}: not locked", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{write_lock(place, approved_by)}: bundle {bundle.hash[:12]}, approved by {approved_by}")
+
+
+def _verdict_changes(
+    context: typer.Context, bundles: "tuple[Bundle, Bundle]", cases: Path | None, decisions: Path | None
+) -> "list[VerdictChange]":
+    """Recorded incidents and recorded requests that the two bundles judge differently."""
+    from sre_agent.policy.difference import rejudged
+    from sre_agent.policy.lock import read_text
+    from sre_agent.policy.recorded import situations
+
+    changed: list[VerdictChange] = []
+    if cases is not None:
+        from sre_agent.wiring.compared import replayed
+
+        changed += replayed(settings_of(context), *bundles, cases)
+    if decisions is not None:
+        changed += rejudged(*bundles, situations(read_text(decisions), str(decisions)))
+    return changed
+
+
+def _proved_wider(old: Path, new: Path) -> bool | None:
+    """Whether there is any request that the new rules allow and the old ones refuse, printed; None when nobody can tell."""
+    typer.echo(f"{old} -> {new}: install sre-agent[prove] to find out whether any request gets more room", err=True)
+    return None
+
+
+def _edited(folder: Path, overlay: Path | None) -> "Bundle":
+    """The bundle as it is written, locked or not: what is asked here decides nothing."""
+    from sre_agent.policy.load import load_bundle
+
+    return load_bundle(folder, overlay, locked=False)
+
+
+def _situation(request: str) -> "Situation":
+    from sre_agent.incident.errors import ConfigurationError
+    from sre_agent.policy.lock import read_text
+    from sre_agent.policy.recorded import situations
+
+    name = "standard input" if request == "-" else request
+    found = situations(sys.stdin.read() if request == "-" else read_text(Path(request)), name)
+    if not found:
+        raise ConfigurationError(f"{name}:1: holds no request: a JSON object with proposal, declaration, facts and claims")
+    if len(found) > 1:
+        typer.echo(f"{name} holds {len(found)} requests; this is the last", err=True)
+    return found[-1][1]
+
+
+def _case(folder: Path, name: str) -> "Situation":
+    from sre_agent.incident.errors import ConfigurationError
+    from sre_agent.policy.case import situation
+    from sre_agent.policy.lint import suggestion
+    from sre_agent.policy.load import load_cases
+
+    cases, bases = load_cases(folder)
+    for case in cases:
+        if case.id == name:
+            return situation(case, bases)
+    raise ConfigurationError(f"{folder}/tests: there is no case {name!r}{suggestion(name, tuple(c.id for c in cases))}")
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
