@@ -1,23 +1,44 @@
-"""`make bench`: prints ratios for this machine. Exit status 1 when a target is missed."""
+"""`make bench`: what the product costs, as ratios and CPU time, beside its targets. Exit status 1 when one is missed.
 
+Give parts by name to run only those; `--env` makes the run-time environment anew instead of counting this one (a minute).
+"""
+
+import argparse
 import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Callable
 
-from sre_agent.adapters.embedded_postgres import AtEnd, EmbeddedPostgres
-from tests.bench import ingest
+from tests.bench import footprint, gathering, incidents, ingest, verdicts
+from tests.bench.cpu import machine
+from tests.bench.verdict import Row, table
+
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "ingest": ingest.rows,
+    "guard": verdicts.rows,
+    "incident": incidents.rows,
+    "gathering": gathering.rows,
+    "start": footprint.rows,
+    "size": footprint.installed,
+}
 
 
 def main() -> int:
-    """Every benchmark, one after another, on a database of its own."""
-    with tempfile.TemporaryDirectory(prefix="sre-agent-bench-") as folder:
-        Path(folder).chmod(0o755)
-        server = EmbeddedPostgres.start(Path(folder) / "data", at_end=AtEnd.DELETE, spare=Path(folder) / "spare")
-        try:
-            held = [ingest.run(server.database_url("bench"))]
-        finally:
-            server.close()
-    return 0 if all(held) else 1
+    """Run the parts one after another, print one table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them when none is named")
+    parser.add_argument("--env", action="store_true", help="make the run-time environment anew and count that")
+    given = parser.parse_args()
+    unknown = set(given.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    print(f"before: {machine()}", flush=True)
+    found: list[Row] = []
+    for name in given.parts or PARTS:
+        print(f"measuring: {name} ...", file=sys.stderr, flush=True)
+        found += footprint.fresh() if name == "size" and given.env else PARTS[name]()
+    print(f"after:  {machine()}\n\n{table(found)}")
+    missed = [row.what for row in found if not row.held]
+    print(f"\nNOT HELD: {'; '.join(missed)}" if missed else "\nEvery target held.")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""The benchmark still runs and judges rightly. How fast anything is, is not a test's business: see `make bench`."""
+
+import pytest
+
+from tests.bench import footprint, gathering, incidents, ingest, verdicts
+from tests.bench.verdict import Row, percentile, table
+
+
+def test_a_ratio_must_reach_its_target_and_a_cost_must_stay_below():
+    assert Row("throughput", 0.6, "x", 0.6, at_least=True).held
+    assert not Row("throughput", 0.59, "x", 0.6, at_least=True).held
+    assert Row("cpu", 2.0, " ms", 2.0).held
+    assert not Row("cpu", 2.01, " ms", 2.0).held
+    assert Row("for information", 1e9, " ms").held
+
+
+def test_the_table_says_in_words_what_was_missed():
+    missed, held, told = table([Row("a", 3.0, " ms", 2.0), Row("b", 1.0, " ms", 2.0), Row("c", 1.0, " ms")]).splitlines()[2:]
+    assert "| NO " in missed
+    assert "| yes " in held
+    assert "NO" not in told
+    assert "yes" not in told
+
+
+def test_a_percentile_lies_among_the_values():
+    assert percentile([float(n) for n in range(101)], 99) == 99.0
+
+
+def test_every_part_in_this_process_measures_something():
+    rows = [*verdicts.rows(repeats=1), *incidents.rows(repeats=1), *gathering.rows(rounds=1)]
+    assert [row.what for row in rows if not row.measured > 0] == []
+
+
+@pytest.mark.slow
+def test_both_servers_answer_and_keep_every_delivery():
+    assert [row.what for row in ingest.rows(pairs=1, requests=48) if not row.measured > 0] == []
+
+
+@pytest.mark.slow
+def test_the_start_of_the_program_and_the_size_of_its_environment_are_measured():
+    rows = [*footprint.rows(repeats=1), *footprint.installed()]
+    assert [row.what for row in rows if not row.measured > 0] == []
