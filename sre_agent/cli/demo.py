@@ -55,8 +55,11 @@ def _dry_run(night: "Night") -> None:
 
 
 def _summary(night: "Night", shortened: tuple[str, ...], report: Path, seconds: float) -> None:
-    from sre_agent.cli.render import table
+    from sre_agent.cli.render import printable, table
 
+    typer.echo("\nThe Redis incident, as the agent's own record tells it (UTC):")
+    for at, text in night.story:
+        typer.echo(f"  {at}  {printable(text)}")
     typer.echo("")
     rows = [("yes" if c.held else "NO", c.promise, c.measured) for c in night.checks.checks]
     table(("held", "promise", "measured"), rows)

@@ -33,6 +33,8 @@ class Night:
     incidents: dict[str, str] = field(default_factory=dict)
     counted: WriteCount | None = None
     control: WriteCount | None = None
+    story: list[tuple[str, str]] = field(default_factory=list)
+    """The Redis incident's own timeline: (HH:MM:SS, what happened)."""
 
     def play(self) -> None:
         """All acts in order. What does not hold is a check that failed; what cannot go on raises."""
@@ -177,6 +179,8 @@ class Night:
 
     def audit(self) -> None:
         """The record of all this holds together."""
+        told = self.stage.agent.incident(self.incidents["redis"])["timeline"]
+        self.story = [(str(entry["at"])[11:19], str(entry["text"])) for entry in told]
         whole = self.stage.agent.cli("audit", "verify")
         self.say("audit", whole.stdout.strip() or whole.stderr.strip())
         self.checks.add("The audit chain is whole", whole.returncode == 0, whole.stdout.strip())
