@@ -13,27 +13,9 @@ from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.bundle import Rule
 from sre_agent.policy.decision import Verdict
 from sre_agent.policy.engine import ParsedPolicy, Vocabulary, parse_policy
+from sre_agent.policy.syntax import OPERATORS, Unsupported, policies
 
 OUTCOMES = {"hand_back": Verdict.HAND_BACK, "deny": Verdict.DENY}
-OPERATORS = frozenset(
-    {
-        "not",
-        "is_empty",
-        "eq",
-        "not_eq",
-        "less",
-        "less_eq",
-        "greater",
-        "greater_eq",
-        "and",
-        "or",
-        "add",
-        "mul",
-        "in",
-        "contains",
-        "like",
-    }
-)
 GROUPS = frozenset({"runbook"})
 """Action groups: a grant must name single actions, or an action added later would be granted unseen."""
 
@@ -126,6 +108,7 @@ def _rule(file: str, statement: Statement, known: Vocabulary, *, shadow: bool) -
         raise _complaint(file, statement, message, known.words | _POLICY_WORDS)
     for message in _objections(parsed, shadow=shadow):
         raise ConfigurationError(f"{file}:{statement.line}: policy {parsed.annotations.get('id', '(no id)')!r} {message}")
+    _check_provable(file, statement)
     notes = parsed.annotations
     effect: str = parsed.effect
     return Rule(
@@ -140,6 +123,14 @@ def _rule(file: str, statement: Statement, known: Vocabulary, *, shadow: bool) -
         shadow=shadow,
         text=normal(statement.text),
     )
+
+
+def _check_provable(file: str, statement: Statement) -> None:
+    """What the prover cannot translate is not loaded: its list of constructs is the loader's."""
+    try:
+        policies(statement.text)
+    except Unsupported as error:
+        raise ConfigurationError(f"{file}:{statement.line}: {error}; say it with other means, or nothing can be proved") from error
 
 
 def _objections(policy: ParsedPolicy, *, shadow: bool) -> Iterator[str]:

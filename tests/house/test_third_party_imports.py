@@ -22,6 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "investigation.graph": {"langgraph"},
     "policy.data_file": {"yaml"},
     "policy.engine": {"cedarpy"},
+    "policy.prove.solver": {"z3"},
+    "policy.syntax": {"cedarpy"},
     "replay.html": {"jinja2"},
     "runbook.load": {"yaml"},
     "settings.effective": {"pydantic_settings"},

@@ -17,26 +17,26 @@ GREATEST_LONG: Final = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Situation:
+class Example:
     """One request as values: what every path holds, and in which entities an entity is."""
 
     values: Mapping[Names, Value]
     parents: Mapping[Entity, frozenset[Entity]] = field(default_factory=dict)
 
-    def given(self, changes: Mapping[Names, Value]) -> "Situation":
+    def given(self, changes: Mapping[Names, Value]) -> "Example":
         """The same request with some paths changed."""
-        return Situation({**self.values, **changes}, self.parents)
+        return Example({**self.values, **changes}, self.parents)
 
 
 class Concrete:
-    """The algebra of Python values over one situation. Raises OverflowError where Cedar would."""
+    """The algebra of Python values over one example. Raises OverflowError where Cedar would."""
 
-    def __init__(self, situation: Situation) -> None:
-        self._situation = situation
+    def __init__(self, example: Example) -> None:
+        self._example = example
 
     def symbol(self, names: Names, _kind: Kind) -> Value:
-        """See Algebra. Raises KeyError when the situation does not say."""
-        return self._situation.values[names]
+        """See Algebra. Raises KeyError when the example does not say."""
+        return self._example.values[names]
 
     def constant(self, value: bool | int | str) -> Value:
         """See Algebra."""
@@ -88,7 +88,7 @@ class Concrete:
         """See Algebra."""
         if not isinstance(child, Entity) or not isinstance(parent, Entity):
             raise TypeError(f"{child!r} in {parent!r} is not about entities")
-        return child == parent or parent in self._situation.parents.get(child, frozenset())
+        return child == parent or parent in self._example.parents.get(child, frozenset())
 
     def matches(self, text: Value, pieces: tuple[str, ...]) -> Value:
         """See Algebra."""

@@ -7,7 +7,7 @@ statement is not empty. Anything else (no answer in time, a construct not transl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sre_agent.policy.prove.concrete import Situation
+from sre_agent.policy.prove.concrete import Example
 from sre_agent.policy.prove.scene import Scene
 from sre_agent.policy.prove.solver import Term
 from sre_agent.policy.syntax import expression
@@ -32,13 +32,13 @@ class Outcome:
     number: str
     name: str
     held: bool
-    found: Situation | None = None
+    found: Example | None = None
 
 
 def check(goal: Goal, scene: Scene) -> Outcome:
     """Ask. Raises solver.Undecided and syntax.Unsupported."""
     found = scene.possible(*goal.question(scene))
-    shown = found.situation(scene.world, scene.symbols, scene.rules.texts()) if found and not goal.must_be_possible else None
+    shown = found.example(scene.world, scene.symbols, scene.rules.texts()) if found and not goal.must_be_possible else None
     return Outcome(goal.number, goal.name, (found is not None) is goal.must_be_possible, shown)
 
 

@@ -61,6 +61,8 @@ GENERAL: Final = (
     Promise("G32", "what a model chose, a person approves", "context.approvals >= 1", given=f"{FACTS}.nominated_by_model"),
     Promise("G39", "an acknowledged incident is asked about", "context.approvals >= 1", given=f"{FACTS}.human_acknowledged"),
     Promise("G15", "only while the incident is open and fires", f"{FACTS}.incident_open && {FACTS}.alert_firing"),
+    Promise("G52", "every condition of the action's own is met", f"{FACTS}.unmet.isEmpty()"),
+    Promise("2", "nothing that would change a model, a prompt or configuration", f"!{FACTS}.touches_behaviour"),
     Promise("P8", "never when a fact could not be read", f"{FACTS}.collector_errors.isEmpty()"),
     Promise("P10", "never against the model's veto", "!context.claims.veto"),
 )

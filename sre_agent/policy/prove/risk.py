@@ -61,6 +61,8 @@ RISK: Final[Mapping[str, Worse]] = MappingProxyType(
         "managed": Worse.FALSE,
         "target_resolved": Worse.FALSE,
         "protected": Worse.TRUE,
+        "unmet": Worse.FILLED,
+        "touches_behaviour": Worse.TRUE,
         "pod_controller_owned": Worse.FALSE,
         "pod_unhealthy": Worse.FALSE,
         "rollout_in_progress": Worse.TRUE,

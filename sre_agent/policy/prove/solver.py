@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import NewType
 
 from sre_agent.incident.errors import ConfigurationError
-from sre_agent.policy.prove.concrete import Situation, Value
+from sre_agent.policy.prove.concrete import Example, Value
 from sre_agent.policy.prove.vocabulary import Kind, World
 from sre_agent.policy.syntax import Entity, Names
 
@@ -78,7 +78,7 @@ class Symbolic:
         return Term(self._z3.Const(name, self._sort(kind)))
 
     def value(self, value: Value, kind: Kind) -> Term:
-        """A value of a situation as a term."""
+        """A value of an example as a term."""
         if isinstance(value, Entity):
             return self.entity(value, kind)
         if isinstance(value, frozenset):
@@ -224,11 +224,11 @@ class Found:
         """Whether a term is true under them."""
         return bool(self._z3.is_true(self._evaluated(term)))
 
-    def situation(self, world: World, symbols: Symbolic, texts: Iterable[str]) -> Situation:
-        """Them as a situation. `texts` are all that the policies name: what a set can be asked about."""
+    def example(self, world: World, symbols: Symbolic, texts: Iterable[str]) -> Example:
+        """Them as an example. `texts` are all that the policies name: what a set can be asked about."""
         asked = (*texts, FRESH)
         values = {names: self._value(symbols.symbol(names, kind), kind, asked, symbols) for names, kind in world.symbols.items()}
-        return Situation(values, self._parents(world, symbols, values))
+        return Example(values, self._parents(world, symbols, values))
 
     def _value(self, term: Term, kind: Kind, asked: tuple[str, ...], symbols: Symbolic) -> Value:
         if kind.sort == "Set":
