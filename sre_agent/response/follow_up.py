@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sre_agent.handback.note import NoteContent, marker, render
 from sre_agent.handback.tracker import IncidentTracker
-from sre_agent.incident.errors import Conflict, SreAgentError
+from sre_agent.incident.errors import Conflict, Permanent, SreAgentError
 from sre_agent.incident.incident import Incident
 from sre_agent.response import lifecycle
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
@@ -75,6 +75,9 @@ class FollowUp:
             moved = await self.tracker.assign_policy(incident_id, policy)
         except Conflict:
             return f"{receiver} (nothing moved: the incident was resolved meanwhile)"
+        except Permanent as refusal:
+            # A policy that cannot be assigned is no reason to leave people without the note.
+            return f"{receiver} (could not be moved to escalation policy {policy}: {refusal})"
         return f"{receiver} (escalation policy {policy}{'' if moved else ', where it was already'})"
 
     def _told(self, record: IncidentRecord, handed_to: str) -> Step:

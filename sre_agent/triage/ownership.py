@@ -25,8 +25,8 @@ class Ownership(BaseModel):
     prompt_owners: dict[str, str] = {}
 
     def escalation_policy(self, receiver: str) -> str | None:
-        """The receiver's escalation policy id, or else the default receiver's; None when neither is configured."""
-        return self.receivers.get(receiver) or self.receivers.get(DEFAULT)
+        """The receiver's escalation policy id, or else the default receiver's; None when neither is configured ("" is not)."""
+        return self.receivers.get(receiver) or self.receivers.get(DEFAULT) or None
 
     def prompt_owner(self, prompt: str | None) -> str:
         """The prompt's owner, or else "ai-eng"."""

@@ -88,3 +88,8 @@ def test_a_receiver_without_a_policy_falls_back_to_the_default_one():
     assert OWNERSHIP.escalation_policy("pd-platform") == "PPLAT01"
     assert OWNERSHIP.escalation_policy("pd-integration-owners") == "PDEFLT1"
     assert Ownership().escalation_policy("pd-platform") is None
+
+
+def test_a_receiver_that_nobody_filled_in_has_no_escalation_policy() -> None:
+    as_shipped = Ownership(receivers={"pd-platform": "", "default": ""})
+    assert as_shipped.escalation_policy("pd-platform") is None
