@@ -2,16 +2,24 @@
 
 import math
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer
 
 
 class Series(BaseModel):
-    """labels (with __name__) and samples (unix seconds, value). NaN and infinities are dropped on use."""
+    """labels (with __name__) and samples (unix seconds, value). NaN and infinities are dropped on use.
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
+    In JSON they are the strings "NaN", "inf" and "-inf", which read back: as bare floats inside another document they
+    would become null there, and one ratio without traffic (0/0) would make all metrics unreadable.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     labels: dict[str, str]
     samples: tuple[tuple[float, float], ...] = ()
+
+    @field_serializer("samples", when_used="json")
+    def _samples_as_json(self, samples: tuple[tuple[float, float], ...]) -> list[list[float | str]]:
+        return [[t, v if math.isfinite(v) else str(v).replace("nan", "NaN")] for t, v in samples]
 
     @property
     def name(self) -> str:
