@@ -5,6 +5,7 @@ from typing import Any
 
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.finding import Finding
+from sre_agent.evidence.kubernetes_state import entries, text
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.incident import Incident, IncidentStatus
 
@@ -62,18 +63,18 @@ def _seen(view: EvidenceView) -> Iterator[str]:
     namespaces = view.scope.incident.label_values("namespace")
     for kind in ("Pod", "Deployment", "StatefulSet", "DaemonSet", "Node"):
         for _, item in view.objects(kind):
-            meta = item.get("metadata", {})
-            if kind == "Node" or not namespaces or meta.get("namespace") in namespaces:
-                yield f"{kind}/{meta.get('name')}".lower()
-                yield f"namespace/{meta.get('namespace')}"
+            namespace = text(item, "metadata", "namespace")
+            if kind == "Node" or not namespaces or namespace in namespaces:
+                yield f"{kind}/{text(item, 'metadata', 'name')}".lower()
+                yield f"namespace/{namespace}"
                 yield from _owners(item)
     if any(view.ok(EvidenceKind.METRICS)):
         yield from (f"tool/{name.lower()}" for name in view.scope.incident.label_values("tool_name"))
 
 
 def _owners(item: dict[str, Any]) -> Iterator[str]:
-    for owner in item.get("metadata", {}).get("ownerReferences", ()):
-        kind, name = str(owner.get("kind", "")).lower(), str(owner.get("name", "")).lower()
+    for owner in entries(item, "metadata", "ownerReferences"):
+        kind, name = text(owner, "kind").lower(), text(owner, "name").lower()
         yield f"{kind}/{name}"
         if kind == "replicaset":
             yield f"deployment/{name.rpartition('-')[0]}"

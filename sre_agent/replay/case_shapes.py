@@ -18,6 +18,13 @@ def utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
+def _clock(at: datetime) -> datetime:
+    """A clock must leave room to look back and ahead."""
+    if not 1970 <= at.year < 9999:
+        raise ValueError("is not a time that a clock shows")
+    return at
+
+
 Instant = Annotated[datetime, AfterValidator(utc)]
 
 
@@ -28,7 +35,7 @@ class CaseFile(BaseModel):
 
     version: Literal[1] = Field(alias="schema")
     id: str = Field(min_length=1)
-    at: Instant
+    at: Annotated[Instant, AfterValidator(_clock)]
     environment: str = "prod"
     incident: JsonObject | None = None
     alerts: tuple[JsonObject, ...] = ()

@@ -13,7 +13,7 @@ from typing import Any
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.kubernetes_scope import event_time, relevant, subjects
-from sre_agent.evidence.kubernetes_state import instant, text
+from sre_agent.evidence.kubernetes_state import dig, instant, text
 from sre_agent.evidence.redis_state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import EvidenceSource, Scope
@@ -111,7 +111,7 @@ def visible_objects(case: Case) -> tuple[JsonObject, ...]:
 def _stamp(item: JsonObject) -> datetime | None:
     if item.get("kind") == "Event" and (seen := event_time(item)) is not None:
         return seen
-    return instant((item.get("metadata") or {}).get("creationTimestamp"))
+    return instant(dig(item, "metadata", "creationTimestamp"))
 
 
 def _metrics(case: Case, scope: Scope) -> Iterable[Evidence]:

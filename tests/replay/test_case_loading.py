@@ -202,3 +202,8 @@ def test_the_line_of_a_field_is_found_past_strings_that_look_like_json():
     assert line_of(text, ("b", 2, "d")) == 4
     assert line_of(text, ("b", 2, "gone")) == 3
     assert line_of("[]", (0,)) == 1
+
+
+def test_a_clock_that_no_clock_shows_is_refused_with_its_line(tmp_path):
+    with pytest.raises(MalformedCase, match=r"c1/case.json, line 4, field at: .*not a time that a clock shows"):
+        load_case(folder(tmp_path, {**CASE, "at": "0001-01-01T00:00:00Z"}))

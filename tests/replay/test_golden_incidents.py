@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sre_agent.wiring.brain import Books
 from sre_agent.wiring.recorded import dry_run, replay_books
 
 INCIDENTS = case_folders((Path(__file__).parent.parent / "incidents",))
+INCIDENTS_BY_NAME = {path.name: path for path in INCIDENTS}
 FAMILIES = {
     "redis-slow-primary",
     "redis-out-of-memory",
@@ -50,3 +52,23 @@ async def test_nothing_but_a_labelled_infra_incident_gets_a_proposal(folder, set
     result = await dry_run(settings, books, folder).result()
     if result.proposal is not None or result.would_execute:
         assert result.labelled_class == result.alert_class == "infra"
+
+
+async def test_a_series_without_numbers_does_not_blind_the_rest(tmp_path, settings, books):
+    folder = Path(shutil.copytree(INCIDENTS_BY_NAME["redis-slow-primary"], tmp_path / "case"))
+    at = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])["samples"][0][0]
+    with (folder / "metrics.jsonl").open("a") as metrics:
+        metrics.write(json.dumps({"labels": {"__name__": "ratio"}, "samples": [[at, "NaN"], [at + 15, "+Inf"]]}) + "\n")
+    result = await dry_run(settings, books, folder).result()
+    assert list(differences(expectation_of(folder), json.loads(result.line()))) == []
+
+
+async def test_objects_without_a_shape_are_passed_over(tmp_path, settings, books):
+    folder = Path(shutil.copytree(INCIDENTS_BY_NAME["pod-crash-loop"], tmp_path / "case"))
+    items = json.loads((folder / "kubernetes.json").read_text())["items"]
+    odd = [{"kind": "Pod"}, {"kind": "Pod", "metadata": None, "status": "x"}, {"kind": "Node", "metadata": ["x"]}]
+    owned = {"kind": "Pod", "metadata": {"namespace": "voice", "ownerReferences": [None, "x", {"kind": 3}]}}
+    listed = {"apiVersion": "v1", "kind": "List", "items": [*odd, owned, *items]}
+    (folder / "kubernetes.json").write_text(json.dumps(listed))
+    result = await dry_run(settings, books, folder).result()
+    assert list(differences(expectation_of(folder), json.loads(result.line()))) == []
