@@ -13,7 +13,7 @@ from sre_agent.execution.action import Action, Outcome, Readers, Sleep, StillAll
 from sre_agent.execution.hands import Hands
 from sre_agent.execution.ledger import Intent, IntentState, Ledger, intent_key
 from sre_agent.incident.clock import Clock
-from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
+from sre_agent.incident.errors import Conflict, OutcomeUnknown, Permanent, Refused, Transient
 from sre_agent.policy.permit import TTL, Permit, seal_holds
 
 
@@ -39,7 +39,8 @@ class Executor:
     async def run(self, permit: Permit, service: str, still_allowed: StillAllowed) -> Outcome:
         """Do what the permit says, or say why not. Refused: nothing was touched.
 
-        `service` is the budget's key. An intent that exists already is resumed, not repeated.
+        `service` is the budget's key. An intent that exists already is resumed, not repeated. Conflict: the target's lock or
+        the row went to somebody else meanwhile, who finishes what was begun.
         """
         action = self._open(permit)
         key = intent_key(permit.proposal, permit.plan_hash)
@@ -109,6 +110,9 @@ class Executor:
         except Refused as no:
             # INVARIANT: an action raises Refused only while nothing has been changed, or after undoing it.
             return Outcome(IntentState.NOT_DONE, str(no))
+        except Conflict:
+            # SAFETY: our lock or our row is somebody else's by now. They observe and close; two at once would undo each other.
+            raise
         except (Transient, Permanent) as failure:
             # SAFETY: it may have happened. Observe; never send it again.
             latest = await self._ledger.find(intent.key) or intent
@@ -118,6 +122,8 @@ class Executor:
     async def _observe(self, action: Action, intent: Intent, bench: Workbench) -> Outcome:
         try:
             return await action.recover(intent, bench)
+        except Conflict:
+            raise
         except (OutcomeUnknown, Permanent) as failure:
             return Outcome(IntentState.UNKNOWN, f"could not tell whether it happened: {failure}")
         except Refused as no:

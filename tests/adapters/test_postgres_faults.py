@@ -207,30 +207,53 @@ HOLDER = """
 import asyncio, sys
 from sre_agent.adapters.postgres.target_lock import TargetLocks
 async def main():
-    async with TargetLocks(sys.argv[1]).target_lock("Pod/a/b"):
+    async with TargetLocks(sys.argv[1], lease_s=1.0).target_lock("Pod/a/b"):
         print("held", flush=True)
         await asyncio.sleep(600)
 asyncio.run(main())
 """
 
 
-async def test_a_killed_holder_frees_its_target(database: Database) -> None:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDER, database.url, stdout=asyncio.subprocess.PIPE)
+async def holder(url: str) -> asyncio.subprocess.Process:
+    """A process that holds Pod/a/b with a lease of one second."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDER, url, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     assert await process.stdout.readline() == b"held\n"
-    locks = TargetLocks(database.url)
-    with pytest.raises(Conflict):
-        async with locks.target_lock("Pod/a/b"):
-            pass
-    os.kill(process.pid, signal.SIGKILL)
-    await process.wait()
+    return process
+
+
+async def taken(url: str) -> None:
+    """Return when Pod/a/b could be had."""
     async with asyncio.timeout(30):
         while True:
             try:
-                async with locks.target_lock("Pod/a/b"):
+                async with TargetLocks(url).target_lock("Pod/a/b"):
                     return
             except Conflict:
                 await asyncio.sleep(0.05)
+
+
+async def test_a_killed_holder_frees_its_target(database: Database) -> None:
+    process = await holder(database.url)
+    with pytest.raises(Conflict):
+        async with TargetLocks(database.url).target_lock("Pod/a/b"):
+            pass
+    os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
+    await taken(database.url)
+
+
+async def test_a_running_holder_keeps_its_target_beyond_its_lease_and_a_stopped_one_loses_it(database: Database) -> None:
+    process = await holder(database.url)
+    try:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2.5):
+                await taken(database.url)
+        os.kill(process.pid, signal.SIGSTOP)
+        await taken(database.url)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 async def test_no_intent_is_written_after_the_switch_was_engaged(database: Database) -> None:

@@ -9,7 +9,7 @@ from sre_agent.execution.action import Outcome, Readers
 from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands
 from sre_agent.execution.ledger import IntentState, intent_key
-from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
+from sre_agent.incident.errors import Conflict, OutcomeUnknown, Permanent, Refused, Transient
 from sre_agent.incident.target import Target
 from sre_agent.policy.permit import Permit, seal
 from sre_agent.runbook.proposal import Proposal
@@ -183,3 +183,13 @@ def test_an_abandoned_intent_is_unknown_and_blocks_nothing_more() -> None:
     asyncio.run(stage.executor().abandon(stage.row().key, "a defect"))
     assert (stage.row().state, stage.row().result) == (IntentState.UNKNOWN, "a defect")
     assert asyncio.run(stage.ledger.unfinished("Q1")) == ()
+
+
+def test_a_worker_whose_lock_was_lost_leaves_the_row_to_whoever_took_over() -> None:
+    def lose_the_lock() -> None:
+        raise Conflict("the lock was lost")
+
+    stage = Stage(on_effect=lose_the_lock)
+    with pytest.raises(Conflict):
+        stage.run(permit())
+    assert stage.row().state is IntentState.INTENT

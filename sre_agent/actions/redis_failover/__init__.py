@@ -10,7 +10,8 @@ Law: before `failover` everything is undone by an unpause; from `failover` on th
 the kill switch says, because a half-fenced primary is worse than either end. Never a second FAILOVER.
 
 plan.py (pure) judges the preconditions; run.py holds what every step shares; fence.py and coordinated.py are the two
-procedures; recovery.py is what happens after a crash; action.py is the Action.
+procedures; stand_down.py ends a fence that switched nothing; recovery.py is what happens after a crash; action.py is the
+Action.
 """
 
 from sre_agent.actions.redis_failover.action import RedisFailover

@@ -17,6 +17,7 @@ async def coordinated(run: Run) -> Outcome | None:
     plan = run.plan
     await run.begin("coordinated", guarded=True, procedure="coordinated", sentinel=plan.sentinel)
     unchanged(plan, await run.look())
+    run.still_fresh()
     began = run.clock()
     try:
         await run.hands.failover(plan.sentinel, plan.master, coordinated=True)

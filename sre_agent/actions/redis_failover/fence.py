@@ -7,10 +7,10 @@ command lost some in 4 of 4.
 from sre_agent.actions.redis_failover.finish import demote_and_unpause, not_ours, verify
 from sre_agent.actions.redis_failover.plan import unchanged, undrained
 from sre_agent.actions.redis_failover.run import PAUSE_S, POLL_S, Run
+from sre_agent.actions.redis_failover.stand_down import give_up, stand_down
 from sre_agent.evidence.redis_health import number
 from sre_agent.execution.action import Outcome
-from sre_agent.execution.ledger import IntentState
-from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
+from sre_agent.incident.errors import Conflict, OutcomeUnknown, Permanent, Refused, Transient
 
 DRAIN_S = 2.0
 FOREIGN = "another failover was already in progress"
@@ -20,14 +20,19 @@ PUBLISH, looks dead after down-after, and a second, unfenced failover would star
 
 
 async def fenced(run: Run) -> Outcome:
-    """Steps 1 to 7. NOT_DONE and unpaused when anything refuses before step 3; from there on the fence is finished."""
+    """Steps 1 to 7. When anything refuses before step 3 it stands down; from there on the fence is finished.
+
+    Conflict: others have taken this over (the lock's lease ran out). They finish it; a verb of ours would undo theirs.
+    """
     run.measured["procedure"] = "fenced"
     try:
         await _pause(run)
         await _drain(run)
         sent = await _failover(run)
+    except Conflict:
+        raise
     except (Refused, Transient, Permanent) as no:
-        return await give_up(run, str(no))
+        return await stand_down(run, str(no))
     # INVARIANT: past the point of no return. No kill switch is asked again until writes flow.
     await run.begin("agree", guarded=False)
     new = await run.await_switch()
@@ -38,23 +43,12 @@ async def fenced(run: Run) -> Outcome:
     return not_ours(outcome, sent) if sent.startswith(FOREIGN) else outcome
 
 
-async def give_up(run: Run, reason: str) -> Outcome:
-    """Nothing was switched: let writes flow again, and say so."""
-    try:
-        await run.persist(lambda: run.hands.unpause(run.plan.primary))
-    except (Transient, Refused, Permanent) as failure:
-        reason += f"; UNPAUSE failed ({failure}): the pause ends by itself after {PAUSE_S:.0f} s"
-    else:
-        if run.paused_at is not None:
-            run.measured["blocked_s"] = round(run.clock() - run.paused_at, 3)
-    return Outcome(IntentState.NOT_DONE, f"no failover was made: {reason}", run.measured or None)
-
-
 async def _pause(run: Run) -> None:
     plan = run.plan
     await run.begin("pause", guarded=True, procedure="fenced", pause_ms=int(PAUSE_S * 1000))
 
     async def pause() -> None:
+        run.still_fresh()
         run.paused_at = run.clock() if run.paused_at is None else run.paused_at
         await run.hands.pause_writes(plan.primary, int(PAUSE_S * 1000))
 
@@ -89,6 +83,7 @@ async def _failover(run: Run) -> str:
         raise Refused("redis-fence-too-slow", f"{waited:.1f} s since the pause: Sentinel would soon take the primary for dead")
     primary = state.primary
     run.measured["offset"] = int(number(primary.info, "master_repl_offset")) if primary is not None else 0
+    run.still_fresh()
     try:
         await run.hands.failover(plan.sentinel, plan.master, coordinated=False)
     except OutcomeUnknown as silence:

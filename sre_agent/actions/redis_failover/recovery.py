@@ -4,12 +4,12 @@ Works from the ledger's steps and the live topology only; may itself crash and r
 """
 
 from sre_agent.actions.redis_failover.coordinated import observe
-from sre_agent.actions.redis_failover.fence import give_up
-from sre_agent.actions.redis_failover.finish import demote_and_unpause, not_ours, verify
-from sre_agent.actions.redis_failover.run import PAUSE_S, Run
+from sre_agent.actions.redis_failover.finish import demote_and_unpause, verify
+from sre_agent.actions.redis_failover.run import Run
+from sre_agent.actions.redis_failover.stand_down import close_behind, give_up, hold
 from sre_agent.execution.action import Outcome
 from sre_agent.execution.ledger import Intent, IntentState
-from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
+from sre_agent.incident.errors import OutcomeUnknown, Transient
 
 
 async def recover(intent: Intent, run: Run) -> Outcome:
@@ -30,27 +30,15 @@ async def _recover_fence(run: Run, *, asked: bool) -> Outcome:
     """The pause may still hold, may have run out, and Sentinel may have acted by itself meanwhile: it takes a paused
     primary for dead after down-after-milliseconds."""
     run.measured["procedure"] = "fenced"
-    if not asked and not await _moving(run):
-        return await give_up(run, "the work was interrupted before the failover was asked for")
+    if not asked:
+        interrupted = "the work was interrupted before the failover was asked for"
+        state = await run.look(skip={run.plan.primary})
+        quiet = run.still_as_planned(state) and not run.moving(state)
+        return await give_up(run, interrupted) if quiet else await close_behind(run, interrupted)
     # Hold writes back (again) until the fence is closed: a write accepted by the old primary now would be lost.
-    await _hold(run)
+    await hold(run)
     new = await run.await_switch()
     if new is None:
         return await give_up(run, "the work was interrupted and Sentinel did not carry a failover out")
     await demote_and_unpause(run, new.address)
-    outcome = await verify(run, new)
-    return outcome if asked else not_ours(outcome, "Sentinel failed over by itself while writes were held back")
-
-
-async def _moving(run: Run) -> bool:
-    """Whether anything but the old, quiet state shows: another primary, another epoch, a failover under way."""
-    state = await run.look(skip={run.plan.primary})
-    return not run.still_as_planned(state)
-
-
-async def _hold(run: Run) -> None:
-    try:
-        await run.persist(lambda: run.hands.pause_writes(run.plan.primary, int(PAUSE_S * 1000)))
-    except (Transient, Refused, Permanent):
-        # It does not answer: then it acknowledges nothing either. The steps that follow insist.
-        return
+    return await verify(run, new)

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sre_agent.actions.redis_failover.plan import FailoverPlan
+from sre_agent.evidence.redis_health import sentinel_flags
 from sre_agent.evidence.redis_quorum import agreed_epoch, in_failover, sentinels_agree, switched, switched_for_most
 from sre_agent.evidence.redis_state import NodeView, RedisState
 from sre_agent.evidence.source import RedisGlancer
 from sre_agent.execution.action import Workbench
 from sre_agent.execution.hands import RedisHands
-from sre_agent.incident.errors import Permanent, Transient
+from sre_agent.incident.errors import Permanent, Refused, Transient
 
 POLL_S = 0.05
 PERSIST_S = 6.0
@@ -25,6 +26,9 @@ SETTLE_S = 15.0
 """How long replicas get to attach to the new primary."""
 PAUSE_S = 15.0 + 20.0
 """Length of the pause: the bound on taking over a dead worker's work, plus 20 s to finish the fence."""
+FRESH_S = 5.0
+"""How old the last line's leave may be when a verb is sent: well within the lease of the target's lock, so that a process
+that slept in between sends nothing into work that others have taken over."""
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Run:
     bench: Workbench
     clock: Callable[[], float]
     paused_at: float | None = None
+    allowed_at: float | None = None
     measured: dict[str, float | int | str] = field(default_factory=dict)
 
     @property
@@ -49,6 +54,13 @@ class Run:
         await self.bench.record(step, scratch)
         if guarded:
             await self.bench.still_allowed()
+            self.allowed_at = self.clock()
+
+    def still_fresh(self) -> None:
+        """Refused when the last line gave its leave too long ago, or never. Asked right before a verb is sent."""
+        since = float("inf") if self.allowed_at is None else self.clock() - self.allowed_at
+        if since > FRESH_S:
+            raise Refused("redis-leave-too-old", f"{since:.1f} s between the last line and the verb: this process slept")
 
     async def look(self, skip: Collection[str] = ()) -> RedisState:
         """A quick look where the reader can, a full one otherwise. Permanent when there is no reader."""
@@ -91,6 +103,11 @@ class Run:
                 quiet_since = None
             await self.bench.sleep(POLL_S)
         raise Transient(f"the sentinels of {self.plan.master} did not settle on a primary within {AGREE_S:.0f} s")
+
+    def moving(self, state: RedisState) -> bool:
+        """Some sentinel names another primary, is failing over, or takes the primary for dead and so is about to."""
+        dead = any(sentinel_flags(s.master) & {"s_down", "o_down"} for s in state.sentinels)
+        return dead or in_failover(state) or bool(state.primary_addresses - {self.plan.primary})
 
     def still_as_planned(self, state: RedisState) -> bool:
         """All sentinels still name the planned primary at the planned epoch, and none is failing over."""

@@ -1,0 +1,72 @@
+"""A fence whose process slept: Sentinel may have acted by itself, and others may have taken over. On a real topology."""
+
+import asyncio
+
+import pytest
+
+from sre_agent.actions.redis_failover import Procedure, RedisFailover
+from sre_agent.actions.redis_failover.run import FRESH_S
+from sre_agent.execution.ledger import IntentState
+from sre_agent.incident.errors import Conflict, Refused
+from sre_agent.testing.redis_topology import RedisTopology
+from tests.actions.test_redis_failover import Scene
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def topology():
+    with RedisTopology() as running:
+        yield running
+
+
+async def test_a_fence_that_slept_until_sentinel_acted_by_itself_is_closed_behind_it_and_loses_nothing(topology):
+    async def sleep_until_moved(step):
+        async with asyncio.timeout(30):
+            while step == "drain" and set(topology.addresses_told()) == {scene.plan.primary}:
+                await asyncio.sleep(0.05)
+
+    scene = Scene(topology, on_step=sleep_until_moved)
+    intent = await scene.ready()
+    async with scene.writing():
+        outcome = await scene.action.effect(intent, scene.recorder.bench())
+    assert outcome.state is IntentState.FAILED, outcome.result
+    assert "by itself" in outcome.result
+    assert "failover" not in scene.recorder.steps
+    await scene.assert_moved_once()
+
+
+async def test_a_fence_that_lost_its_lock_touches_nothing_more(topology):
+    async def lose_the_lock(step):
+        if step == "drain":
+            raise Conflict("the lock was lost")
+
+    scene = Scene(topology, on_step=lose_the_lock)
+    intent = await scene.ready()
+    with pytest.raises(Conflict):
+        await scene.action.effect(intent, scene.recorder.bench())
+    # Whoever took over undoes the pause.
+    outcome = await scene.action.recover(scene.recorder.left_behind(intent), scene.recorder.bench())
+    assert outcome.state is IntentState.NOT_DONE
+    await scene.assert_unmoved()
+
+
+async def test_a_process_that_slept_between_the_last_line_and_a_coordinated_failover_sends_nothing(topology):
+    scene = Scene(topology)
+    intent = await scene.ready(Procedure.AUTO)
+    assert scene.plan.coordinated
+    clock = [0.0]
+
+    class Dozing:
+        """A reader behind whose glance the process sleeps."""
+
+        async def glance(self, master, *, skip=()):
+            clock[0] += FRESH_S + 0.1
+            return await scene.source.glance(master, skip=skip)
+
+        read = glance
+
+    scene.recorder.reader = Dozing()
+    with pytest.raises(Refused, match="redis-leave-too-old"):
+        await RedisFailover(clock=lambda: clock[0]).effect(intent, scene.recorder.bench())
+    await scene.assert_unmoved()
