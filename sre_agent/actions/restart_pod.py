@@ -13,7 +13,7 @@ from sre_agent.evidence.kubernetes_state import JsonObject, condition, container
 from sre_agent.evidence.pod_surroundings import HELPED_BY_RESTART, MIN_AGE, NAMESPACED_KINDS, Surroundings, surroundings
 from sre_agent.evidence.redact import redact
 from sre_agent.evidence.source import KubernetesReader
-from sre_agent.execution.action import Outcome, Workbench
+from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.hands import PodHands, PodRef
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.incident.clock import Clock
@@ -69,6 +69,8 @@ class RestartPod:
     name = "restart_pod"
     tier = 1
     undo = "none"
+    parameters = NoParameters
+    rights = (("create", "", "pods/eviction"), ("get", "", "pods/log"))
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or _WallClock()

@@ -9,6 +9,7 @@ from sre_agent import __version__
 from sre_agent.cli import approvals, policy, store
 from sre_agent.cli.demo import demo
 from sre_agent.cli.findings import findings
+from sre_agent.cli.rbac import rbac
 from sre_agent.cli.replay import replay
 from sre_agent.cli.serve import serve
 from sre_agent.cli.settings import settings
@@ -45,6 +46,7 @@ app.command()(replay)
 app.command()(serve)
 app.command()(settings)
 app.command()(findings)
+app.command()(rbac)
 app.command()(store.migrate)
 app.command()(store.halt)
 app.command()(store.resume)

@@ -4,9 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from sre_agent.evidence.source import KubernetesReader, RedisReader
 from sre_agent.execution.hands import Hands
 from sre_agent.execution.ledger import Intent, IntentState
+from sre_agent.execution.rights import Right
 from sre_agent.incident.target import Target
 
 StepRecorder = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -49,15 +52,25 @@ class Outcome:
     measured: dict[str, float | int | str] | None = None
 
 
+class NoParameters(BaseModel):
+    """Of an action that takes none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class Action(Protocol):
     """One thing the agent can do. `name` is the Cedar action and the runbook's `action`.
 
     `tier`: 1 reversible single replica, 2 service wide, 3 data-bearing. `undo`: its declared inverse or "none".
+    `parameters`: what a runbook may give it, as a strict model; others are refused when the runbook is loaded.
+    `rights`: what its effect needs in a Kubernetes cluster (execution.rights); the manifests follow from it.
     """
 
     name: str
     tier: int
     undo: str
+    parameters: type[BaseModel]
+    rights: tuple[Right, ...]
 
     async def precondition(self, target: Target, bench: Workbench) -> dict[str, Any]:
         """Read the live target; return what must still hold at the effect. Refused when it must not be touched."""

@@ -38,6 +38,9 @@ _LISTS: dict[str, tuple[str, str | None, str]] = {
         "list_pod_disruption_budget_for_all_namespaces",
     ),
 }
+_API_GROUPS = {"CoreV1Api": "", "AppsV1Api": "apps", "BatchV1Api": "batch", "PolicyV1Api": "policy"}
+RIGHTS = (("get", "", "pods/log"), *(("list", _API_GROUPS[api], f"{kind.lower()}s") for kind, (api, _, _) in _LISTS.items()))
+"""(verb, API group, resource) of everything this file can ask for: what the read identity needs."""
 _OWNERS = ("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job")
 _GROUPS = {"pods": ("Pod",), "owners": _OWNERS, "events": ("Event",), "nodes": ("Node",), "budgets": ("PodDisruptionBudget",)}
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")

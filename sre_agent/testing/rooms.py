@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
+
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.source import Scope
-from sre_agent.execution.action import Outcome, Workbench
+from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.ledger import Intent, IntentState
+from sre_agent.execution.rights import Right
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.target import Target
@@ -108,6 +111,8 @@ class ScriptedAction:
     name: str = "redis_failover"
     tier: int = 3
     undo: str = "none"
+    parameters: type[BaseModel] = NoParameters
+    rights: tuple[Right, ...] = ()
     outcome: Outcome = field(default_factory=lambda: Outcome(IntentState.DONE, "moved", {"blocked_s": 1.5}))
     recovered: Outcome = field(default_factory=lambda: Outcome(IntentState.DONE, "found done"))
     on_effect: Callable[[], None] | None = None

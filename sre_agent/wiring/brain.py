@@ -54,7 +54,7 @@ class Books:
 
 def load_books(policies: Path, data: Path | None, runbooks: Path) -> Books:
     """Both, or ConfigurationError naming file and line: the agent does not start on broken books."""
-    known = discovery.actions().keys()
+    known = discovery.parameters()
     return Books(load_bundle(policies, data), {r.id: r for r in load_runbooks(runbooks, known)})
 
 

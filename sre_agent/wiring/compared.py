@@ -16,7 +16,7 @@ from sre_agent.wiring.recorded import dry_run
 
 def replayed(settings: Settings, old: Bundle, new: Bundle, folder: Path) -> Iterator[VerdictChange]:
     """Every case of a folder whose verdict differs. Raises MalformedCase and ConfigurationError."""
-    runbooks = {r.id: r for r in load_runbooks(settings.runbooks_dir, discovery.actions().keys())}
+    runbooks = {r.id: r for r in load_runbooks(settings.runbooks_dir, discovery.parameters())}
     for case in case_folders((folder,)):
         before, after = (_judged(settings, Books(bundle, runbooks), case) for bundle in (old, new))
         if (change := changed_verdict(case.name, before, after)) is not None:

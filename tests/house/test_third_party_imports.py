@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "web.metrics": {"prometheus_client"},
     "web.server": {"starlette", "uvicorn"},
     "web.webhooks": {"starlette"},
+    "wiring.rbac": {"yaml"},
 }
 
 

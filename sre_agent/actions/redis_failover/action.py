@@ -9,7 +9,7 @@ from sre_agent.actions.redis_failover.fence import fenced
 from sre_agent.actions.redis_failover.plan import FailoverPlan, Procedure, plan_failover
 from sre_agent.actions.redis_failover.recovery import recover
 from sre_agent.actions.redis_failover.run import Run
-from sre_agent.execution.action import Outcome, Workbench
+from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.ledger import Intent
 from sre_agent.incident.errors import Permanent
 from sre_agent.incident.target import Target
@@ -25,6 +25,8 @@ class RedisFailover:
     name = "redis_failover"
     tier = 3
     undo = "none"
+    parameters = NoParameters
+    rights = ()
 
     def __init__(self, procedure: Procedure = Procedure.AUTO, clock: Callable[[], float] = time.monotonic) -> None:
         self._procedure = procedure
