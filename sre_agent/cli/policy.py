@@ -97,7 +97,7 @@ def diff(
     changed = _verdict_changes(context, (before, after), cases, decisions)
     _say(verdict_lines(changed) if changed else ["every recorded request is judged as before"] if cases or decisions else [])
     more = any(e.room == "more" for e in edited) or any(c.wider for c in changed)
-    proved = _proved_wider(old, new) if any(e.room == "maybe" for e in edited) else False
+    proved = _proved_wider(old, new, (before, after)) if any(e.room == "maybe" for e in edited) else False
     raise typer.Exit(MORE_PERMISSIVE if more or proved else NOT_PROVED if proved is None else 0)
 
 
@@ -139,17 +139,47 @@ def _verdict_changes(
     return changed
 
 
-def _proved_wider(old: Path, new: Path) -> bool | None:
-    """Whether there is any request that the new rules allow and the old ones refuse, printed; None when nobody can tell."""
-    typer.echo(f"{old} -> {new}: install sre-agent[prove] to find out whether any request gets more room", err=True)
-    return None
+def _proved_wider(old: Path, new: Path, bundles: "tuple[Bundle, Bundle]") -> bool | None:
+    """Whether any request at all gets more room, with one that does; None when nobody can tell."""
+    from sre_agent.incident.errors import ConfigurationError
+    from sre_agent.policy.difference import rejudged
+    from sre_agent.policy.lock import policy_texts
+    from sre_agent.policy.prove.reading import read_rules
+    from sre_agent.policy.prove.solver import Undecided, z3
+    from sre_agent.policy.prove.wider import wider, wider_approvers
+    from sre_agent.policy.recorded import situations
+    from sre_agent.policy.syntax import Unsupported
+    from sre_agent.policy.telling import verdict_lines
+
+    try:
+        z3()
+        before, after = (read_rules(policy_texts(folder)) for folder in (old, new))
+        found, approver = wider(before, after), wider_approvers(before, after)
+    except (ConfigurationError, Unsupported, Undecided) as unknown:
+        typer.echo(f"whether any request gets more room is not known: {unknown}", err=True)
+        return None
+    if found is not None:
+        text = found.model_dump_json(indent=2)
+        asked = situations(text, "such a request")
+        _say(
+            ["", "a request that the new rules allow and the old ones do not:", text, *verdict_lines([*rejudged(*bundles, asked)])]
+        )
+    if approver is not None:
+        _say(["", "a yes that counts under the new rules and not under the old:", *(f"    {k} = {v}" for k, v in approver.items())])
+    if found is None and approver is None:
+        _say(["", "no request at all gets more room from the rules (proved)"])
+    return found is not None or approver is not None
 
 
 def _edited(folder: Path, overlay: Path | None) -> "Bundle":
-    """The bundle as it is written, locked or not: what is asked here decides nothing."""
-    from sre_agent.policy.load import load_bundle
+    """The bundle as it is written, even if it is not locked or fails its self-test: what is asked here decides nothing."""
+    from sre_agent.incident.errors import ConfigurationError
+    from sre_agent.policy.load import examine
 
-    return load_bundle(folder, overlay, locked=False)
+    bundle, wrong = examine(folder, overlay, locked=False)
+    if bundle is None:
+        raise ConfigurationError(wrong[0])
+    return bundle
 
 
 def _situation(request: str) -> "Situation":

@@ -35,24 +35,26 @@ def run_suite(folder: Path, bundle: Bundle) -> SuiteResult:
     for place, case in located:
         wrong = list(_failures(case, bases, guard, bundle))
         if (first := seen.setdefault(case.id, place)) != place:
-            wrong.append(f"case {case.id!r}: this id is used already at {first}")
+            wrong.append(f"this id is used already at {first}")
         held += not wrong
-        failures += (f"{place}: {w}" for w in wrong)
+        if wrong:
+            failures.append(f"{place}: case {case.id!r}: {'; '.join(wrong)}")
     return SuiteResult(cases=len(located), held=held, failures=tuple(failures), untested=tuple(_untested(bundle, located)))
 
 
 def _failures(case: Case, bases: dict[str, Any], guard: Guard, bundle: Bundle) -> Iterator[str]:
+    head = f"case {case.id!r}: "
     try:
         decision = situation(case, bases).decide(guard)
     except ConfigurationError as error:
-        yield str(error)
+        yield str(error).removeprefix(head)
         return
-    yield from differences(case, decision)
+    yield from (difference.removeprefix(head) for difference in differences(case, decision))
     if decision.fault:
-        yield f"case {case.id!r}: {decision.fault}"
+        yield decision.fault
     for name in (*case.expect.because, *(case.expect.shadow or ())):
         if name not in bundle.rules and name not in (DEFAULT_DENY, FAULT):
-            yield f"case {case.id!r}: there is no policy {name!r}{suggestion(name, tuple(bundle.rules))}"
+            yield f"there is no policy {name!r}{suggestion(name, tuple(bundle.rules))}"
 
 
 def _untested(bundle: Bundle, located: tuple[tuple[str, Case], ...]) -> Iterator[str]:

@@ -126,10 +126,10 @@ def _explain(path: Path, error: ValidationError, lines: dict[tuple[str | int, ..
     for complaint in sorted(complaints, key=lambda c: c["type"] != "extra_forbidden"):
         where, message = tuple(complaint["loc"]), complaint["msg"]
         if complaint["type"] == "extra_forbidden":
-            message = "unknown key" + _did_you_mean(str(where[-1]), [*Runbook.model_fields, "query", "below", "unit"])
+            message = "unknown key" + did_you_mean(str(where[-1]), [*Runbook.model_fields, "query", "below", "unit"])
         elif complaint["type"] == "enum":
             finding = str(complaint["input"])
-            message = f"unknown finding {finding!r}" + _did_you_mean(finding, [k.value for k in FindingKind])
+            message = f"unknown finding {finding!r}" + did_you_mean(finding, [k.value for k in FindingKind])
         elif complaint["type"] == "missing":
             message = "missing; every runbook must say it"
         yield f"{path}:{_line(lines, where)}: {'.'.join(str(p) for p in where)}: {message}"
@@ -146,10 +146,10 @@ def _complaints(path: Path, runbook: Runbook, actions: Known | None) -> Iterator
     if runbook.action is None and runbook.target is not None:
         yield ("target",), "a target without an action"
     if runbook.action is not None and actions is not None and runbook.action not in actions:
-        yield ("action",), f"unknown action {runbook.action!r}" + _did_you_mean(runbook.action, actions)
+        yield ("action",), f"unknown action {runbook.action!r}" + did_you_mean(runbook.action, actions)
     if runbook.action is not None and runbook.target not in TARGET_KINDS:
         place = ("target",) if runbook.target else ("action",)
-        yield place, f"no way to resolve target {runbook.target!r}" + _did_you_mean(str(runbook.target), TARGET_KINDS)
+        yield place, f"no way to resolve target {runbook.target!r}" + did_you_mean(str(runbook.target), TARGET_KINDS)
     if runbook.objective is not None:
         unknown = set(re.findall(r"\{(\w*)\}", runbook.objective.query)) - PLACEHOLDERS
         if unknown:
@@ -171,10 +171,11 @@ def _parameter_complaints(runbook: Runbook, actions: Known | None) -> Iterator[C
         for complaint in error.errors(include_url=False, include_context=False):
             where, message = tuple(complaint["loc"]), complaint["msg"]
             if complaint["type"] == "extra_forbidden":
-                message = f"{runbook.action} takes no such parameter" + _did_you_mean(str(where[-1]), model.model_fields)
+                message = f"{runbook.action} takes no such parameter" + did_you_mean(str(where[-1]), model.model_fields)
             yield ("parameters", *where), f"parameters.{'.'.join(str(p) for p in where)}: {message}"
 
 
-def _did_you_mean(word: str, known: Collection[str]) -> str:
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """ "; did you mean 'x'?" for the closest known word, or else all of them."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known)) or 'none'}"
