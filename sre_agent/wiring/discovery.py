@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 import sre_agent.actions
 import sre_agent.detectors
-from sre_agent.execution.action import Action
+from sre_agent.execution.action import Action, NoParameters
+from sre_agent.execution.rights import Right
 from sre_agent.investigation.examine import Detector
 
 
@@ -27,17 +28,22 @@ def detectors() -> tuple[Detector, ...]:
 
 
 def actions() -> dict[str, Action]:
-    """Every class in actions/ that is an Action (has name, tier, undo, parameters, rights, effect and recover), by its name."""
+    """Every class in actions/ that is an Action (has name, tier, undo and effect), by its name."""
     found: dict[str, Action] = {}
     for module in _modules(sre_agent.actions):
         for value in vars(module).values():
             own = isinstance(value, type) and value.__module__ == module.__name__
-            if own and all(hasattr(value, a) for a in ("name", "tier", "undo", "parameters", "rights", "effect", "recover")):
+            if own and all(hasattr(value, a) for a in ("name", "tier", "undo", "effect", "recover")):
                 action: Action = value()
                 found[action.name] = action
     return found
 
 
 def parameters() -> dict[str, type[BaseModel]]:
-    """What a runbook may give to each action."""
-    return {name: action.parameters for name, action in actions().items()}
+    """What a runbook may give to each action: nothing, where it does not say."""
+    return {name: getattr(action, "parameters", NoParameters) for name, action in actions().items()}
+
+
+def rights() -> dict[str, tuple[Right, ...]]:
+    """What each action needs in a cluster: nothing, where it does not say."""
+    return {name: tuple(getattr(action, "rights", ())) for name, action in actions().items()}

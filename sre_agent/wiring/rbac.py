@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from sre_agent.execution.rights import Footprint, Manifest, Right, manifests, union
+from sre_agent.execution.rights import Footprint, Manifest, manifests, union
 from sre_agent.policy.bundle import Declared
 from sre_agent.sources.kubernetes import RIGHTS
 from sre_agent.wiring import discovery
@@ -23,7 +23,7 @@ def footprint(declared: Declared, namespaces: Sequence[str], home: str = HOME) -
     """
     return Footprint(
         read=union([RIGHTS]),
-        write=union(a.rights for a in discovery.actions().values()),
+        write=union(discovery.rights().values()),
         home=home,
         namespaces=tuple(sorted(set(namespaces))) or managed_namespaces(declared),
         protected=tuple(sorted(declared.protected.namespaces)),
@@ -35,11 +35,6 @@ def managed_namespaces(declared: Declared) -> tuple[str, ...]:
     """The namespaces that managed targets name, sorted."""
     keys = (key.split("/") for key, target in declared.targets.root.items() if target.managed)
     return tuple(sorted({k[1] for k in keys if len(k) == 3 or k[0] == "namespace"}))
-
-
-def rights_by_action() -> dict[str, tuple[Right, ...]]:
-    """What each registered action needs."""
-    return {name: tuple(action.rights) for name, action in discovery.actions().items()}
 
 
 def as_yaml(made: Footprint) -> str:
