@@ -5,9 +5,12 @@ import logging
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from sre_agent.incident.errors import ConfigurationError
 
@@ -16,6 +19,10 @@ DRAIN_WITHIN = 10
 
 AT_MOST = 256
 """Connections served at a time; the rest get 503, which senders repeat. Bounds memory: 256 bodies of 1 MiB."""
+
+
+HEAD_WITHIN = 5.0
+"""Seconds a sender gets from connecting, or from its first byte on a used connection, to the end of a request's head."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -36,6 +43,45 @@ def listen(host: str, port: int) -> socket.socket:
 _log = logging.getLogger(__name__)
 
 
+class _Connection(H11Protocol):
+    """uvicorn's connection, closed when a request's head does not arrive: half a head is no request, so no other limit
+    sees it, and AT_MOST of them would keep everybody else out."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._patience: asyncio.TimerHandle | None = None
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """More bytes: either a request is complete enough to be answered, or its head is still awaited."""
+        super().data_received(data)
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait_for_head()
+        elif self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, and so is the timer."""
+        super().connection_lost(exc)
+        if self._patience is not None:
+            self._patience.cancel()
+
+    def _wait_for_head(self) -> None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(HEAD_WITHIN, self._give_up)
+
+    def _give_up(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the process has other work to drain as well."""
 
@@ -49,6 +95,7 @@ async def serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -> N
     """Answer requests until `stop` is set, then drain. Signals are the caller's business."""
     config = uvicorn.Config(
         app,
+        http=_Connection,
         log_config=None,
         access_log=False,
         proxy_headers=False,

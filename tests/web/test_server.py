@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from sre_agent.incident.errors import ConfigurationError
+from sre_agent.web import server
 from sre_agent.web.server import listen, serve
 
 pytestmark = pytest.mark.slow
@@ -71,6 +72,32 @@ async def test_broken_http_never_makes_a_500(raw: bytes, address):
     assert b" 500 " not in answer.split(b"\r\n")[0]
     async with httpx.AsyncClient(base_url=address) as client:
         assert (await client.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /webhooks/pagerduty HTTP/1.1\r\nhost: x\r\n"])
+async def test_senders_that_never_finish_a_head_do_not_keep_the_others_out(sent: bytes, address, monkeypatch):
+    monkeypatch.setattr(server, "HEAD_WITHIN", 0.5)
+    host, port = address.removeprefix("http://").split(":")
+    idle = [await asyncio.open_connection(host, int(port)) for _ in range(server.AT_MOST)]
+    for _, writer in idle:
+        writer.write(sent)
+    ends = [await asyncio.wait_for(reader.read(), 5) for reader, _ in idle]
+    assert set(ends) == {b""}
+    async with httpx.AsyncClient(base_url=address) as client:
+        assert (await client.get("/healthz")).status_code == 200
+    for _, writer in idle:
+        writer.close()
+
+
+async def test_a_used_connection_must_finish_its_next_head_too(address, monkeypatch):
+    monkeypatch.setattr(server, "HEAD_WITHIN", 0.5)
+    host, port = address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b'{"alive":true}'), 5)).startswith(b"HTTP/1.1 200")
+    writer.write(b"GET /healthz HTTP/1.1\r\n")
+    assert await asyncio.wait_for(reader.read(), 3) == b""
+    writer.close()
 
 
 async def test_serving_leaves_the_process_its_own_signal_handlers(address):
