@@ -53,10 +53,14 @@ def job(kind: JobKind, incident_id: str, at: datetime | None = None, **arguments
     return Job(kind=kind, incident_id=incident_id, at=at, arguments=arguments)
 
 
-def begun(record: IncidentRecord, now: datetime) -> Step:
-    """The first authentic word of an open incident: investigate."""
+def begun(record: IncidentRecord, now: datetime, *, acknowledged: bool = False) -> Step:
+    """The first authentic word of an open incident: investigate. `acknowledged`: that word was a person's acknowledgement."""
     return Narration(record, now).step(
-        State.INVESTIGATING, "investigation_started", "investigation started", jobs=(job(JobKind.INVESTIGATE, record.id),)
+        State.INVESTIGATING,
+        "investigation_started",
+        "investigation started",
+        changes={"human_acknowledged": acknowledged},
+        jobs=(job(JobKind.INVESTIGATE, record.id),),
     )
 
 
@@ -93,11 +97,12 @@ def on_event(record: IncidentRecord, kind: EventKind, now: datetime) -> Step | N
     """What a webhook event changes; None when nothing. The agent's own writes are not brought here.
 
     INVARIANT: a person who acts first wins. Resolved, moved or snoozed withdraws a plan that has not begun;
-    acknowledged means that at least one person must approve from then on.
+    acknowledged means that at least one person must approve from then on. Webhooks overtake one another: that holds
+    for the first word heard of an incident too.
     """
     tell = Narration(record, now)
-    if kind in (EventKind.TRIGGERED, EventKind.REOPENED, EventKind.UNACKNOWLEDGED) and record.state is State.RECEIVED:
-        return begun(record, now)
+    if record.state is State.RECEIVED and kind not in (*_WITHDRAWN_BY, EventKind.PING, EventKind.OTHER):
+        return begun(record, now, acknowledged=kind is EventKind.ACKNOWLEDGED)
     if kind is EventKind.REOPENED and record.state.final:
         return reopened(record, now)
     if kind is EventKind.ACKNOWLEDGED and not record.human_acknowledged:

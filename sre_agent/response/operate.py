@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sre_agent.approval.request import ApprovalRequest, ApprovalState
+from sre_agent.audit.record import AuditEntry
 from sre_agent.execution.action import Outcome
 from sre_agent.execution.executor import Executor
 from sre_agent.execution.ledger import IntentState, Ledger, intent_key
 from sre_agent.handback.tracker import IncidentTracker
 from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.errors import Refused, Transient
+from sre_agent.policy.decision import Decision
 from sre_agent.policy.facts import Halt
 from sre_agent.policy.permit import Permit
 from sre_agent.response.assess import Assessment, Assessor, Plan
@@ -59,10 +61,11 @@ class LastLine:
         self._looked_at: datetime | None = None
 
     async def __call__(self) -> None:
-        """Raises Refused when the effect must not happen."""
+        """Raises Refused when the effect must not happen, Conflict when the lock was lost."""
+        # First, so that whoever lost the lock hears of it and of nothing else: others finish what it began.
+        await self._lock.confirm()
         if await self._op.halt.halted():
             raise Refused("halted", "the kill switch is engaged")
-        await self._lock.confirm()
         record = await self._op.walk.load(self._incident_id)
         if record.state is not State.EXECUTING or record.reason:
             raise Refused("plan-withdrawn", record.reason or f"the incident is {record.state.value}")
@@ -150,6 +153,7 @@ class Operator:
             assessment, permit = await self._permit(record)
             if permit is None:
                 return None, assessment
+            await self._remember(permit, assessment.decision)
             service = assessment.declaration.service or record_service(record)
             return await self.executor.run(permit, service, last_line), None
         except Refused as no:
@@ -168,6 +172,20 @@ class Operator:
             human_acknowledged=record.human_acknowledged,
         )
         return await self.assessor.reassess(incident, plan, self.walk.clock.now())
+
+    async def _remember(self, permit: Permit, decision: Decision) -> None:
+        """INVARIANT: the decision to allow, with the plan and the policies it was made for, is on record before the intent."""
+        detail = {
+            "verdict": decision.verdict.value,
+            "policy_ids": list(decision.policy_ids),
+            "bundle": permit.bundle_hash,
+            "plan_hash": permit.plan_hash,
+            "permit_id": permit.id,
+            "approvals": permit.approvals,
+            "facts_sha256": permit.facts_sha256,
+        }
+        now, incident_id = self.walk.clock.now(), permit.proposal.incident_id
+        await self.walk.store.append_audit(AuditEntry(at=now, incident_id=incident_id, kind="action_permitted", detail=detail))
 
     async def _approvals(self, record: IncidentRecord) -> int:
         """How many people's yes counts now. Spent in the walk, so it is judged as the granted question it was."""

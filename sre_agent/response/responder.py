@@ -47,7 +47,7 @@ class Responder:
         if event.kind is EventKind.TRIGGERED or await self.walk.store.load(event.incident_id) is None:
             fresh = IncidentRecord(id=event.incident_id, received_at=now, updated_at=now)
             await self.walk.store.create(fresh, ())
-        await self.walk.advance(event.incident_id, lambda r: self._moved(r, event))
+        await self.walk.advance(event.incident_id, lambda r: lifecycle.on_event(r, event.kind, self.walk.clock.now()))
         await self._notice_snooze(event)
         await self._close_approval(event.incident_id)
 
@@ -59,12 +59,6 @@ class Responder:
             return event.agent_id == await self.own_agent_id()
         except SreAgentError:
             return False
-
-    def _moved(self, record: IncidentRecord, event: IncidentEvent) -> Step | None:
-        now = self.walk.clock.now()
-        if record.state is State.RECEIVED and event.kind not in (EventKind.RESOLVED, EventKind.PING, EventKind.OTHER):
-            return lifecycle.begun(record, now)
-        return lifecycle.on_event(record, event.kind, now)
 
     async def _notice_snooze(self, event: IncidentEvent) -> None:
         """A snooze arrives as an acknowledgement; only the incident itself tells."""

@@ -47,6 +47,25 @@ async def test_two_people_then_one_effect_then_a_soak_then_recovered() -> None:
     assert await walk.store.audit_break() is None
 
 
+async def test_the_decision_to_allow_is_on_record_with_its_plan_and_policies_before_the_effect() -> None:
+    recorded: list[list[str]] = []
+    walk = night()
+    walk.action.on_effect = lambda: recorded.append([r.entry.kind for r in walk.store._chain])
+    await approved(walk)
+    assert recorded[0][-1] == "action_permitted"
+    (entry,) = [r.entry for r in await walk.store.audit(ID) if r.entry.kind == "action_permitted"]
+    record = await walk.record(ID)
+    assert (entry.detail["plan_hash"], entry.detail["bundle"]) == (record.plan_hash, walk.bundle.hash)
+    assert (entry.detail["verdict"], entry.detail["approvals"]) == ("allow", 2)
+
+
+async def test_an_acknowledgement_heard_before_the_trigger_still_asks_a_person() -> None:
+    walk = night(facts=restart_facts, investigator=ScriptedInvestigator(restart_found), action=ScriptedAction(name="restart_pod"))
+    await walk.hear(incident(), EventKind.ACKNOWLEDGED)
+    await walk.hear(incident(), EventKind.TRIGGERED, None)
+    assert ((await walk.record(ID)).state, walk.action.effects) == (State.AWAITING_APPROVAL, 0)
+
+
 async def test_the_same_person_twice_is_one_approval() -> None:
     walk = night()
     await walk.hear(incident(), EventKind.TRIGGERED)

@@ -39,7 +39,7 @@ def kinds(step: Step | None) -> list[JobKind]:
 
 
 @pytest.mark.parametrize("kind", [EventKind.RESOLVED, EventKind.REASSIGNED, EventKind.DELEGATED, EventKind.SNOOZED])
-@pytest.mark.parametrize("state", [State.INVESTIGATING, State.AWAITING_APPROVAL])
+@pytest.mark.parametrize("state", [State.RECEIVED, State.INVESTIGATING, State.AWAITING_APPROVAL])
 def test_a_person_who_moves_first_cancels_the_plan(kind: EventKind, state: State) -> None:
     step = lifecycle.on_event(record(state), kind, NOW)
     assert step is not None
@@ -61,6 +61,16 @@ def test_acknowledged_by_a_person_is_remembered_and_changes_no_state() -> None:
     assert step.to is State.INVESTIGATING
     assert step.changes["human_acknowledged"] is True
     assert lifecycle.on_event(record(State.INVESTIGATING, human_acknowledged=True), EventKind.ACKNOWLEDGED, NOW) is None
+
+
+def test_an_acknowledgement_that_overtook_the_trigger_is_remembered_while_the_investigation_starts() -> None:
+    step = lifecycle.on_event(record(State.RECEIVED), EventKind.ACKNOWLEDGED, NOW)
+    assert step is not None
+    assert (step.to, step.changes["human_acknowledged"], kinds(step)) == (State.INVESTIGATING, True, [JobKind.INVESTIGATE])
+
+
+def test_an_event_of_an_unknown_kind_starts_nothing() -> None:
+    assert lifecycle.on_event(record(State.RECEIVED), EventKind.OTHER, NOW) is None
 
 
 @pytest.mark.parametrize("state", FINAL)
