@@ -104,10 +104,11 @@ class EmbeddedPostgres:
         """Drop database `name`, ending its connections."""
         self._run("dropdb", *self._to_server(), "--force", "--if-exists", name)
 
-    def restart(self) -> None:
-        """Stop at once (as in a crash: no shutdown checkpoint) and start again; every connection breaks."""
+    def restart(self, away_s: float = 0.0) -> None:
+        """Stop at once (as in a crash: no shutdown checkpoint) and start again `away_s` later; every connection breaks."""
         with _exclusive(self._data_dir):
             self._control("stop", "-m", "immediate")
+            time.sleep(away_s)
             self._ensure_running({})
 
     def running(self) -> bool:

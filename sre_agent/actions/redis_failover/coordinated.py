@@ -17,7 +17,7 @@ async def coordinated(run: Run) -> Outcome | None:
     plan = run.plan
     await run.begin("coordinated", guarded=True, procedure="coordinated", sentinel=plan.sentinel)
     unchanged(plan, await run.look())
-    run.still_fresh()
+    run.refuse_if_stale()
     began = run.clock()
     try:
         await run.hands.failover(plan.sentinel, plan.master, coordinated=True)

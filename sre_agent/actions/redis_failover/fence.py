@@ -10,7 +10,7 @@ from sre_agent.actions.redis_failover.run import PAUSE_S, POLL_S, Run
 from sre_agent.actions.redis_failover.stand_down import give_up, stand_down
 from sre_agent.evidence.redis_health import number
 from sre_agent.execution.action import Outcome
-from sre_agent.incident.errors import Conflict, OutcomeUnknown, Permanent, Refused, Transient
+from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
 
 DRAIN_S = 2.0
 FOREIGN = "another failover was already in progress"
@@ -22,15 +22,13 @@ PUBLISH, looks dead after down-after, and a second, unfenced failover would star
 async def fenced(run: Run) -> Outcome:
     """Steps 1 to 7. When anything refuses before step 3 it stands down; from there on the fence is finished.
 
-    Conflict: others have taken this over (the lock's lease ran out). They finish it; a verb of ours would undo theirs.
+    Conflict: others have taken this over while this process slept. They finish it; a verb of ours would undo theirs.
     """
     run.measured["procedure"] = "fenced"
     try:
         await _pause(run)
         await _drain(run)
         sent = await _failover(run)
-    except Conflict:
-        raise
     except (Refused, Transient, Permanent) as no:
         return await stand_down(run, str(no))
     # INVARIANT: past the point of no return. No kill switch is asked again until writes flow.
@@ -48,7 +46,7 @@ async def _pause(run: Run) -> None:
     await run.begin("pause", guarded=True, procedure="fenced", pause_ms=int(PAUSE_S * 1000))
 
     async def pause() -> None:
-        run.still_fresh()
+        run.refuse_if_stale()
         run.paused_at = run.clock() if run.paused_at is None else run.paused_at
         await run.hands.pause_writes(plan.primary, int(PAUSE_S * 1000))
 
@@ -83,7 +81,7 @@ async def _failover(run: Run) -> str:
         raise Refused("redis-fence-too-slow", f"{waited:.1f} s since the pause: Sentinel would soon take the primary for dead")
     primary = state.primary
     run.measured["offset"] = int(number(primary.info, "master_repl_offset")) if primary is not None else 0
-    run.still_fresh()
+    run.refuse_if_stale()
     try:
         await run.hands.failover(plan.sentinel, plan.master, coordinated=False)
     except OutcomeUnknown as silence:

@@ -1,5 +1,6 @@
 """What every step of one failover shares: the plan, the bench, the clock, and looking at the topology."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from sre_agent.incident.errors import Permanent, Refused, Transient
 POLL_S = 0.05
 PERSIST_S = 6.0
 """How long a verb that may be sent twice is tried again (seconds): a primary stopped in turns answers in fits."""
+RECORD_S = 1.5
+"""How long a step past the point of no return waits for the ledger (seconds): the pause must outlast all of them."""
 AGREE_S = 20.0
 """How long the sentinels get to agree. Less than the pause, so that the fence is closed while it holds."""
 MAJORITY_S = 6.0
@@ -27,7 +30,7 @@ SETTLE_S = 15.0
 PAUSE_S = 15.0 + 20.0
 """Length of the pause: the bound on taking over a dead worker's work, plus 20 s to finish the fence."""
 FRESH_S = 5.0
-"""How old the last line's leave may be when a verb is sent: well within the lease of the target's lock, so that a process
+"""How long ago the last line may have been asked when a verb is sent: well within the lease of the target's lock, so that a process
 that slept in between sends nothing into work that others have taken over."""
 
 
@@ -50,17 +53,41 @@ class Run:
         return self.bench.hands.redis
 
     async def begin(self, step: str, *, guarded: bool, **scratch: Any) -> None:
-        """Write the step to the ledger; up to the point of no return also ask the last line. Refused when it says no."""
-        await self.bench.record(step, scratch)
-        if guarded:
-            await self.bench.still_allowed()
-            self.allowed_at = self.clock()
+        """Write the step to the ledger; up to the point of no return also ask the last line. Refused when it says no.
 
-    def still_fresh(self) -> None:
-        """Refused when the last line gave its leave too long ago, or never. Asked right before a verb is sent."""
-        since = float("inf") if self.allowed_at is None else self.clock() - self.allowed_at
-        if since > FRESH_S:
-            raise Refused("redis-leave-too-old", f"{since:.1f} s between the last line and the verb: this process slept")
+        SAFETY: from there on a ledger that cannot be written holds nothing up: a fence left half closed is worse than a step
+        that is not in the books, and the verbs that follow are harmless to repeat.
+        """
+        if guarded:
+            await self.bench.record(step, scratch)
+            asked_at = self.clock()
+            await self.bench.still_allowed()
+            self.allowed_at = asked_at
+            return
+        try:
+            async with asyncio.timeout(RECORD_S):
+                await self.bench.record(step, scratch)
+        except (Transient, TimeoutError):
+            self.measured["steps_not_recorded"] = int(self.measured.get("steps_not_recorded", 0)) + 1
+
+    @property
+    def fresh(self) -> bool:
+        """The last line gave its leave so lately that nobody else can have taken this work over."""
+        return self.allowed_at is not None and self.clock() - self.allowed_at <= FRESH_S
+
+    def refuse_if_stale(self) -> None:
+        """Refused when this process slept since the last line. Asked right before a verb is sent."""
+        if not self.fresh:
+            raise Refused("redis-leave-too-old", f"more than {FRESH_S:.0f} s between the last line and the verb")
+
+    async def still_ours(self) -> None:
+        """Return if nobody else has taken this over; Conflict if somebody has, and then every verb of ours would harm."""
+        if self.fresh:
+            return
+        try:
+            await self.bench.still_allowed()
+        except Refused:
+            return  # no more leave to go on, but what we began is still ours to end
 
     async def look(self, skip: Collection[str] = ()) -> RedisState:
         """A quick look where the reader can, a full one otherwise. Permanent when there is no reader."""

@@ -14,7 +14,9 @@ async def stand_down(run: Run, reason: str) -> Outcome:
 
     SAFETY: a pause that lasts longer than down-after-milliseconds (ours took too long, or our process slept) looks like a
     dead primary. Unpausing it while a replica is being promoted would let it acknowledge writes that are then thrown away.
+    Raises Conflict, and touches nothing, when others have taken this over meanwhile.
     """
+    await run.still_ours()
     if run.paused_at is not None and run.moving(await run.look(skip={run.plan.primary})):
         return await close_behind(run, reason)
     return await give_up(run, reason)
