@@ -5,8 +5,9 @@ All raise Transient (nothing happened), OutcomeUnknown (it may have), Refused (t
 Permanent.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,39 @@ class PodRef:
     resource_version: str
 
 
+@dataclass(frozen=True)
+class DeploymentRef:
+    """A Deployment and the exact version of it that was looked at."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class NodeRef:
+    """A node and the exact version of it that was looked at."""
+
+    name: str
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class ObjectState:
+    """What the API server says an object became; of a dry run, what it would have become."""
+
+    resource_version: str
+    generation: int
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> "ObjectState":
+        """From an API object; what it does not say is "" or 0."""
+        meta = answer.get("metadata") or {}
+        return cls(str(meta.get("resourceVersion") or ""), int(meta.get("generation") or 0))
+
+
 class PodHands(Protocol):
     """Writes to Kubernetes pods, through the Eviction API only."""
 
@@ -28,6 +62,34 @@ class PodHands(Protocol):
 
     async def previous_logs(self, pod: PodRef, container: str, *, max_bytes: int) -> str:
         """The log of the container's previous run, for the record; "" when there is none."""
+        ...
+
+
+class DeploymentHands(Protocol):
+    """Writes to Deployments. Each carries uid and resourceVersion; a conflict is Refused. A dry run stores nothing."""
+
+    async def annotate_template(self, deployment: DeploymentRef, annotations: Mapping[str, str], *, dry_run: bool) -> ObjectState:
+        """Add annotations to the pod template, which rolls its pods."""
+        ...
+
+    async def replace_template(
+        self, deployment: DeploymentRef, template: Mapping[str, object], annotations: Mapping[str, str], *, dry_run: bool
+    ) -> ObjectState:
+        """Replace the pod template as a whole, and the Deployment's own annotations."""
+        ...
+
+    async def scale(self, deployment: DeploymentRef, replicas: int, *, dry_run: bool) -> ObjectState:
+        """Want this many replicas, through the scale subresource."""
+        ...
+
+
+class NodeHands(Protocol):
+    """Writes to nodes: whether they take new pods. Each carries uid and resourceVersion; a conflict is Refused."""
+
+    async def set_unschedulable(
+        self, node: NodeRef, unschedulable: bool, annotations: Mapping[str, str | None], *, dry_run: bool
+    ) -> ObjectState:
+        """Cordon or uncordon, and set (None: remove) annotations in the same write."""
         ...
 
 
@@ -55,9 +117,24 @@ class RedisHands(Protocol):
         ...
 
 
+class RedisClusterHands(Protocol):
+    """Writes to nodes of a Redis Cluster. Addresses are "host:port"."""
+
+    async def cluster_failover(self, replica: str) -> None:
+        """CLUSTER FAILOVER without any option, sent to the replica. It is scheduled then, not done. Never sent twice."""
+        ...
+
+    async def write_probe(self, node: str, key: str, value: str, ttl_seconds: int) -> bool:
+        """SET our own expiring key; True when the node accepted it."""
+        ...
+
+
 @dataclass(frozen=True)
 class Hands:
     """The set of verbs one process was given. None: this process has no such credentials."""
 
     pods: PodHands | None = None
+    deployments: DeploymentHands | None = None
+    nodes: NodeHands | None = None
     redis: RedisHands | None = None
+    redis_cluster: RedisClusterHands | None = None

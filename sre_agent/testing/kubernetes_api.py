@@ -190,8 +190,9 @@ class _Handler(BaseHTTPRequestHandler):
         identity = self.api.identity(token)
         seen = Seen(self.command, unquote(split.path), query, token)
         try:
-            body = _json_body(raw)
-            request = Request(self.command, seen.path, query, content_type, body)
+            body, operations = _json_body(raw)
+            accept = self.headers.get("Accept") or ""
+            request = Request(self.command, seen.path, query, content_type, body, operations, accept)
             code, answer = self._answer(request, identity, seen)
         except ApiError as error:
             code, answer = error.code, error.status()
@@ -245,13 +246,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
 
-def _json_body(raw: bytes) -> Json:
+def _json_body(raw: bytes) -> tuple[Json, tuple[Json, ...]]:
+    """(an object, ()), or ({}, the operations of a JSON patch)."""
     if not raw:
-        return {}
+        return {}, ()
     try:
         body = json.loads(raw)
     except ValueError:
         raise ApiError(400, "the request body is not JSON (the stand-in reads no other encoding)") from None
+    if isinstance(body, list) and all(isinstance(o, dict) for o in body):
+        return {}, tuple(body)
     if not isinstance(body, dict):
-        raise ApiError(501, "the stand-in API server does not implement JSON patches")
-    return body
+        raise ApiError(400, "the request body is neither an object nor a JSON patch")
+    return body, ()

@@ -3,20 +3,25 @@
 import asyncio
 import secrets
 
-from sre_agent.adapters.kubernetes import KubernetesPodHands
+from sre_agent.adapters.kubernetes import KubernetesDeploymentHands, KubernetesNodeHands, KubernetesPodHands
 from sre_agent.adapters.redis import RedisWriter
+from sre_agent.adapters.redis_cluster import RedisClusterWriter
 from sre_agent.execution.executor import Tools
 from sre_agent.execution.hands import Hands
 from sre_agent.settings import Settings
-from sre_agent.wiring.readers import Eyes, redis_access
+from sre_agent.wiring.readers import Eyes, cluster_access, redis_access
 
 
 def hands(settings: Settings) -> Hands:
     """The verbs this process has credentials for. SAFETY: never the reading ones instead."""
-    access = redis_access(settings, write=True)
+    access, to_cluster = redis_access(settings, write=True), cluster_access(settings, write=True)
+    cluster = settings.write_kubeconfig
     return Hands(
-        pods=KubernetesPodHands(settings.write_kubeconfig) if settings.write_kubeconfig else None,
+        pods=KubernetesPodHands(cluster) if cluster else None,
+        deployments=KubernetesDeploymentHands(cluster) if cluster else None,
+        nodes=KubernetesNodeHands(cluster) if cluster else None,
         redis=RedisWriter(access) if access else None,
+        redis_cluster=RedisClusterWriter(to_cluster) if to_cluster else None,
     )
 
 

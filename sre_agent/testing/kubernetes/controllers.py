@@ -1,7 +1,7 @@
 """What kubelets and controllers do, on the server's clock: end pods, replace them, make them ready, keep statuses true.
 
-There is no rollout controller: a changed pod template stays a rollout in progress (observedGeneration lags), as it would
-on a cluster whose controller manager is down. Replica changes are not scaled out either.
+Only a followed Deployment is rolled out and scaled (rollouts.py). Of any other a changed pod template stays a rollout in
+progress (observedGeneration lags), as it would on a cluster whose controller manager is down.
 """
 
 import itertools
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sre_agent.testing.kubernetes import objects
 from sre_agent.testing.kubernetes.objects import PodScript, PodState, Workload
+from sre_agent.testing.kubernetes.rollouts import HASH, REVISION, Rollouts, is_ready
 from sre_agent.testing.kubernetes.selectors import selector_matches
 from sre_agent.testing.kubernetes.status import Json
 from sre_agent.testing.kubernetes.store import Store, stamp
@@ -26,13 +27,6 @@ _EVENTS = {
 }
 
 
-def is_ready(pod: Json) -> bool:
-    """The Ready condition of a pod that is not on its way out."""
-    conditions = pod.get("status", {}).get("conditions", [])
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-    return ready and "deletionTimestamp" not in pod["metadata"]
-
-
 @dataclass
 class Controllers:
     """Scripted controllers over a store. `settle` runs what is due; call it before every request."""
@@ -44,14 +38,25 @@ class Controllers:
     """While something overdue runs: when it was due, so that what it starts is not late as well."""
     _count: "itertools.count[int]" = field(default_factory=itertools.count)
 
+    def __post_init__(self) -> None:
+        self.rollouts = Rollouts(self)
+
     def deploy(self, workload: Workload) -> list[Json]:
         """Create the controller (with its ReplicaSet), its pods, and its budget. Returns the pods."""
-        top = self.store.add(objects.controller_object(workload.kind, workload, workload.name))
+        made = stamp(self.store.clock.now() - workload.age)
+        described = objects.controller_object(workload.kind, workload, workload.name)
+        described["metadata"]["creationTimestamp"] = made
+        top = self.store.add(described)
         owner = top
         if workload.kind == "Deployment":
             replica_set = objects.controller_object("ReplicaSet", workload, f"{workload.name}-7d9f8b6c5")
-            replica_set["metadata"]["ownerReferences"] = [objects.owner_reference(top)]
+            replica_set["metadata"] |= {"ownerReferences": [objects.owner_reference(top)], "creationTimestamp": made}
+            replica_set["metadata"]["annotations"] = {REVISION: "1"}
+            replica_set["spec"]["template"]["metadata"]["labels"] = {**workload.pod_labels, HASH: "7d9f8b6c5"}
+            top["metadata"].setdefault("annotations", {})[REVISION] = "1"
             owner = self.store.add(replica_set)
+            if workload.followed:
+                self.rollouts.follow(top, workload)
         self._scripts[owner["metadata"]["uid"]] = workload
         pods = []
         for i in range(workload.replicas):
@@ -100,6 +105,28 @@ class Controllers:
                 self._refresh_controller(item)
         for budget in self.store.of("PodDisruptionBudget"):
             self._refresh_budget(budget)
+        for deployment in self.store.of("Deployment"):
+            self.rollouts.look(deployment)
+
+    def now(self) -> datetime:
+        """The time at which what happens now happens."""
+        return self._now()
+
+    def later(self, seconds: float, what: Callable[[], None]) -> None:
+        """Do something when that much time has passed."""
+        self._at(seconds, what)
+
+    def living(self, owner: Json) -> list[Json]:
+        """An owner's pods that nobody is ending."""
+        return [p for p in self._pods_of(owner) if "deletionTimestamp" not in p["metadata"]]
+
+    def script(self, owner: Json, workload: Workload) -> None:
+        """Let the owner's pods be replaced as the workload says."""
+        self._scripts[owner["metadata"]["uid"]] = workload
+
+    def start_pod(self, owner: Json, workload: Workload) -> None:
+        """One pod more: it starts, then takes the state that is scripted for its image."""
+        self._start(owner, workload, "")
 
     def _now(self) -> datetime:
         return self._moment or self.store.clock.now()
@@ -129,11 +156,13 @@ class Controllers:
         if len(living) >= owner["spec"].get("replicas", workload.replicas):
             return
         name = old["metadata"]["name"] if workload.kind == "StatefulSet" else ""
-        nodes = (old["spec"]["nodeName"],)
+        self._start(owner, replace(workload, nodes=(old["spec"]["nodeName"],)), name)
+
+    def _start(self, owner: Json, workload: Workload, name: str) -> None:
         starting = PodScript(PodState.NOT_READY, since=timedelta(), age=timedelta(), restarts=0)
-        placed = replace(workload, nodes=nodes)
-        pod = self._new_pod(owner, placed, 0, starting, name)
-        self._at(workload.ready_after_s, lambda: self._become(pod, workload.replacement))
+        pod = self._new_pod(owner, workload, len(self._pods_of(owner)), starting, name)
+        becomes = workload.by_image.get(pod["spec"]["containers"][0]["image"], workload.replacement)
+        self._at(workload.ready_after_s, lambda: self._become(pod, becomes))
 
     def _become(self, pod: Json, script: PodScript) -> None:
         fresh = PodScript(script.state, timedelta(), timedelta(seconds=5), script.restarts, script.exit_code)
@@ -155,6 +184,11 @@ class Controllers:
             pods = self._pods_of(item)
         living = [p for p in pods if "deletionTimestamp" not in p["metadata"]]
         status = _controller_status(item, len(living), sum(map(is_ready, living)))
+        if item["kind"] == "Deployment":
+            self.rollouts.revise(item)
+            status["conditions"] = self.rollouts.conditions(item)
+            if self.rollouts.follows(item):
+                status["updatedReplicas"] = len(self.rollouts.pods(item)[0])
         if item["status"] != status:
             item["status"] = status
             self.store.touch(item)
@@ -202,6 +236,5 @@ def _controller_status(item: Json, living: int, ready: int) -> Json:
     if item["kind"] == "StatefulSet":
         status |= {"currentRevision": "r1", "updateRevision": "r1", "updatedReplicas": living}
     if item["kind"] == "Deployment":
-        progressing = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
-        status |= {"updatedReplicas": living, "unavailableReplicas": max(0, living - ready), "conditions": [progressing]}
+        status |= {"updatedReplicas": living, "unavailableReplicas": max(0, living - ready)}
     return status

@@ -1,7 +1,8 @@
 """The Eviction subresource, as registry/core/pod/storage/eviction.go decides it."""
 
-from sre_agent.testing.kubernetes.controllers import Controllers, is_ready
+from sre_agent.testing.kubernetes.controllers import Controllers
 from sre_agent.testing.kubernetes.resources import BY_KIND
+from sre_agent.testing.kubernetes.rollouts import is_ready
 from sre_agent.testing.kubernetes.selectors import selector_matches
 from sre_agent.testing.kubernetes.status import ApiError, Json
 from sre_agent.testing.kubernetes.store import stamp

@@ -1,5 +1,6 @@
 """API objects as a cluster would show them: workloads, pods in every kind of trouble, nodes, budgets, events."""
 
+import copy
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 from sre_agent.testing.kubernetes.store import stamp
 
 Json = dict[str, Any]
+READINESS: Json = {"httpGet": {"path": "/ready", "port": 8080}}
 IMAGE = "registry.example/shop/app@sha256:" + "1f" * 32
 
 
@@ -40,7 +42,9 @@ class Workload:
     """A controller with its pods. `states` are given to the first pods, the rest is READY.
 
     Times in seconds of the server's clock: how long a pod terminates, when its replacement is made, and when that
-    takes the `replacement` state. `min_available` None: no PodDisruptionBudget.
+    takes the `replacement` state (`by_image`: or the one of its image). `min_available` None: no PodDisruptionBudget.
+    `container` and `volumes` go into the pod template, `annotations` on the controller, `age` is the controller's.
+    `followed`: a rollout controller and a scaler look after the Deployment.
     """
 
     name: str
@@ -55,6 +59,13 @@ class Workload:
     replace_after_s: float = 1.0
     ready_after_s: float = 2.0
     labels: dict[str, str] = field(default_factory=dict)
+    image: str = IMAGE
+    by_image: dict[str, PodScript] = field(default_factory=dict)
+    container: Json = field(default_factory=dict)
+    volumes: tuple[Json, ...] = ()
+    annotations: dict[str, str] = field(default_factory=dict)
+    followed: bool = False
+    age: timedelta = timedelta()
 
     @property
     def pod_labels(self) -> dict[str, str]:
@@ -83,12 +94,17 @@ def controller_object(kind: str, workload: Workload, name: str) -> Json:
     if kind == "Deployment":
         spec["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
     version = "batch/v1" if kind == "Job" else "apps/v1"
-    meta = {"name": name, "namespace": workload.namespace, "labels": workload.pod_labels}
+    meta: Json = {"name": name, "namespace": workload.namespace, "labels": workload.pod_labels}
+    if workload.annotations and kind != "ReplicaSet":
+        meta["annotations"] = dict(workload.annotations)
     return {"apiVersion": version, "kind": kind, "metadata": meta, "spec": spec, "status": {}}
 
 
 def _template(workload: Workload) -> Json:
-    return {"metadata": {"labels": workload.pod_labels}, "spec": {"containers": [{"name": "app", "image": IMAGE}]}}
+    spec: Json = {"containers": [{"name": "app", "image": workload.image, "readinessProbe": READINESS, **workload.container}]}
+    if workload.volumes:
+        spec["volumes"] = [dict(v) for v in workload.volumes]
+    return {"metadata": {"labels": workload.pod_labels}, "spec": spec}
 
 
 def pod_object(name: str, workload: Workload, owner: Json | None, node: str, at: datetime) -> Json:
@@ -106,7 +122,7 @@ def pod_object(name: str, workload: Workload, owner: Json | None, node: str, at:
         "nodeName": node,
         "terminationGracePeriodSeconds": 30,
         "restartPolicy": "Always",
-        "containers": [{"name": "app", "image": IMAGE, "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}}}],
+        **copy.deepcopy(((owner or {}).get("spec", {}).get("template") or _template(workload))["spec"]),
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": {}}
 

@@ -28,6 +28,8 @@ RESOURCES = {
         Resource("v1", "events", "Event"),
         Resource("v1", "services", "Service"),
         Resource("v1", "configmaps", "ConfigMap"),
+        Resource("v1", "secrets", "Secret"),
+        Resource("v1", "resourcequotas", "ResourceQuota"),
         Resource("v1", "nodes", "Node", namespaced=False),
         Resource("v1", "namespaces", "Namespace", namespaced=False),
         Resource("apps/v1", "deployments", "Deployment"),
@@ -35,6 +37,7 @@ RESOURCES = {
         Resource("apps/v1", "statefulsets", "StatefulSet"),
         Resource("apps/v1", "daemonsets", "DaemonSet"),
         Resource("batch/v1", "jobs", "Job"),
+        Resource("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
         Resource("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget"),
         Resource("authorization.k8s.io/v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False),
     )

@@ -11,7 +11,7 @@ from sre_agent.testing.kubernetes.resources import Address, address
 from sre_agent.testing.kubernetes.selectors import fields_match, labels_match
 from sre_agent.testing.kubernetes.status import ApiError, Json, success, unimplemented
 from sre_agent.testing.kubernetes.store import Store
-from sre_agent.testing.kubernetes.writes import WriteOptions, Writes, scale_of
+from sre_agent.testing.kubernetes.writes import Patch, WriteOptions, Writes, scale_of
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _PARAMETERS = {
@@ -30,6 +30,9 @@ class Request:
     query: dict[str, str]
     content_type: str = "application/json"
     body: Json = field(default_factory=dict)
+    operations: tuple[Json, ...] = ()
+    """A JSON patch (RFC 6902); `body` is empty then."""
+    accept: str = ""
 
     @property
     def dry_run(self) -> bool:
@@ -80,10 +83,13 @@ class Routes:
         if start + limit < len(items):
             meta["continue"] = base64.b64encode(str(start + limit).encode()).decode()
             meta["remainingItemCount"] = len(items) - start - limit
-        # Items of a typed list carry neither kind nor apiVersion, as on a real server.
-        page = [
-            {k: v for k, v in copy.deepcopy(i).items() if k not in ("kind", "apiVersion")} for i in items[start : start + limit]
-        ]
+        # Items of a typed list carry neither kind nor apiVersion, as on a real server; those of a list of metadata do.
+        page = copy.deepcopy(items[start : start + limit])
+        if "as=PartialObjectMetadataList" in request.accept:
+            about = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+            named = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
+            return {**named, "metadata": meta, "items": [{**about, "metadata": i["metadata"]} for i in page]}
+        page = [{k: v for k, v in i.items() if k not in ("kind", "apiVersion")} for i in page]
         return {"kind": f"{at.resource.kind}List", "apiVersion": at.resource.group_version, "metadata": meta, "items": page}
 
     def _get(self, at: Address, request: Request) -> tuple[int, Json | str]:
@@ -128,7 +134,8 @@ class Routes:
         if verb == "update" and at.name and not at.sub:
             return 200, copy.deepcopy(self.writes.replace(at, request.body, options))
         if verb == "patch" and at.name:
-            return 200, copy.deepcopy(self.writes.patch(at, request.body, request.content_type, options))
+            change = Patch(request.content_type, request.body, request.operations)
+            return 200, copy.deepcopy(self.writes.patch(at, change, options))
         if verb == "delete" and at.name and not at.sub:
             dry = request.dry_run or request.body.get("dryRun") == ["All"]
             return 200, copy.deepcopy(self.writes.delete(at, request.body, dry))

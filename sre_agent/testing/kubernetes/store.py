@@ -35,7 +35,16 @@ def owned_fields(patch: object) -> Json:
     """FieldsV1 of what a write set. Lists are treated as one field, unlike a real server's keyed lists."""
     if not isinstance(patch, dict):
         return {}
-    return {f"f:{key}": owned_fields(value) for key, value in patch.items()}
+    return {f"f:{key}": owned_fields(value) for key, value in patch.items() if value is not None}
+
+
+def changed_fields(old: object, new: object) -> Json:
+    """FieldsV1 of what differs; resourceVersion, generation and managedFields are the server's own."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return {}
+    own = ("resourceVersion", "generation", "managedFields")
+    different = [k for k in old.keys() | new.keys() if k not in own and old.get(k) != new.get(k)]
+    return {f"f:{key}": changed_fields(old.get(key), new.get(key)) for key in different}
 
 
 class Store:
@@ -74,6 +83,12 @@ class Store:
         """Record a client's write in managedFields and bump the version."""
         self._manage(item, manager, operation, patch)
         return self.touch(item)
+
+    def disown(self, fresh: Json, old: Json) -> None:
+        """Every manager loses what this write changed or removed; `written` then gives its writer what it set."""
+        changed = changed_fields(old, fresh)
+        for entry in fresh["metadata"].get("managedFields", []):
+            _without(entry["fieldsV1"], changed)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Json:
         """The live object (not a copy). 404 ApiError."""
@@ -133,6 +148,15 @@ class Store:
     @staticmethod
     def _key(resource: Resource, namespace: str, name: str) -> tuple[str, str, str]:
         return resource.kind, namespace if resource.namespaced else "", name
+
+
+def _without(owned: Json, changed: Json) -> None:
+    for key in list(owned.keys() & changed.keys()):
+        if owned[key] and changed[key]:
+            _without(owned[key], changed[key])
+            if owned[key]:
+                continue
+        del owned[key]
 
 
 def _deep_union(into: Json, more: Json) -> None:

@@ -12,6 +12,7 @@ from sre_agent.testing.kubernetes.store import Store, owned_fields
 DEFAULT_MANAGER = "OpenAPI-Generator"
 _MERGE = ("application/merge-patch+json", "application/strategic-merge-patch+json")
 _APPLY = "application/apply-patch+yaml"
+_JSON_PATCH = "application/json-patch+json"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,15 @@ class WriteOptions:
     dry_run: bool
     manager: str
     force: bool = False
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A PATCH body: an object to merge, or (application/json-patch+json) the operations of RFC 6902."""
+
+    content_type: str
+    body: Json
+    operations: tuple[Json, ...] = ()
 
 
 @dataclass
@@ -71,9 +81,12 @@ class Writes:
                 fresh["metadata"][part] = body["metadata"][part]
         return self._store(at, current, fresh, body, options)
 
-    def patch(self, at: Address, body: Json, content_type: str, options: WriteOptions) -> Json:
-        """PATCH an object or a deployment's scale: merge, strategic merge, or server-side apply."""
+    def patch(self, at: Address, change: Patch, options: WriteOptions) -> Json:
+        """PATCH an object or a deployment's scale: merge, strategic merge, JSON patch, or server-side apply."""
         current = self.store.get(at.resource, at.namespace, at.name)
+        body, content_type = change.body, change.content_type
+        if content_type == _JSON_PATCH and at.sub == "":
+            return self._patch_by_operations(at, current, change.operations, options)
         if at.sub == "status" and content_type in _MERGE:
             return self._patch_status(at, current, body, options)
         if at.sub not in ("", "scale"):
@@ -89,6 +102,17 @@ class Writes:
         operation = "Apply" if content_type == _APPLY else "Update"
         answer = self._store(at, current, fresh, body, options, operation)
         return scale_of(answer) if at.sub == "scale" else answer
+
+    def _patch_by_operations(self, at: Address, current: Json, operations: tuple[Json, ...], options: WriteOptions) -> Json:
+        """RFC 6902. A resourceVersion that is written is compared with the stored one, as the server does with any update."""
+        fresh = copy.deepcopy(current)
+        for operation in operations:
+            apply_operation(fresh, operation)
+        written = {"metadata": {k: fresh["metadata"][k] for k in ("resourceVersion", "uid") if k in fresh["metadata"]}}
+        if fresh.get("spec") != current.get("spec"):
+            written["spec"] = fresh["spec"]
+        fresh["metadata"] = {**fresh["metadata"], **{k: current["metadata"][k] for k in ("uid", "name", "managedFields")}}
+        return self._store(at, current, fresh, written, options)
 
     def _patch_status(self, at: Address, current: Json, body: Json, options: WriteOptions) -> Json:
         """The status subresource: status alone, generation untouched. Controllers then have their say, as on a cluster."""
@@ -116,12 +140,16 @@ class Writes:
             raise conflict(
                 at.resource.plural, at.name, "the object has been modified; please apply your changes to the latest version"
             )
+        uid = body.get("metadata", {}).get("uid")
+        if uid and uid != current["metadata"]["uid"]:
+            raise invalid(current["kind"], at.name, "metadata.uid", f'Invalid value: "{uid}": field is immutable')
         fresh["metadata"]["resourceVersion"] = current["metadata"]["resourceVersion"]
         self._admit(fresh)
         if fresh.get("spec") != current.get("spec"):
             fresh["metadata"]["generation"] = current["metadata"]["generation"] + 1
         if options.dry_run:
             return fresh
+        self.store.disown(fresh, current)
         current.clear()
         current.update(fresh)
         self.store.written(current, options.manager or DEFAULT_MANAGER, operation, body)
@@ -197,6 +225,26 @@ def merge(into: Json, patch: Json, *, keyed: bool) -> None:
                     merge(same, entry, keyed=True)
         else:
             into[key] = copy.deepcopy(value)
+
+
+def apply_operation(item: Json, operation: Json) -> None:
+    """One operation of RFC 6902: add, replace, remove or test. A test that fails is a 422, as the API server answers it."""
+    *way, last = [part.replace("~1", "/").replace("~0", "~") for part in str(operation.get("path", "")).split("/")[1:]]
+    place: object = item
+    for key in way:
+        place = place.get(key) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or (operation.get("op") in ("remove", "replace") and last not in place):
+        raise ApiError(422, f"the server rejected our request: jsonpatch {operation.get('path')}: doc is missing path")
+    match operation.get("op"):
+        case "add" | "replace":
+            place[last] = copy.deepcopy(operation.get("value"))
+        case "remove":
+            del place[last]
+        case "test":
+            if place.get(last) != operation.get("value"):
+                raise ApiError(422, f"the server rejected our request: testing value {operation.get('path')} failed")
+        case other:
+            raise unimplemented(f"the JSON patch operation {other!r}")
 
 
 def scale_of(deployment: Json) -> Json:
