@@ -34,6 +34,7 @@ WALK_RULES: dict[str, str] = {
     "not-enough-data": "the evidence does not name a cause",
     "several-causes": "several causes compete; a person must weigh them",
     "cause-changed": "the evidence no longer names the cause that the plan was made for",
+    "tried-in-vain": "this action was already tried in this incident and failed, did not help, or may have",
 }
 """Reasons for handing back that arise before or around the policies; ids as in Decision.policy_ids."""
 

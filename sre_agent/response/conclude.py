@@ -1,5 +1,6 @@
 """What an assessment or an execution means for the walk. Pure."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,19 +10,24 @@ from sre_agent.execution.ledger import IntentState
 from sre_agent.incident.incident import Incident
 from sre_agent.policy.decision import Verdict
 from sre_agent.response import lifecycle
-from sre_agent.response.assess import Assessment
+from sre_agent.response.assess import Assessment, handed_back_by
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.verification.verify import VerificationPlan
 
+_PERMITTING = frozenset({Verdict.ALLOW, Verdict.NEEDS_APPROVAL})
+
 
 def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: datetime, approval_id: str) -> Step:
     """From a finished assessment to the next state."""
+    proposal = a.investigated.proposal
+    if proposal is not None and proposal.action in record.tried_in_vain and a.decision.verdict in _PERMITTING:
+        a = replace(a, decision=handed_back_by("tried-in-vain", a.decision.bundle_hash))
     changes: dict[str, Any] = {
         "incident": incident,
         "triage": a.triage,
         "diagnosis": a.investigated.diagnosis,
-        "proposal": a.investigated.proposal,
+        "proposal": proposal,
         "plan_hash": a.plan_hash,
         "decision": a.decision,
         "reason": "",
@@ -79,10 +85,12 @@ def executed(record: IncidentRecord, outcome: Outcome, runbook: Runbook | None, 
                 record, f"not done: {outcome.result}", now, changes=changes, detail=detail, kind="action_not_done"
             )
         case IntentState.FAILED:
+            changes |= lifecycle.in_vain(record)
             return lifecycle.handed_back(
                 record, f"failed: {outcome.result}", now, changes=changes, detail=detail, kind="action_failed"
             )
         case IntentState.UNKNOWN | IntentState.INTENT:
+            changes |= lifecycle.in_vain(record)
             reason = f"it is unknown whether the action took effect: {outcome.result}"
             return lifecycle.handed_back(record, reason, now, changes=changes, detail=detail, kind="action_unknown")
 

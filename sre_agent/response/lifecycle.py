@@ -131,6 +131,15 @@ def handed_back(record: IncidentRecord, reason: str, now: datetime, **more: Any)
     return Narration(record, now).step(State.HANDED_BACK, kind, f"handed back: {reason}", changes=changes, jobs=jobs, **more)
 
 
+def in_vain(record: IncidentRecord) -> dict[str, Any]:
+    """The change of a record whose action failed, did not help, or may have.
+
+    INVARIANT: what did not help once is not tried again in the same incident, reopened or not: a person takes over.
+    """
+    tried = () if record.proposal is None else (record.proposal.action,)
+    return {"tried_in_vain": tuple(dict.fromkeys((*record.tried_in_vain, *tried)))}
+
+
 def asked(record: IncidentRecord, approval: ApprovalRequest, now: datetime, **more: Any) -> Step:
     """Put the plan to people, and set the timer that turns silence into no."""
     changes = {**more.pop("changes", {}), "approval_id": approval.id, "approvers": ()}
@@ -186,7 +195,8 @@ def on_expiry(record: IncidentRecord, approval: ApprovalRequest, now: datetime) 
 def on_failure(record: IncidentRecord, reason: str, now: datetime) -> Step:
     """A job failed for good. An unfinished incident goes to people; a finished one keeps its end and says what is missing."""
     if not record.state.final:
-        return handed_back(record, reason, now, kind="walk_failed")
+        begun = record.state in (State.EXECUTING, State.VERIFYING)
+        return handed_back(record, reason, now, kind="walk_failed", changes=in_vain(record) if begun else {})
     return Narration(record, now).step(record.state, "follow_up_failed", f"could not be told or handed over: {reason}")
 
 
@@ -198,6 +208,7 @@ def on_sample(record: IncidentRecord, sample: Sample, verdict: Recovery, now: da
         soak = record.verification.soak_s if record.verification else 0.0
         text = f"recovered {_since_action(record, sample):.0f} s after the action, well for the whole soak of {soak:.0f} s"
         return tell.step(State.RECOVERED, "recovery_verified", text, changes=changes, jobs=(job(JobKind.PUBLISH, record.id),))
+    changes = changes if verdict is Recovery.UNDECIDED else {**changes, **in_vain(record)}
     if verdict is Recovery.NOT_RECOVERED:
         return handed_back(record, f"not recovered after the action: {sample.detail}", now, changes=changes, kind="recovery_failed")
     if verdict is Recovery.UNKNOWN:

@@ -19,7 +19,7 @@ from sre_agent.policy.facts import Halt
 from sre_agent.policy.permit import Permit
 from sre_agent.response.assess import Assessment, Assessor, Plan
 from sre_agent.response.conclude import executed, refused_at_last_line
-from sre_agent.response.lifecycle import handed_back
+from sre_agent.response.lifecycle import handed_back, in_vain
 from sre_agent.response.record import IncidentRecord, State, Step
 from sre_agent.response.responder import NewId
 from sre_agent.response.walk import Walk
@@ -130,7 +130,9 @@ class Operator:
         stuck = f"another process has held the target for {minutes:.0f} min; it is unknown whether it acted"
 
         def surrender(latest: IncidentRecord) -> Step | None:
-            return handed_back(latest, stuck, now, kind="action_unknown") if latest.state is State.EXECUTING else None
+            if latest.state is not State.EXECUTING:
+                return None
+            return handed_back(latest, stuck, now, kind="action_unknown", changes=in_vain(latest))
 
         await self.walk.advance(record.id, surrender)
         return True

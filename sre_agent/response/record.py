@@ -40,7 +40,8 @@ class IncidentRecord(BaseModel):
     """One incident's row. `version` is the compare-and-set fence: who holds an old one has lost.
 
     `round` counts reopenings; `human_acknowledged` once true stays true for the round. `level_before` is the
-    service level (in the runbook objective's unit) as it was when the plan was made.
+    service level (in the runbook objective's unit) as it was when the plan was made. `tried_in_vain` are actions that
+    failed, did not help or may have done either: they are not tried again in this incident, in no round.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +53,7 @@ class IncidentRecord(BaseModel):
     received_at: datetime
     updated_at: datetime
     human_acknowledged: bool = False
+    tried_in_vain: tuple[str, ...] = ()
     incident: Incident | None = None
     triage: Triage | None = None
     diagnosis: Diagnosis | None = None

@@ -206,6 +206,26 @@ async def test_not_recovered_is_handed_back_with_the_numbers() -> None:
     assert "not recovered" in walk.tracker.notes[ID][0]
 
 
+async def test_an_action_that_did_not_help_is_not_tried_again_when_the_incident_is_reopened() -> None:
+    lives = iter("abcdefgh")
+
+    def found_again(scope, triage) -> Investigated:
+        first = restart_found(scope, triage)
+        target = first.proposal.target.model_copy(update={"uid": f"pod-{next(lives)}"})
+        return first.model_copy(update={"proposal": first.proposal.model_copy(update={"target": target})})
+
+    walk = night(facts=restart_facts, investigator=ScriptedInvestigator(found_again), action=ScriptedAction(name="restart_pod"))
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    await walk.pass_time(730, step=10)
+    assert ((await walk.record(ID)).state, walk.action.effects) == (State.HANDED_BACK, 1)
+    await walk.pass_time(3600, step=600)
+    await walk.hear(incident(), EventKind.REOPENED)
+    record = await walk.record(ID)
+    assert (record.round, record.state, record.decision.policy_ids) == (2, State.HANDED_BACK, ("tried-in-vain",))
+    assert walk.action.effects == 1
+    assert "already tried in this incident" in walk.tracker.notes[ID][0]
+
+
 async def test_a_level_that_was_never_better_than_before_is_not_recovered() -> None:
     walk = night()
     walk.probes.metrics.now = 0.1

@@ -6,8 +6,10 @@ import pytest
 
 from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
 from sre_agent.incident.event import EventKind
+from sre_agent.incident.target import Target
 from sre_agent.response import lifecycle
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
+from sre_agent.runbook.proposal import Proposal
 from sre_agent.verification.verify import Recovery, Sample
 
 NOW = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
@@ -149,3 +151,11 @@ def test_every_verification_ends_in_recovered_or_with_people_and_undecided_looks
 def test_every_step_that_moves_the_state_is_told_on_the_timeline_and_in_the_audit() -> None:
     step = lifecycle.begun(record(State.RECEIVED), NOW)
     assert [e.kind for e in step.changes["timeline"]] == [e.kind for e in step.audit] == ["investigation_started"]
+
+
+@pytest.mark.parametrize(("state", "tried"), [(State.AWAITING_APPROVAL, ()), (State.EXECUTING, ("restart_pod",))])
+def test_an_execution_that_was_given_up_counts_as_tried(state: State, tried: tuple[str, ...]) -> None:
+    target = Target(kind="Pod", name="api-1", uid="u")
+    plan = Proposal(incident_id="Q1EXAMPLE", runbook="restart-pod", action="restart_pod", target=target)
+    step = lifecycle.on_failure(record(state, proposal=plan), "the job failed", NOW)
+    assert step.changes.get("tried_in_vain", ()) == tried
