@@ -160,10 +160,8 @@ def _proved_wider(old: Path, new: Path, bundles: "tuple[Bundle, Bundle]") -> boo
         return None
     if found is not None:
         text = found.model_dump_json(indent=2)
-        asked = situations(text, "such a request")
-        _say(
-            ["", "a request that the new rules allow and the old ones do not:", text, *verdict_lines([*rejudged(*bundles, asked)])]
-        )
+        judged = rejudged(*bundles, (("this request", asked) for _, asked in situations(text, "z3")))
+        _say(["", "a request that the new rules allow and the old ones do not:", text, *verdict_lines([*judged])])
     if approver is not None:
         _say(["", "a yes that counts under the new rules and not under the old:", *(f"    {k} = {v}" for k, v in approver.items())])
     if found is None and approver is None:

@@ -51,7 +51,8 @@ class DataFile:
             return adapter.validate_json(json.dumps(self.plain, default=_iso), strict=True), ()
         except ValidationError as error:
             known = frozenset(_field_names(adapter))
-            found = error.errors(include_url=False)
+            # An unknown key first: it often explains a missing one.
+            found = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
             return None, tuple(self._explained(e["loc"], e["msg"], e["type"] == "extra_forbidden", known) for e in found)
 
     def _explained(self, place: Place, message: str, unknown: bool, known: frozenset[str]) -> str:
