@@ -17,6 +17,7 @@ class FindingKind(StrEnum):
     REDIS_REPLICATION_BROKEN = "redis_replication_broken"
     REDIS_NO_QUORUM = "redis_no_quorum"
     REDIS_OVERLOADED = "redis_overloaded"
+    REDIS_CLUSTER_PRIMARY_SLOW = "redis_cluster_primary_slow"
     POD_CRASH_LOOP = "pod_crash_loop"
     POD_OOM_KILLED = "pod_oom_killed"
     POD_IMAGE_PULL_FAILED = "pod_image_pull_failed"
@@ -41,6 +42,10 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
     FindingKind.REDIS_REPLICATION_BROKEN: (AlertClass.INFRA, "no replica is in sync with the primary"),
     FindingKind.REDIS_NO_QUORUM: (AlertClass.INFRA, "the sentinels disagree or have no quorum"),
     FindingKind.REDIS_OVERLOADED: (AlertClass.INFRA, "load or a hot key, which a replica would inherit"),
+    FindingKind.REDIS_CLUSTER_PRIMARY_SLOW: (
+        AlertClass.INFRA,
+        "a primary of a Redis Cluster answers slowly while its replicas are fine",
+    ),
     FindingKind.POD_CRASH_LOOP: (AlertClass.INFRA, "a container keeps exiting and being restarted"),
     FindingKind.POD_OOM_KILLED: (AlertClass.INFRA, "a container was killed at its memory limit"),
     FindingKind.POD_IMAGE_PULL_FAILED: (AlertClass.INFRA, "an image cannot be pulled; a restart cannot fix it"),

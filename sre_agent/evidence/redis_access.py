@@ -19,6 +19,21 @@ class RedisAccess:
     ca: str | None = None
 
 
+@dataclass(frozen=True)
+class ClusterAccess:
+    """One Redis Cluster: the name that alerts give it, some of its nodes ("host:port"), and one user's credentials.
+
+    The rest of the nodes is learnt from these. `tls` and `ca` as in RedisAccess.
+    """
+
+    name: str
+    nodes: tuple[str, ...]
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca: str | None = None
+
+
 def split_address(address: str) -> tuple[str, int]:
     """ "host:port" apart; IPv6 hosts may be in brackets. ValueError when it is not an address."""
     host, _, port = address.rpartition(":")

@@ -143,14 +143,17 @@ def version(node: NodeView) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".") if part.isdigit())
 
 
-def replica_problem(replica: NodeView, primary: NodeView) -> tuple[str, str] | None:
-    """(rule id, reason) why this replica must not be promoted, or None. Offsets in bytes."""
+def replica_problem(replica: NodeView, primary: NodeView, last_io_s: float = LAST_IO_S) -> tuple[str, str] | None:
+    """(rule id, reason) why this replica must not be promoted, or None. Offsets in bytes.
+
+    `last_io_s`: how long ago it may have heard its primary, which without any traffic PINGs it every 10 s.
+    """
     at, info = replica.address, replica.info
     if is_down(replica) or is_slow(replica):
         return "redis-replica-sick", f"replica {at} does not answer in time {replica.error}".rstrip()
     if str(info.get("master_link_status", "")) != "up":
         return "redis-replica-link-down", f"replica {at} has lost its link to the primary"
-    if number(info, "master_last_io_seconds_ago", 1e9) > LAST_IO_S:
+    if number(info, "master_last_io_seconds_ago", 1e9) > last_io_s:
         return "redis-replica-stale", f"replica {at} last heard the primary {info.get('master_last_io_seconds_ago')} s ago"
     if number(info, "loading") or number(info, "async_loading") or number(info, "master_sync_in_progress"):
         return "redis-replica-syncing", f"replica {at} is loading or syncing"

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
+from sre_agent.evidence.redis_cluster_state import RedisClusterState
 from sre_agent.evidence.redis_state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.window import Window
@@ -59,6 +60,18 @@ class RedisGlancer(Protocol):
 
     async def glance(self, master: str, *, skip: Collection[str] = ()) -> RedisState:
         """As `read`, but one INFO per node (none for addresses in `skip`) and no timed PINGs: `latency_ms` stays empty."""
+        ...
+
+
+class RedisClusterReader(Protocol):
+    """Read-only view of a Redis Cluster (read credentials). Permanent for a cluster that is not configured."""
+
+    async def read(self, cluster: str) -> RedisClusterState:
+        """Ask every node, and time it. Unreachable ones come back with `error` set."""
+        ...
+
+    async def glance(self, cluster: str) -> RedisClusterState:
+        """As `read`, without timed PINGs: `latency_ms` stays empty."""
         ...
 
 

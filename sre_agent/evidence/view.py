@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
+from sre_agent.evidence.redis_cluster_state import SOURCE as CLUSTER_SOURCE
+from sre_agent.evidence.redis_cluster_state import RedisClusterState
 from sre_agent.evidence.redis_state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
@@ -26,8 +28,13 @@ class EvidenceView(BaseModel):
         return (e for e in self.evidence if e.kind is kind and e.status is EvidenceStatus.OK)
 
     def redis(self) -> Iterator[tuple[str, RedisState]]:
-        """(evidence id, state) per Redis master seen."""
-        return ((e.id, RedisState.model_validate(e.payload)) for e in self.ok(EvidenceKind.REDIS))
+        """(evidence id, state) per Sentinel-managed Redis master seen."""
+        return ((e.id, RedisState.model_validate(e.payload)) for e in self.ok(EvidenceKind.REDIS) if e.source != CLUSTER_SOURCE)
+
+    def redis_clusters(self) -> Iterator[tuple[str, RedisClusterState]]:
+        """(evidence id, state) per Redis Cluster seen."""
+        seen = (e for e in self.ok(EvidenceKind.REDIS) if e.source == CLUSTER_SOURCE)
+        return ((e.id, RedisClusterState.model_validate(e.payload)) for e in seen)
 
     def objects(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """(evidence id, API object) of one Kubernetes kind; payloads are {"items": [...]}."""

@@ -9,25 +9,29 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sre_agent.execution.ledger import Intent
 from sre_agent.incident.errors import Refused
+from sre_agent.policy import whitelist
 from sre_agent.policy.facts import SpentBudget
 
 TARGET_WINDOW_S = 30 * 60
 SERVICE_WINDOW_S = 6 * 3600
 GLOBAL_WINDOW_S = 3600
-FAILOVERS = frozenset({"redis_failover"})
+FAILOVERS = frozenset({"redis_failover", "redis_cluster_failover"})
 """Actions of which one incident may have only so many, ever (a failover storm is worse than one outage)."""
 
 
 class Limits(BaseModel):
-    """The largest counts allowed, the new action included. All at least 1, so that a typo cannot mean "no limit"."""
+    """The largest counts allowed, the new action included. All at least 1, so that a typo cannot mean "no limit".
+
+    The defaults are what the policies refuse by, and are proved to (policy.whitelist).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    per_target_30m: int = Field(default=1, ge=1)
-    per_service_6h: int = Field(default=3, ge=1)
-    global_1h: int = Field(default=5, ge=1)
-    in_flight_global: int = Field(default=1, ge=1, le=3)
-    failovers_per_incident: int = Field(default=1, ge=1)
+    per_target_30m: int = Field(default=whitelist.ACTIONS_PER_TARGET_30M, ge=1)
+    per_service_6h: int = Field(default=whitelist.ACTIONS_PER_SERVICE_6H, ge=1)
+    global_1h: int = Field(default=whitelist.ACTIONS_GLOBAL_1H, ge=1)
+    in_flight_global: int = Field(default=whitelist.IN_FLIGHT_GLOBAL, ge=1, le=3)
+    failovers_per_incident: int = Field(default=whitelist.FAILOVERS_PER_INCIDENT, ge=1)
 
 
 def refuse_if_spent(spent: SpentBudget, limits: Limits, intent: Intent) -> None:

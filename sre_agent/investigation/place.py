@@ -17,6 +17,7 @@ _LABELS = {
     "daemonset": "daemonset",
     "node": "node",
     "redis_master": "redis",
+    "redis_cluster": "redis",
     "tool_name": "tool",
 }
 _OWNERS = ("deployment", "statefulset", "daemonset")
@@ -60,6 +61,9 @@ def _seen(view: EvidenceView) -> Iterator[str]:
     for _, state in view.redis():
         if state.primary is not None and not state.primary.error:
             yield f"redis/{state.name.lower()}"
+    for _, cluster in view.redis_clusters():
+        if cluster.answering:
+            yield f"redis/{cluster.name.lower()}"
     namespaces = view.scope.incident.label_values("namespace")
     for kind in ("Pod", "Deployment", "StatefulSet", "DaemonSet", "Node"):
         for _, item in view.objects(kind):

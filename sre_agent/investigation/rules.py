@@ -57,7 +57,7 @@ def _place(brief: Brief) -> str:
     names = sorted(
         {
             f"{label} {value}"
-            for label in ("redis_master", "pod", "deployment", "tool_name")
+            for label in ("redis_master", "redis_cluster", "redis_node", "pod", "deployment", "tool_name")
             for value in brief.scope.incident.label_values(label)
         }
     )

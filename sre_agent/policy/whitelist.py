@@ -152,7 +152,20 @@ REDIS_FAILOVER: Final = Row(
     edges=(f"{_FACTS}.redis_down_after_ms == {MIN_DOWN_AFTER_MS}",),
 )
 
-WHITELIST: Final = (RESTART_POD, REDIS_FAILOVER)
+_ONE_FAILOVER: Final = Promise(
+    "G47", "at most one failover per incident", f"{_FACTS}.incident_failovers < {FAILOVERS_PER_INCIDENT}"
+)
+
+REDIS_CLUSTER_FAILOVER: Final = Row(
+    action="redis_cluster_failover",
+    tier=Tier.DATA,
+    kinds=("RedisCluster",),
+    approvals=environments(prod=2, staging=2, dev=2),
+    stateful=2,
+    promises=(Promise("10", "a declared dataset", "resource.stateful"), _ONE_FAILOVER),
+)
+
+WHITELIST: Final = (RESTART_POD, REDIS_FAILOVER, REDIS_CLUSTER_FAILOVER)
 """Every action there is. What has no row is not possible (G01)."""
 
 NEVER: Final[Mapping[str, str]] = MappingProxyType(

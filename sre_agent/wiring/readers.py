@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sre_agent.adapters.pagerduty.tracker import PagerDuty, connect
 from sre_agent.adapters.pagerduty.transport import Credentials
-from sre_agent.evidence.redis_access import RedisAccess
+from sre_agent.evidence.redis_access import ClusterAccess, RedisAccess
 from sre_agent.evidence.source import EvidenceSource
 from sre_agent.execution.action import Readers
 from sre_agent.incident.errors import ConfigurationError
@@ -15,6 +15,7 @@ from sre_agent.sources.kubernetes import KubernetesCluster, KubernetesSource
 from sre_agent.sources.langfuse import LangfuseProject, LangfuseSource
 from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
 from sre_agent.sources.redis import RedisSource
+from sre_agent.sources.redis_cluster import RedisClusterSource
 from sre_agent.verification.probe import Probes
 
 
@@ -48,13 +49,38 @@ def redis_access(settings: Settings, *, write: bool) -> RedisAccess | None:
     password = settings.redis_write_password if write else settings.redis_password
     sentinel = settings.redis_sentinel_password
     return RedisAccess(
-        sentinels=tuple(f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in settings.redis_sentinels),
+        sentinels=_written(settings.redis_sentinels),
         username=username,
         password=password.get_secret_value() if password else None,
         sentinel_password=sentinel.get_secret_value() if sentinel else None,
         tls=settings.redis_tls,
         ca=str(settings.redis_ca) if settings.redis_ca else None,
     )
+
+
+def cluster_access(settings: Settings, *, write: bool) -> ClusterAccess | None:
+    """How to reach the Redis Cluster as the reading or the writing user; None when it is not configured.
+
+    SAFETY: the hands never fall back to the reading identity.
+    """
+    if not (settings.redis_cluster_nodes and settings.redis_cluster_name):
+        return None
+    if write and settings.redis_cluster_write_username is None:
+        return None
+    password = settings.redis_cluster_write_password if write else settings.redis_cluster_password
+    return ClusterAccess(
+        name=settings.redis_cluster_name,
+        nodes=_written(settings.redis_cluster_nodes),
+        username=settings.redis_cluster_write_username if write else settings.redis_cluster_username,
+        password=password.get_secret_value() if password else None,
+        tls=settings.redis_tls,
+        ca=str(settings.redis_ca) if settings.redis_ca else None,
+    )
+
+
+def _written(addresses: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """ "host:port" each, an IPv6 host in brackets."""
+    return tuple(f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in addresses)
 
 
 def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
@@ -69,6 +95,9 @@ def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
     if access is not None:
         redis = RedisSource(access)
         sources.append(redis)
+    to_cluster = cluster_access(settings, write=False)
+    shards = RedisClusterSource(to_cluster) if to_cluster else None
+    sources.extend([shards] if shards else [])
     if settings.kubeconfig is not None or "KUBERNETES_SERVICE_HOST" in os.environ:
         cluster = KubernetesCluster(settings.kubeconfig)
         sources.append(KubernetesSource(cluster))
@@ -77,7 +106,7 @@ def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
         sources.append(LangfuseSource(LangfuseProject(settings.langfuse_host, settings.langfuse_public_key, secret)))
     return Eyes(
         sources=tuple(sources),
-        readers=Readers(redis=redis, kubernetes=cluster),
-        probes=Probes(metrics=metrics, redis=redis, kubernetes=cluster),
+        readers=Readers(redis=redis, kubernetes=cluster, redis_cluster=shards),
+        probes=Probes(metrics=metrics, redis=redis, kubernetes=cluster, redis_cluster=shards),
         langfuse=settings.langfuse_host is not None,
     )

@@ -152,7 +152,7 @@ async def _assessor(settings: Settings, books: brain.Books, state: State, lookin
     )
     found = (
         *brain.collectors(books, settings.mode, state.halt, state.ledger, langfuse=looking.langfuse),
-        *brain.target_collectors(looking.readers.redis, looking.readers.kubernetes),
+        *brain.target_collectors(looking.readers),
     )
     return brain.assessor(books, guard, investigator, found, timedelta(seconds=settings.lookback))
 
