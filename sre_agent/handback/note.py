@@ -130,7 +130,7 @@ def _verdict_words(d: Decision) -> str:
 def _done_lines(note: NoteContent) -> list[str]:
     if note.outcome is None:
         return []
-    return ["", "Done", note.outcome]
+    return ["", "Action", note.outcome]
 
 
 def _measured_lines(note: NoteContent) -> list[str]:

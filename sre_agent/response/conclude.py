@@ -18,6 +18,15 @@ from sre_agent.verification.verify import VerificationPlan
 _PERMITTING = frozenset({Verdict.ALLOW, Verdict.NEEDS_APPROVAL})
 
 
+_OUTCOME_WORDS = {
+    IntentState.DONE: "done",
+    IntentState.NOT_DONE: "not done",
+    IntentState.FAILED: "failed",
+    IntentState.UNKNOWN: "unknown whether it took effect",
+    IntentState.INTENT: "unknown whether it took effect",
+}
+
+
 def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: datetime, approval_id: str) -> Step:
     """From a finished assessment to the next state."""
     proposal = a.investigated.proposal
@@ -70,7 +79,10 @@ def executed(record: IncidentRecord, outcome: Outcome, runbook: Runbook | None, 
     """From the ledger's answer to verification or to people; None when the walk moved on meanwhile."""
     if record.state is not State.EXECUTING:
         return None
-    changes: dict[str, Any] = {"outcome": outcome.result, "measured": dict(outcome.measured or {})}
+    changes: dict[str, Any] = {
+        "outcome": f"{_OUTCOME_WORDS[outcome.state]}: {outcome.result}",
+        "measured": dict(outcome.measured or {}),
+    }
     plan = record.proposal
     done = {"action": plan.action, "target": plan.target.key} if plan else {}
     detail = {**done, "outcome": outcome.state.value, "measured": changes["measured"]}

@@ -82,6 +82,8 @@ class LastLine:
             raise Refused("alert-cleared", "no alert of the incident fires any more")
         seen = triage(incident, self._op.assessor.ownership)
         if seen.labelled is not AlertClass.INFRA:
+            # SAFETY: it is handed to whom the labels name now; the old owner is the wrong person to wake.
+            await self._op.walk.advance(incident.id, lambda r: Step(to=r.state, changes={"triage": seen}))
             raise Refused("refuse-not-infra", f"the incident's alerts now say {seen.labelled.value}")
 
 

@@ -335,3 +335,17 @@ async def test_an_incident_whose_job_was_lost_is_found_by_the_sweep(lost) -> Non
     assert await sweep.once() == 1
     assert [j.kind for j in walk.store.jobs] == [lost]
     assert await sweep.once() == 0
+
+
+async def test_alerts_that_say_model_after_the_yes_stop_the_plan_and_go_to_the_ai_engineers() -> None:
+    walk = night()
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    await walk.answer(ID, "ana")
+    walk.tracker.put(incident(labels={"alert_type": "model"}))
+    record = await walk.answer(ID, "ben")
+    assert (record.state, walk.action.effects) == (State.HANDED_BACK, 0)
+    assert "refuse-not-infra" in record.reason
+    assert (record.triage.alert_class, record.triage.receiver) == ("model", "pd-ai-eng")
+    (note,) = walk.tracker.notes[ID]
+    assert "Class: model; owner: ai-eng" in note
+    assert "\nAction\nnot done: " in note
