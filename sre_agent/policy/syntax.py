@@ -186,15 +186,20 @@ def _expression(node: pst.Expr) -> Expression:
         case pst.UnaryOp(op=op, arg=arg) if op in OPERATORS:
             return Operation(op, (_expression(arg),))
         case pst.BinaryOp(op=op, left=left, right=right) if op in OPERATORS:
-            return Operation(op, (_expression(left), _expression(right)))
+            return Operation(op, (_operand(left, op == "contains"), _operand(right, op == "in")))
         case pst.Like(base=base, pattern=pattern):
             return Like(_expression(base), _pieces(pattern))
-        case pst.Set(elements=elements):
-            return Listed(tuple(_expression(e) for e in elements))
         case _:
             pass
     called = node.op if isinstance(node, pst.UnaryOp | pst.BinaryOp) else type(node).__name__
     raise Unsupported(f"{called} is not supported")
+
+
+def _operand(node: pst.Expr, may_be_listed: bool) -> Expression:
+    """An operand; a set written out is one only where it is asked for what is in it."""
+    if isinstance(node, pst.Set) and may_be_listed:
+        return Listed(tuple(_expression(e) for e in node.elements))
+    return _expression(node)
 
 
 def _pieces(pattern: tuple[pst.PatternElem, ...]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sre_agent.policy.lock import SCHEMA
+from sre_agent.policy.lock import SCHEMA, bundle_hash, sha256_text
 from sre_agent.policy.prove.translate import Algebra, Translator
 from sre_agent.policy.prove.vocabulary import World, worlds
 from sre_agent.policy.syntax import Constant, Expression, Like, Listed, Operation, Policy, policies
@@ -62,6 +62,11 @@ def read_rules(texts: Mapping[str, str]) -> Ruleset:
             found += parsed
             files |= {p.id: name for p in parsed}
     return Ruleset(tuple(found), worlds(texts[SCHEMA]), files, texts[SCHEMA])
+
+
+def rules_hash(texts: Mapping[str, str]) -> str:
+    """sha256 (hex) over schema and policies, shadow ones included: what a report of the proofs is about."""
+    return bundle_hash({name: sha256_text(text) for name, text in texts.items()})
 
 
 class Reading(Generic[T]):

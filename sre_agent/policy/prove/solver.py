@@ -226,11 +226,17 @@ class Found:
 
     def example(self, world: World, symbols: Symbolic, texts: Iterable[str]) -> Example:
         """Them as an example. `texts` are all that the policies name: what a set can be asked about."""
-        asked = (*texts, FRESH)
-        values = {names: self._value(symbols.symbol(names, kind), kind, asked, symbols) for names, kind in world.symbols.items()}
+        asked = [*texts, FRESH]
+        values: dict[Names, Value] = {}
+        # Sets last: what they are asked about includes what the other symbols hold.
+        for names, kind in sorted(world.symbols.items(), key=lambda item: item[1].sort == "Set"):
+            value = self._value(symbols.symbol(names, kind), kind, asked, symbols)
+            values[names] = value
+            if not kind.members and isinstance(value, str | Entity):
+                asked.append(value if isinstance(value, str) else value.id)
         return Example(values, self._parents(world, symbols, values))
 
-    def _value(self, term: Term, kind: Kind, asked: tuple[str, ...], symbols: Symbolic) -> Value:
+    def _value(self, term: Term, kind: Kind, asked: Sequence[str], symbols: Symbolic) -> Value:
         if kind.sort == "Set":
             element = kind.element or Kind("String")
             inside = [t for t in asked if self.holds(symbols.contains(term, Term(self._z3.StringVal(t))))]

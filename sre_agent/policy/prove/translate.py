@@ -226,7 +226,7 @@ class Translator(Generic[T]):
 
     def _equal(self, left: Expression, right: Expression) -> T:
         one, two = self._typed(left), self._typed(right)
-        if one.kind.sort == "Set" or not one.kind.like(two.kind):
+        if not one.kind.like(two.kind):
             raise Unsupported(f"compares a {one.kind.sort} {one.kind.type} with a {two.kind.sort} {two.kind.type}")
         return self._algebra.equal(one.term, two.term)
 

@@ -33,6 +33,8 @@ class Kind:
 
     def like(self, other: "Kind") -> bool:
         """True when values of the two can be compared; bounds do not matter."""
+        if self.element is not None and other.element is not None:
+            return self.element.like(other.element)
         return (self.sort, self.type) == (other.sort, other.type)
 
 
