@@ -10,20 +10,14 @@ from sre_agent.__main__ import run
 from sre_agent.execution.ledger import IntentState
 from sre_agent.execution.rights import CLUSTER_SCOPED, Footprint, manifests
 from sre_agent.incident.errors import ConfigurationError, SreAgentError
-from sre_agent.settings import variables
 from sre_agent.sources.kubernetes import _LISTS, RIGHTS
 from sre_agent.testing.kubernetes_api import KubernetesApi
 from sre_agent.wiring import discovery
 from tests.actions.restart_stage import START, Stage
 from tests.cli.golden_files import assert_golden
 
+pytestmark = pytest.mark.usefixtures("bare_environment")
 VERBS = {"get", "list", "create", "patch", "update", "delete"}
-
-
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in variables():
-        monkeypatch.delenv(variable, raising=False)
 
 
 def printed(capsys, *arguments: str) -> list[dict]:

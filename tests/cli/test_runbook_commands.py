@@ -8,17 +8,11 @@ import pytest
 
 from sre_agent.__main__ import run
 from sre_agent.runbook.load import load_runbooks
-from sre_agent.settings import variables
 from tests.cli.golden_files import assert_golden
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "runbooks"
-
-
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in variables():
-        monkeypatch.delenv(variable, raising=False)
+pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
 @pytest.fixture
