@@ -24,7 +24,7 @@ from tests.prove.holders import HOLDERS
 from tests.prove.stage import POLICIES, ROOT, shipped
 
 REPORT = ROOT / "docs" / "proofs.md"
-REQUESTS = {REMEDIATION: 12_000, ANSWERING: 3_000}
+REQUESTS = {REMEDIATION: 12_000, ANSWERING: 1_000}
 CHUNK = 500
 Z3_EVERY = 100
 PROCESSES = min(2, os.cpu_count() or 1)

@@ -102,16 +102,18 @@ class Translator(Generic[T]):
         self._world = world
         self._algebra = algebra
         self._groups = world.groups if groups is None else groups
-        self._known: dict[Policy, T] = {}
+        # By identity: hashing whole trees costs more than translating them. The policy is kept, so that its id is.
+        self._known: dict[int, tuple[Policy, T]] = {}
 
     def satisfied(self, policy: Policy) -> T:
         """Whether a policy applies to the request: scope and every condition. Raises Unsupported, naming the policy."""
-        if policy not in self._known:
+        known = self._known.get(id(policy))
+        if known is None:
             try:
-                self._known[policy] = self._satisfied(policy)
+                known = self._known[id(policy)] = (policy, self._satisfied(policy))
             except Unsupported as error:
                 raise Unsupported(f"policy {policy.id!r}: {error}") from error
-        return self._known[policy]
+        return known[1]
 
     def condition(self, expression: Expression) -> T:
         """A condition as a term. Raises Unsupported."""
