@@ -47,7 +47,11 @@ def replay(
 def _destination(to_json: str | None) -> "TextIO":
     if to_json is None or to_json == "-":
         return open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)
-    return Path(to_json).open("w", encoding="utf-8")
+    try:
+        return Path(to_json).open("w", encoding="utf-8")
+    except OSError as failed:
+        typer.echo(f"cannot write to {to_json}: {failed.strerror}", err=True)
+        raise typer.Exit(2) from None
 
 
 def _results(settings: "Settings", folders: tuple[Path, ...], timings: bool) -> "Iterator[CaseResult | FailedCase]":
