@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import functools
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,9 @@ sys.path.insert(0, str(ROOT))
 
 from sre_agent.cli.main import app  # noqa: E402
 from sre_agent.evidence.finding import EXPLANATIONS  # noqa: E402
+from sre_agent.policy.bundle import Rule  # noqa: E402
+from sre_agent.policy.load import examine  # noqa: E402
+from sre_agent.policy.lock import SCHEMA  # noqa: E402
 from sre_agent.settings import Settings  # noqa: E402
 
 SETTINGS_TEXT = """# Settings
@@ -60,7 +64,12 @@ def pages() -> dict[Path, str]:
     """Every file of docs/ that has generated parts, as it should read."""
     wanted = {DOCS / "settings.md": SETTINGS_TEXT + settings_table(), DOCS / "findings.md": FINDINGS_TEXT + findings_table()}
     wanted[DOCS / "walkthrough.md"] = WALKTHROUGH_TEXT + walkthrough()
-    blocks = {"commands": commands_table(), "policies": policies_table(), "runbooks": runbooks_table()}
+    blocks = {
+        "commands": commands_table(),
+        "policies": policies_table(),
+        "runbooks": runbooks_table(),
+        "vocabulary": vocabulary_table(),
+    }
     for path in sorted(DOCS.rglob("*.md")):
         if path not in wanted:
             wanted[path] = _filled(path.read_text(encoding="utf-8"), blocks)
@@ -121,11 +130,33 @@ def commands() -> Iterator[tuple[str, str]]:
 
 def policies() -> Iterator[tuple[str, str, str, str]]:
     """(file, id, outcome, reason) of every policy, in reading order."""
-    for path in sorted((ROOT / "policies").rglob("*.cedar")):
-        for block in re.split(r"(?=@id\()", path.read_text(encoding="utf-8"))[1:]:
-            head = block.split(";")[0]
-            note = dict(re.findall(r'@(\w+)\("((?:[^"\\]|\\.)*)"\)', head))
-            yield path.relative_to(ROOT / "policies").as_posix(), note["id"], note.get("outcome", "permit"), note.get("reason", "")
+    for rule in rules():
+        file = Path(rule.file).relative_to(ROOT / "policies").as_posix()
+        yield file, rule.id, rule.outcome.value if rule.outcome else rule.effect, rule.reason
+
+
+@functools.cache
+def rules() -> tuple[Rule, ...]:
+    """The shipped policies, locked or not."""
+    bundle, wrong = examine(ROOT / "policies", locked=False)
+    if bundle is None:
+        raise SystemExit("\n".join(wrong))
+    return tuple(bundle.rules.values())
+
+
+def vocabulary_table() -> str:
+    """Everything a rule about the agent can read: its path, what it holds, and who reads it."""
+    schema = (ROOT / "policies" / SCHEMA).read_text(encoding="utf-8")
+    enums = {name: ", ".join(re.findall(r'"(\w+)"', body)) for name, body in re.findall(r"entity (\w+) enum \[(.*?)\]", schema)}
+    kinds = {"Bool": "true or false", "Long": "number", "String": "text", "Set<String>": "set of texts", "Team": "team"}
+    rows = []
+    for prefix, entity in (("resource", "Workload"), ("context.facts", "Facts"), ("context.claims", "Claims")):
+        (body,) = re.findall(rf"entity {entity} = \{{(.*?)\}};", schema, flags=re.DOTALL)
+        for name, kind in re.findall(r"^\s*(\w+): ([\w<>]+),", body, flags=re.MULTILINE):
+            path = f"{prefix}.{name}"
+            readers = ", ".join(f"`{r.id}`" for r in rules() if path in r.reads and "approve" not in r.actions)
+            rows.append((f"`{path}`", enums.get(kind, kinds.get(kind, kind)), readers))
+    return _table(("path", "holds", "read by"), [*rows, ("`context.approvals`", "number, 0 to 2", "every tier")])
 
 
 def policies_table() -> str:

@@ -49,6 +49,7 @@ def configure(level: str, stream: TextIO) -> None:
 
 
 def log_audited(entry: AuditEntry) -> None:
-    """What was audited, also as a log line."""
-    fields = {"incident_id": entry.incident_id, "actor": entry.actor, "detail": entry.detail}
+    """What was audited, also as a log line; of a judged request only the hash, since the audit has the whole."""
+    detail = {key: value for key, value in entry.detail.items() if key != "request"}
+    fields = {"incident_id": entry.incident_id, "actor": entry.actor, "detail": detail}
     logging.getLogger("sre_agent.audit").info(entry.kind, extra=fields)

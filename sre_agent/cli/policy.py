@@ -55,6 +55,23 @@ def run_tests(context: typer.Context, folder: Folder = None) -> None:
 
 
 @app.command()
+def copy(
+    context: typer.Context, to: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")]
+) -> None:
+    """Copy the policies in force to a folder of your own, to change them there."""
+    import shutil
+
+    from sre_agent.incident.errors import ConfigurationError
+
+    source = settings_of(context).policies_dir
+    try:
+        shutil.copytree(source, to, ignore=shutil.ignore_patterns("__pycache__"))
+    except OSError as error:
+        raise ConfigurationError(f"{to}: cannot be copied to: {error.strerror}; name a folder that does not exist") from error
+    typer.echo(f"{to}: a copy of {source}; set SRE_AGENT_POLICIES={to.resolve()} to put it in force")
+
+
+@app.command()
 def explain(
     context: typer.Context,
     request: Annotated[
@@ -98,6 +115,9 @@ def diff(
     _say(verdict_lines(changed) if changed else ["every recorded request is judged as before"] if cases or decisions else [])
     more = any(e.room == "more" for e in edited) or any(c.wider for c in changed)
     proved = _proved_wider(old, new, (before, after)) if any(e.room == "maybe" for e in edited) else False
+    if edited or changed:
+        room = "something gets more room" if more or proved else "not known" if proved is None else "nothing gets more room"
+        _say(["", f"in sum: {room}"])
     raise typer.Exit(MORE_PERMISSIVE if more or proved else NOT_PROVED if proved is None else 0)
 
 

@@ -1,6 +1,7 @@
 """What the guard answers, with everything a person needs to understand it."""
 
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,3 +35,14 @@ class Decision(BaseModel):
     request_sha256: str = ""
     request: dict[str, object] = {}
     fault: str | None = None
+
+    def remembered(self) -> dict[str, Any]:
+        """What the audit keeps of it: enough to judge the same request again, by these policies or by others."""
+        return {
+            "verdict": self.verdict.value,
+            "policy_ids": list(self.policy_ids),
+            "shadow_ids": list(self.shadow_ids),
+            "bundle": self.bundle_hash,
+            "request_sha256": self.request_sha256,
+            "request": self.request,
+        }

@@ -41,7 +41,7 @@ def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: dat
         "decision": a.decision,
         "reason": "",
     }
-    detail = {"verdict": a.decision.verdict.value, "policy_ids": list(a.decision.policy_ids), "bundle": a.decision.bundle_hash}
+    detail = a.decision.remembered()
     reason = "; ".join(a.decision.reasons)
     match a.decision.verdict:
         case Verdict.ALLOW:
@@ -113,9 +113,11 @@ def refused_at_last_line(record: IncidentRecord, a: Assessment, now: datetime, a
         return None
     changes: dict[str, Any] = {"decision": a.decision, "triage": a.triage}
     if a.decision.verdict is Verdict.NEEDS_APPROVAL and len(record.approvers) < (a.decision.approvals_required or 1):
-        return lifecycle.asked(record, approval_for(record, a, now, approval_id), now, changes=changes)
-    reason = "; ".join(a.decision.reasons) or "the guard no longer allows it"
-    return lifecycle.handed_back(record, f"refused right before acting: {reason}", now, changes=changes, kind="action_refused")
+        return lifecycle.asked(
+            record, approval_for(record, a, now, approval_id), now, changes=changes, detail=a.decision.remembered()
+        )
+    reason = f"refused right before acting: {'; '.join(a.decision.reasons) or 'the guard no longer allows it'}"
+    return lifecycle.handed_back(record, reason, now, changes=changes, detail=a.decision.remembered(), kind="action_refused")
 
 
 def verification_plan(record: IncidentRecord, runbook: Runbook | None, now: datetime) -> VerificationPlan:

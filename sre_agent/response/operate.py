@@ -180,8 +180,7 @@ class Operator:
     async def _remember(self, permit: Permit, decision: Decision) -> None:
         """INVARIANT: the decision to allow, with the plan and the policies it was made for, is on record before the intent."""
         detail = {
-            "verdict": decision.verdict.value,
-            "policy_ids": list(decision.policy_ids),
+            **decision.remembered(),
             "bundle": permit.bundle_hash,
             "plan_hash": permit.plan_hash,
             "permit_id": permit.id,

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent.policy.load import load_cases, write_lock
+from sre_agent.incident.event import EventKind
+from sre_agent.policy.difference import rejudged
+from sre_agent.policy.load import examine, load_bundle, load_cases, write_lock
+from sre_agent.policy.recorded import situations
 from tests.cli.rules import RULE, append, edit
+from tests.path.scenes import ID, incident, night
 
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
@@ -127,3 +131,15 @@ def test_lock_refuses_a_bundle_that_does_not_load(said, folder):
 def test_the_shipped_lock_is_the_one_the_command_would_write(folder):
     shipped = json.loads((POLICIES / "BUNDLE.lock").read_text())
     assert json.loads(write_lock(folder, shipped["approved_by"]).read_text()) == shipped
+
+
+async def test_what_the_audit_keeps_of_a_night_can_be_judged_again(folder, tmp_path):
+    """The walk's own records, through the files that people would make of them."""
+    walk = night()
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    lines = tmp_path / "audit.jsonl"
+    lines.write_text("".join(r.model_dump_json() + "\n" for r in await walk.store.audit(ID)))
+    edit(folder / "deny_safety.cedar", "unless { context.approvals >= 2 };", "unless { context.approvals >= 1 };")
+    after, _ = examine(folder, locked=False)
+    (change,) = rejudged(load_bundle(POLICIES), after, situations(lines.read_text(), "audit"))
+    assert (change.before.approvals_required, change.after.approvals_required, change.wider) == (2, 1, True)
