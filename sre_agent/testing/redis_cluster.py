@@ -73,11 +73,14 @@ class RedisClusterTopology:
             self._home = Path(tempfile.mkdtemp(prefix="sre-cluster-"))
             try:
                 self._launch()
-            except BaseException as failure:
+            except OSError:  # a port was taken meanwhile
                 self._end()
-                if not isinstance(failure, OSError) or attempt + 1 == START_ATTEMPTS:
+                if attempt + 1 == START_ATTEMPTS:
                     self.stop()
                     raise
+            except BaseException:
+                self.stop()
+                raise
             else:
                 return
 
