@@ -18,6 +18,7 @@ class FindingKind(StrEnum):
     REDIS_NO_QUORUM = "redis_no_quorum"
     REDIS_OVERLOADED = "redis_overloaded"
     REDIS_CLUSTER_PRIMARY_SLOW = "redis_cluster_primary_slow"
+    POSTGRES_PRIMARY_SICK = "postgres_primary_sick"
     POD_CRASH_LOOP = "pod_crash_loop"
     POD_OOM_KILLED = "pod_oom_killed"
     POD_IMAGE_PULL_FAILED = "pod_image_pull_failed"
@@ -46,6 +47,7 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
         AlertClass.INFRA,
         "a primary of a Redis Cluster answers slowly while its replicas are fine",
     ),
+    FindingKind.POSTGRES_PRIMARY_SICK: (AlertClass.INFRA, "a PostgreSQL leader answers late while the other members are fine"),
     FindingKind.POD_CRASH_LOOP: (AlertClass.INFRA, "a container keeps exiting and being restarted"),
     FindingKind.POD_OOM_KILLED: (AlertClass.INFRA, "a container was killed at its memory limit"),
     FindingKind.POD_IMAGE_PULL_FAILED: (AlertClass.INFRA, "an image cannot be pulled; a restart cannot fix it"),

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
+from sre_agent.evidence.patroni_state import PatroniState
 from sre_agent.evidence.redis_cluster_state import RedisClusterState
 from sre_agent.evidence.redis_state import RedisState
 from sre_agent.evidence.series import Series
@@ -72,6 +73,18 @@ class RedisClusterReader(Protocol):
 
     async def glance(self, cluster: str) -> RedisClusterState:
         """As `read`, without timed PINGs: `latency_ms` stays empty."""
+        ...
+
+
+class PatroniReader(Protocol):
+    """Read-only view of a PostgreSQL cluster under Patroni. Permanent for a cluster that is not configured."""
+
+    async def read(self, cluster: str) -> PatroniState:
+        """Ask every member, and time it. Unreachable ones come back with `error` set."""
+        ...
+
+    async def glance(self, cluster: str) -> PatroniState:
+        """As `read`, asked once."""
         ...
 
 

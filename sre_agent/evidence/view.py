@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
+from sre_agent.evidence.patroni_state import SOURCE as PATRONI_SOURCE
+from sre_agent.evidence.patroni_state import PatroniState
 from sre_agent.evidence.redis_cluster_state import SOURCE as CLUSTER_SOURCE
 from sre_agent.evidence.redis_cluster_state import RedisClusterState
 from sre_agent.evidence.redis_state import RedisState
@@ -35,6 +37,11 @@ class EvidenceView(BaseModel):
         """(evidence id, state) per Redis Cluster seen."""
         seen = (e for e in self.ok(EvidenceKind.REDIS) if e.source == CLUSTER_SOURCE)
         return ((e.id, RedisClusterState.model_validate(e.payload)) for e in seen)
+
+    def patroni(self) -> Iterator[tuple[str, PatroniState]]:
+        """(evidence id, state) per PostgreSQL cluster seen through Patroni."""
+        seen = (e for e in self.ok(EvidenceKind.POSTGRES) if e.source == PATRONI_SOURCE)
+        return ((e.id, PatroniState.model_validate(e.payload)) for e in seen)
 
     def objects(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """(evidence id, API object) of one Kubernetes kind; payloads are {"items": [...]}."""

@@ -15,7 +15,7 @@ from sre_agent.policy.facts import SpentBudget
 TARGET_WINDOW_S = 30 * 60
 SERVICE_WINDOW_S = 6 * 3600
 GLOBAL_WINDOW_S = 3600
-FAILOVERS = frozenset({"redis_failover", "redis_cluster_failover"})
+FAILOVERS = frozenset({"redis_failover", "redis_cluster_failover", "postgres_switchover"})
 """Actions of which one incident may have only so many, ever (a failover storm is worse than one outage)."""
 
 

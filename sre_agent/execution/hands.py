@@ -129,6 +129,14 @@ class RedisClusterHands(Protocol):
         ...
 
 
+class PatroniHands(Protocol):
+    """Writes to a PostgreSQL cluster through Patroni."""
+
+    async def switchover(self, leader: str, candidate: str) -> None:
+        """POST /switchover with both named, never /failover. Impossible now: Refused. Never sent twice."""
+        ...
+
+
 @dataclass(frozen=True)
 class Hands:
     """The set of verbs one process was given. None: this process has no such credentials."""
@@ -138,3 +146,4 @@ class Hands:
     nodes: NodeHands | None = None
     redis: RedisHands | None = None
     redis_cluster: RedisClusterHands | None = None
+    patroni: PatroniHands | None = None

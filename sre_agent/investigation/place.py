@@ -18,6 +18,7 @@ _LABELS = {
     "node": "node",
     "redis_master": "redis",
     "redis_cluster": "redis",
+    "patroni_cluster": "postgres",
     "tool_name": "tool",
 }
 _OWNERS = ("deployment", "statefulset", "daemonset")
@@ -64,6 +65,9 @@ def _seen(view: EvidenceView) -> Iterator[str]:
     for _, cluster in view.redis_clusters():
         if cluster.answering:
             yield f"redis/{cluster.name.lower()}"
+    for _, database in view.patroni():
+        if database.answering:
+            yield f"postgres/{database.name.lower()}"
     namespaces = view.scope.incident.label_values("namespace")
     for kind in ("Pod", "Deployment", "StatefulSet", "DaemonSet", "Node"):
         for _, item in view.objects(kind):

@@ -165,7 +165,16 @@ REDIS_CLUSTER_FAILOVER: Final = Row(
     promises=(Promise("10", "a declared dataset", "resource.stateful"), _ONE_FAILOVER),
 )
 
-WHITELIST: Final = (RESTART_POD, REDIS_FAILOVER, REDIS_CLUSTER_FAILOVER)
+POSTGRES_SWITCHOVER: Final = Row(
+    action="postgres_switchover",
+    tier=Tier.DATA,
+    kinds=("PostgresCluster",),
+    approvals=environments(prod=2, staging=2, dev=2),
+    stateful=2,
+    promises=(Promise("10", "a declared dataset", "resource.stateful"), _ONE_FAILOVER),
+)
+
+WHITELIST: Final = (RESTART_POD, REDIS_FAILOVER, REDIS_CLUSTER_FAILOVER, POSTGRES_SWITCHOVER)
 """Every action there is. What has no row is not possible (G01)."""
 
 NEVER: Final[Mapping[str, str]] = MappingProxyType(

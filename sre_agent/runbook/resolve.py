@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.finding import Finding
+from sre_agent.evidence.patroni_state import identity
 from sre_agent.evidence.redis_cluster_health import named_node, primaries
 from sre_agent.evidence.redis_state import RedisState
 from sre_agent.evidence.view import EvidenceView
@@ -77,6 +78,19 @@ def _redis_cluster(finding: Finding, view: EvidenceView) -> Resolved | None:
     return Resolved(target=Target(kind="RedisCluster", name=name, uid=node), generation=f"{node}@{epoch}")
 
 
+def _postgres_cluster(finding: Finding, view: EvidenceView) -> Resolved | None:
+    """The cluster that the label `patroni_cluster` names: uid and generation are system identifier, leader and timeline."""
+    names = view.scope.incident.label_values("patroni_cluster")
+    if len(names) != 1:
+        return None
+    (name,) = names
+    seen = {identity(s) for _, s in view.patroni() if s.name == name}
+    if not name or finding.object != f"postgres/{name.lower()}" or len(seen) != 1 or not all(seen):
+        return None
+    (uid,) = seen
+    return Resolved(target=Target(kind="PostgresCluster", name=name, uid=uid), generation=uid)
+
+
 def _pod(finding: Finding, view: EvidenceView) -> Resolved | None:
     """uid is the Pod's; generation its controller's uid, else its pod-template-hash."""
     kind, _, name = finding.object.partition("/")
@@ -127,6 +141,7 @@ def _named_by_alert(pod: dict[str, Any], incident: Incident) -> bool:
 
 _RESOLVERS: dict[str, Callable[[Finding, EvidenceView], Resolved | None]] = {
     "Pod": _pod,
+    "PostgresCluster": _postgres_cluster,
     "RedisCluster": _redis_cluster,
     "RedisMaster": _redis_master,
 }

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sre_agent.policy.facts import Mode
-from sre_agent.settings.setting import Addresses, Seconds, Secret, Secrets, Url, default_data_dir, env
+from sre_agent.settings.setting import Addresses, Seconds, Secret, Secrets, Url, Urls, default_data_dir, env
 from sre_agent.settings.shipped import shipped
 
 
@@ -217,6 +217,18 @@ class Settings(BaseSettings):
     redis_cluster_write_password: Secret = env(
         "REDIS_CLUSTER_WRITE_PASSWORD", None, "password of the hands", "Never falls back to the reading password."
     )
+
+    # PostgreSQL under Patroni
+    patroni_urls: Urls = env(
+        "PATRONI_URLS", (), "REST address of every member of one Patroni cluster", "One view alone can be wrong.", "URL,URL,..."
+    )
+    patroni_write_username: str | None = env(
+        "PATRONI_WRITE_USERNAME",
+        None,
+        "user of the hands for POST /switchover",
+        "Reading needs none; unset: nothing is switched.",
+    )
+    patroni_write_password: Secret = env("PATRONI_WRITE_PASSWORD", None, "password of the hands", "Goes with the user.")
 
     # the agent itself
     heartbeat_url: Url = env(

@@ -71,6 +71,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "REDIS_CLUSTER_NAME: goes with REDIS_CLUSTER_NODES; an alert's label must name this very cluster"
     if settings.redis_cluster_write_username and not settings.redis_cluster_write_password:
         yield "REDIS_CLUSTER_WRITE_PASSWORD: missing beside REDIS_CLUSTER_WRITE_USERNAME; the reading password is never used"
+    if settings.patroni_write_username and not settings.patroni_write_password:
+        yield "PATRONI_WRITE_PASSWORD: missing beside PATRONI_WRITE_USERNAME"
     if settings.redis_write_username and not settings.redis_write_password:
         yield "REDIS_WRITE_PASSWORD: missing beside REDIS_WRITE_USERNAME; the hands never use the reading password"
 

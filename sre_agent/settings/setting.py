@@ -69,6 +69,16 @@ def parse_url(value: object) -> object:
     return value if value is None else str(value).rstrip("/")
 
 
+def parse_urls(value: object) -> object:
+    """`http://a:8008,http://b:8008` as a tuple of addresses without closing slashes."""
+    if not isinstance(value, str):
+        return value
+    return tuple(parse_url(part.strip()) for part in value.split(",") if part.strip())
+
+
+Urls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_urls)]
+"""http(s) addresses without closing slashes."""
+
 Url = Annotated[str | None, BeforeValidator(parse_url)]
 """http(s) address without a closing slash."""
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sre_agent.evidence.redis_state import RedisState
-from sre_agent.evidence.source import KubernetesReader, MetricsReader, RedisClusterReader, RedisReader
+from sre_agent.evidence.source import KubernetesReader, MetricsReader, PatroniReader, RedisClusterReader, RedisReader
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.target import Target
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.runbook.runbook import Objective
-from sre_agent.verification.data_stores import redis_cluster_state_ok
+from sre_agent.verification.data_stores import patroni_state_ok, redis_cluster_state_ok
 from sre_agent.verification.verify import Sample
 
 
@@ -22,6 +22,7 @@ class Probes:
     redis: RedisReader | None = None
     kubernetes: KubernetesReader | None = None
     redis_cluster: RedisClusterReader | None = None
+    patroni: PatroniReader | None = None
 
     async def level(self, objective: Objective | None, target: Target, now: datetime) -> float | None:
         """The objective's worst value now; None when there is none or it could not be read."""
@@ -47,6 +48,8 @@ class Probes:
                 return redis_state_ok(await self.redis.read(proposal.target.name), proposal.target.uid)
             if proposal.target.kind == "RedisCluster" and self.redis_cluster is not None:
                 return redis_cluster_state_ok(await self.redis_cluster.read(proposal.target.name), proposal.target.uid)
+            if proposal.target.kind == "PostgresCluster" and self.patroni is not None:
+                return patroni_state_ok(await self.patroni.read(proposal.target.name), proposal.target.uid)
             if proposal.target.kind == "Pod" and self.kubernetes is not None:
                 pods = await self.kubernetes.objects("Pod", proposal.target.namespace)
                 return pods_ok(pods, proposal)

@@ -17,6 +17,7 @@ from sre_agent.facts.assemble import assemble
 from sre_agent.facts.budgets import BudgetFacts
 from sre_agent.facts.incident import IncidentFacts
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
+from sre_agent.facts.patroni import PatroniFacts
 from sre_agent.facts.redis_cluster import RedisClusterFacts
 from sre_agent.facts.redis_target import RedisTargetFacts
 from sre_agent.facts.targets import TargetFacts
@@ -94,6 +95,8 @@ def target_collectors(readers: Readers) -> tuple[FactCollector, ...]:
         found.append(KubernetesTargetFacts(readers.kubernetes))
     if readers.redis_cluster is not None:
         found.append(RedisClusterFacts(readers.redis_cluster))
+    if readers.patroni is not None:
+        found.append(PatroniFacts(readers.patroni))
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 
 from sre_agent.adapters.kubernetes import KubernetesDeploymentHands, KubernetesNodeHands, KubernetesPodHands
+from sre_agent.adapters.patroni import PatroniWriter
 from sre_agent.adapters.redis import RedisWriter
 from sre_agent.adapters.redis_cluster import RedisClusterWriter
 from sre_agent.execution.executor import Tools
@@ -22,7 +23,15 @@ def hands(settings: Settings) -> Hands:
         nodes=KubernetesNodeHands(cluster) if cluster else None,
         redis=RedisWriter(access) if access else None,
         redis_cluster=RedisClusterWriter(to_cluster) if to_cluster else None,
+        patroni=_patroni(settings),
     )
+
+
+def _patroni(settings: Settings) -> PatroniWriter | None:
+    user, password = settings.patroni_write_username, settings.patroni_write_password
+    if not settings.patroni_urls or user is None or password is None:
+        return None
+    return PatroniWriter(settings.patroni_urls, user, password.get_secret_value())
 
 
 def tools(settings: Settings, looking: Eyes) -> Tools:

@@ -13,6 +13,7 @@ from sre_agent.settings import Settings
 from sre_agent.sources.changes import ChangesSource
 from sre_agent.sources.kubernetes import KubernetesCluster, KubernetesSource
 from sre_agent.sources.langfuse import LangfuseProject, LangfuseSource
+from sre_agent.sources.patroni import PatroniSource
 from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
 from sre_agent.sources.redis import RedisSource
 from sre_agent.sources.redis_cluster import RedisClusterSource
@@ -98,6 +99,8 @@ def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
     to_cluster = cluster_access(settings, write=False)
     shards = RedisClusterSource(to_cluster) if to_cluster else None
     sources.extend([shards] if shards else [])
+    members = PatroniSource(settings.patroni_urls) if settings.patroni_urls else None
+    sources.extend([members] if members else [])
     if settings.kubeconfig is not None or "KUBERNETES_SERVICE_HOST" in os.environ:
         cluster = KubernetesCluster(settings.kubeconfig)
         sources.append(KubernetesSource(cluster))
@@ -106,7 +109,7 @@ def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
         sources.append(LangfuseSource(LangfuseProject(settings.langfuse_host, settings.langfuse_public_key, secret)))
     return Eyes(
         sources=tuple(sources),
-        readers=Readers(redis=redis, kubernetes=cluster, redis_cluster=shards),
-        probes=Probes(metrics=metrics, redis=redis, kubernetes=cluster, redis_cluster=shards),
+        readers=Readers(redis=redis, kubernetes=cluster, redis_cluster=shards, patroni=members),
+        probes=Probes(metrics=metrics, redis=redis, kubernetes=cluster, redis_cluster=shards, patroni=members),
         langfuse=settings.langfuse_host is not None,
     )

@@ -37,6 +37,7 @@ def test_only_causes_that_a_restart_or_failover_can_cure_have_an_action():
     assert acting == {
         FindingKind.REDIS_PRIMARY_SLOW,
         FindingKind.REDIS_CLUSTER_PRIMARY_SLOW,
+        FindingKind.POSTGRES_PRIMARY_SICK,
         FindingKind.POD_CRASH_LOOP,
         FindingKind.POD_OOM_KILLED,
         FindingKind.POD_NOT_READY,
