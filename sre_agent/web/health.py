@@ -29,7 +29,10 @@ def routes(ports: WebPorts) -> APIRouter:
         answers = await asyncio.gather(*(_ask(probe) for probe in ports.probes))
         failing = {probe.name: wrong for probe, wrong in zip(ports.probes, answers, strict=True) if wrong is not None}
         passing = [probe.name for probe in ports.probes if probe.name not in failing]
-        body = {"ready": not failing, "passing": passing, "failing": failing}
+        body: dict[str, object] = {"ready": not failing, "passing": passing, "failing": failing}
+        told = [(note.name, await _ask(note)) for note in ports.notes]
+        if notes := {name: text for name, text in told if text is not None}:
+            body["notes"] = notes
         return JSONResponse(body, status_code=503 if failing else 200)
 
     @router.get("/metrics")

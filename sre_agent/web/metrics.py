@@ -37,6 +37,9 @@ class Metrics:
         self._verdicts = Counter("sre_agent_verdicts", "Verdicts of the guard.", ("verdict",), registry=self.registry)
         self._actions = Counter("sre_agent_actions", "Actions by outcome.", ("outcome",), registry=self.registry)
         self._heartbeat = Gauge("sre_agent_heartbeat_timestamp_seconds", "Unix time of the last beat.", registry=self.registry)
+        self._books = Gauge(
+            "sre_agent_policies", "Policy and runbook files on disk: 1 where it is so.", ("state",), registry=self.registry
+        )
 
     def delivered(self, door: str, kind: EventKind, new: bool) -> None:
         """One authentic delivery; `new` is False for a repeat."""
@@ -57,6 +60,11 @@ class Metrics:
     def beat(self, now: datetime) -> None:
         """The agent was alive and well at `now`."""
         self._heartbeat.set(now.timestamp())
+
+    def books(self, *, refused: bool, changed: bool) -> None:
+        """How the files on disk stand to the policies in force."""
+        for state, so in (("refused", refused), ("changed", changed), ("in_force", not refused and not changed)):
+            self._books.labels(state).set(so)
 
     def exposition(self) -> tuple[bytes, str]:
         """The text a scrape gets, and its content type."""

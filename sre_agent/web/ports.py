@@ -24,7 +24,7 @@ class WebPorts:
     """Everything an app is made of.
 
     `pagerduty_secrets` is by subscription id, "" for any; empty answers 503 at that door. `probes` are the
-    conditions of `/readyz`: database, migrations, bundle, workers.
+    conditions of `/readyz`: database, migrations, bundle, workers. `notes` are told there and make nothing unready.
     """
 
     store: Store
@@ -32,3 +32,4 @@ class WebPorts:
     metrics: Metrics
     pagerduty_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     probes: tuple[Probe, ...] = ()
+    notes: tuple[Probe, ...] = ()

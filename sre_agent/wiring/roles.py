@@ -39,6 +39,7 @@ from sre_agent.wiring.hands import new_id, tools
 from sre_agent.wiring.jobs import Desks
 from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.state import State, StateOpener, opened_state
+from sre_agent.wiring.watch import BooksWatch
 
 Role = Literal["all", "web", "worker", "hands"]
 SWEEP_EVERY_S = 60.0
@@ -73,7 +74,8 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
         if WORK in QUEUES[role]:
             running.append(_sweeping(Sweep(Walk(state.store, SystemClock())), stop))
         if role in ("all", "web"):
-            running.append(_web(settings, state, metrics, (host, port), stop))
+            watch = BooksWatch(settings, books, metrics)
+            running += [watch.run(stop), _web(settings, state, metrics, watch, (host, port), stop)]
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
 
@@ -157,7 +159,9 @@ async def _assessor(settings: Settings, books: brain.Books, state: State, lookin
     return brain.assessor(books, guard, investigator, found, timedelta(seconds=settings.lookback))
 
 
-async def _web(settings: Settings, state: State, metrics: Metrics, address: tuple[str, int], stop: asyncio.Event) -> None:
+async def _web(
+    settings: Settings, state: State, metrics: Metrics, watch: BooksWatch, address: tuple[str, int], stop: asyncio.Event
+) -> None:
     # Imported here: workers and hands need no web framework.
     from sre_agent.web.app import create_app
     from sre_agent.web.server import listen, serve
@@ -168,6 +172,7 @@ async def _web(settings: Settings, state: State, metrics: Metrics, address: tupl
         metrics=metrics,
         pagerduty_secrets=settings.webhook_secrets,
         probes=(Probe("database", lambda: _unwell(state)),),
+        notes=(Probe("policies", watch.note),),
     )
     await serve(create_app(ports), listen(*address), stop)
 

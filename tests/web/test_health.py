@@ -3,13 +3,16 @@
 import asyncio
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from sre_agent.audit.record import AuditEntry
 from sre_agent.incident.errors import Transient
 from sre_agent.web import health
+from sre_agent.web.app import create_app
 from sre_agent.web.metrics import Metrics
-from sre_agent.web.ports import Probe
+from sre_agent.web.ports import Probe, WebPorts
+from sre_agent.wiring.clock import SystemClock
 
 
 async def _fine() -> str | None:
@@ -83,3 +86,16 @@ async def test_two_apps_in_one_process_count_apart():
 async def test_a_refused_delivery_is_counted_by_its_reason(remote, local):
     await remote.post("/webhooks/pagerduty", content=b"{}")
     assert 'sre_agent_deliveries_refused_total{door="pagerduty",reason="signature"} 1.0' in (await local.get("/metrics")).text
+
+
+async def test_a_note_is_told_and_makes_nothing_unready(shelf, metrics):
+    async def moved_on() -> str | None:
+        return "the files on disk have changed"
+
+    notes = (Probe("policies", moved_on), Probe("other", _fine))
+    ports = WebPorts(store=shelf, clock=SystemClock(), metrics=metrics, probes=(Probe("database", _fine),), notes=notes)
+    transport = httpx.ASGITransport(app=create_app(ports), client=("203.0.113.9", 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sre.example") as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["passing"]) == (200, ["database"])
+    assert answer.json()["notes"] == {"policies": "the files on disk have changed"}
