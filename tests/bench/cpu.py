@@ -1,4 +1,9 @@
-"""CPU time of this process, so that a busy machine changes the figures little; and how busy the machine was."""
+"""CPU time of this process, and how busy the machine was.
+
+CPU time leaves out waiting, but not the neighbour who shares a core's caches and its other thread: on a busy machine the
+same work was seen to take twice its CPU. What is deterministic is therefore measured in rounds and judged by the quietest
+one, as Python's timeit advises; the spread is printed beside it.
+"""
 
 import os
 import statistics

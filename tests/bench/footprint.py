@@ -84,7 +84,7 @@ def fresh() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="sre-agent-env-") as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = str(Path(folder) / "bin/python")
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(LOCK)]
+        install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes", "-r", str(LOCK)]
         subprocess.run(install, check=True)
         places = [str(path) for path in Path(folder).glob("lib/*/site-packages")]
         found = {d.name: _bytes_of(d) for d in metadata.distributions(path=places)}

@@ -7,7 +7,6 @@ verification until its time is over. The clock is moved, not waited for. Nothing
 
 import asyncio
 import statistics
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn
@@ -21,12 +20,12 @@ from sre_agent.investigation.graph import build_investigator, lock_down
 from sre_agent.investigation.rules import RulesReasoner
 from sre_agent.policy.decision import Verdict
 from sre_agent.replay.case import Case, case_folders
-from sre_agent.replay.recorded import RecordedKubernetes, RecordedRedis, recorded_sources
+from sre_agent.replay.recorded import recorded_sources
 from sre_agent.response.assess import Assessor
 from sre_agent.response.record import IncidentRecord, State
 from sre_agent.settings.load import fixed
 from sre_agent.settings.shipped import shipped
-from sre_agent.testing.rooms import ManualClock, ScriptedAction, ScriptedInvestigator
+from sre_agent.testing.rooms import ManualClock, MemoryTracker, ScriptedAction, ScriptedInvestigator
 from sre_agent.testing.walkthrough import KEY, Walkthrough
 from sre_agent.verification.probe import Probes
 from sre_agent.wiring import discovery
@@ -34,43 +33,61 @@ from sre_agent.wiring.brain import Books
 from sre_agent.wiring.recorded import dry_run, replay_books
 from tests.bench.cpu import cpu_ms, cpu_ms_of
 from tests.bench.verdict import Row, spread
+from tests.bench.world import World
 
-REPEATS = 5
+ROUNDS = 7
+LIMIT_MS = 150.0
 
 
-def rows(repeats: int = REPEATS) -> list[Row]:
+def rows(rounds: int = ROUNDS) -> list[Row]:
     """CPU of the dearest golden case: walked to its end, and in a dry run from its folder to its note."""
     settings = fixed({})
     books = replay_books(settings)
-    walked: dict[str, list[float]] = {}
-    dry: dict[str, list[float]] = {}
-    ends: dict[str, IncidentRecord] = {}
-    for turn in range(repeats + 1):
+    healed, unhealed, dry = Costs(), Costs(), Costs()
+    for turn in range(rounds + 1):
         for folder in case_folders((shipped("incidents"),)):
             run, reading = cpu_ms(partial(dry_run, settings, books, folder))
             _, judging = asyncio.run(cpu_ms_of(run.result()))
-            agent = _agent(run.case, books, run.assessor)
-            ends[run.case.id], walking = asyncio.run(cpu_ms_of(_whole(agent, run.case, books)))
+            walks = [asyncio.run(_walked(run.case, books, run.assessor, helps=helps)) for helps in (True, False)]
             if turn:  # the first turn pays for what is imported late
-                walked.setdefault(run.case.id, []).append(walking)
-                dry.setdefault(run.case.id, []).append(reading + judging)
-    most = _dearest(walked)
-    end = ends[most]
+                dry.add(run.case.id, reading + judging, "read, investigated, judged, told")
+                healed.add(run.case.id, *walks[0])
+                unhealed.add(run.case.id, *walks[1])
     return [
-        _row("one incident: CPU of the whole walk", walked, f"ended {end.state.value} after {len(end.samples)} looks"),
-        _row("dry run of a further case: CPU", dry, "read, investigated, judged, told"),
+        healed.row("one incident: CPU of the whole walk", LIMIT_MS),
+        unhealed.row("one incident whose action does not help: the same", None),
+        dry.row("dry run of a further case: CPU", LIMIT_MS),
     ]
 
 
-def _dearest(costs: Mapping[str, list[float]]) -> str:
-    return max(costs, key=lambda case: statistics.median(costs[case]))
+class Costs:
+    """Milliseconds by case, over the rounds, and how the case went."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, list[float]] = {}
+        self._went: dict[str, str] = {}
+
+    def add(self, case: str, spent_ms: float, went: str) -> None:
+        """One round of one case."""
+        self._spent.setdefault(case, []).append(spent_ms)
+        self._went[case] = went
+
+    def row(self, what: str, limit_ms: float | None) -> Row:
+        """The case that costs most is the one that is judged, by its quietest round."""
+        quietest = {case: min(spent) for case, spent in self._spent.items()}
+        most = max(quietest, key=lambda case: quietest[case])
+        usual = f"the dearest of {len(quietest)} cases; the median case {statistics.median(quietest.values()):.0f} ms"
+        seen = f"{most}: {self._went[most]}, quietest of {spread(self._spent[most], ' ms')}; {usual}"
+        return Row(what, quietest[most], " ms", limit_ms, seen=seen)
 
 
-def _row(what: str, costs: Mapping[str, list[float]], how: str) -> Row:
-    most = _dearest(costs)
-    usual = statistics.median(statistics.median(spent) for spent in costs.values())
-    seen = f"{most} ({how}; {spread(costs[most], ' ms')}), the dearest of {len(costs)} cases; the median case {usual:.0f} ms"
-    return Row(what, statistics.median(costs[most]), " ms", 150.0, seen=seen)
+async def _walked(case: Case, books: Books, judge: Assessor, *, helps: bool) -> tuple[float, str]:
+    """CPU (ms) of a fresh agent that walks this case to its end, and how that was. `helps`: the action heals the world."""
+    walk = _agent(case, books, judge, helps=helps)
+    end, spent = await cpu_ms_of(_whole(walk, case, books))
+    if helps and end.samples and end.state is not State.RECOVERED:
+        raise SystemExit(f"{case.id} was healed, and that was not seen: {end.reason}")
+    return spent, f"{end.state.value} after {len(end.samples)} looks"
 
 
 async def _whole(walk: Walkthrough, case: Case, books: Books) -> IncidentRecord:
@@ -84,7 +101,7 @@ async def _whole(walk: Walkthrough, case: Case, books: Books) -> IncidentRecord:
     return end
 
 
-def _agent(case: Case, books: Books, judge: Assessor) -> Walkthrough:
+def _agent(case: Case, books: Books, judge: Assessor, *, helps: bool) -> Walkthrough:
     """A walk over memory with the real judge of this case, as the wiring would put it together once per process."""
     lock_down()
     from langgraph.checkpoint.memory import InMemorySaver
@@ -98,16 +115,19 @@ def _agent(case: Case, books: Books, judge: Assessor) -> Walkthrough:
         checkpointer=InMemorySaver(),
     )
     assessor = replace(judge, investigator=investigator, guard=books.guard(KEY))
+    tracker = MemoryTracker()
+    world = World(case, tracker)
     walk = Walkthrough(
         bundle=books.bundle,
         runbooks=books.runbooks,
         investigator=ScriptedInvestigator(found=_never),
         facts=_never,
-        probes=Probes(redis=RecordedRedis(case), kubernetes=RecordedKubernetes(case)),
+        probes=Probes(metrics=world, redis=world, kubernetes=world),
         clock=ManualClock(case.at),
+        tracker=tracker,
     )
     walk.responder = replace(walk.responder, assessor=assessor)
-    scripted = {name: ScriptedAction(name=name) for name in discovery.actions()}
+    scripted = {name: ScriptedAction(name=name, on_effect=world.heal if helps else None) for name in discovery.actions()}
     executor = Executor(scripted, walk.ledger, Tools(Hands(), Readers(), walk.clock.sleep), KEY, walk.clock)
     walk.operator = replace(walk.operator, assessor=assessor, executor=executor)
     return walk

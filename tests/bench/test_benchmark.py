@@ -27,7 +27,7 @@ def test_a_percentile_lies_among_the_values():
 
 
 def test_every_part_in_this_process_measures_something():
-    rows = [*verdicts.rows(repeats=1), *incidents.rows(repeats=1), *gathering.rows(rounds=1)]
+    rows = [*verdicts.rows(rounds=1), *incidents.rows(rounds=1), *gathering.rows(rounds=1)]
     assert [row.what for row in rows if not row.measured > 0] == []
 
 
