@@ -9,58 +9,40 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sre_agent.policy.lock import policy_texts
 from sre_agent.policy.prove.differential import Comparison
-from sre_agent.policy.prove.goals import Outcome, check_all
-from sre_agent.policy.prove.invariants import goals
-from sre_agent.policy.prove.liveness import liveness
 from sre_agent.policy.prove.reading import ANSWERING, REMEDIATION, rules_hash
 from sre_agent.policy.prove.report import Run, render
-from sre_agent.policy.prove.trial import Fate
 from tests.prove.holders import HOLDERS
 from tests.prove.stage import POLICIES, ROOT, shipped
+from tests.prove.work import CHUNK, MUTANTS, Job, Piece, done
 
 REPORT = ROOT / "docs" / "proofs.md"
 REQUESTS = {REMEDIATION: 12_000, ANSWERING: 1_000}
-CHUNK = 500
-Z3_EVERY = 100
 PROCESSES = min(2, os.cpu_count() or 1)
-
-Piece = tuple[str, tuple[Outcome, ...] | tuple[Fate, ...] | Comparison]
-Job = tuple[str, int]
 
 
 def main() -> int:
     """All of it."""
     began = time.monotonic()
+    about = rules_hash(policy_texts(POLICIES))
     jobs: list[Job] = [("goals", 0), ("liveness", 0)]
     jobs += [(world, at) for world, count in REQUESTS.items() for at in range(0, count, CHUNK)]
-    jobs += [("mutants", at) for at in range(0, len(shipped().mutants), CHUNK // 10)]
+    jobs += [("mutants", at) for at in range(0, len(shipped().mutants), MUTANTS)]
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        pieces = [_told(piece, began) for piece in pool.imap(_done, jobs)]
-    run = _run(pieces)
+        pieces = [_told(piece, began) for piece in pool.imap(done, jobs)]
+    run = _run(pieces, about)
     failures = run.failures(sum(REQUESTS.values()))
+    if about != rules_hash(policy_texts(POLICIES)):
+        failures = (*failures, "the policies were edited during the run: run it again")
     for failure in failures:
         print(f"FAILED  {failure}")
     if "--no-report" not in sys.argv:
         _write(render(run, HOLDERS, datetime.now(UTC).strftime("%Y-%m-%d")))
     print(f"{'not ' if failures else ''}all proved, in {time.monotonic() - began:.0f} s")
     return 1 if failures else 0
-
-
-def _done(job: Job) -> Piece:
-    """One job, in a process of the pool."""
-    what, at = job
-    stage = shipped()
-    work: dict[str, Callable[[], tuple[Outcome, ...] | tuple[Fate, ...]]] = {
-        "goals": lambda: check_all(goals(), stage.scenes),
-        "liveness": lambda: liveness(stage.scenes),
-        "mutants": lambda: tuple(stage.trial.judge(m) for m in stage.mutants[at : at + CHUNK // 10]),
-    }
-    return what, work[what]() if what in work else stage.compared(what, at, CHUNK, Z3_EVERY)
 
 
 def _told(piece: Piece, began: float) -> Piece:
@@ -70,8 +52,8 @@ def _told(piece: Piece, began: float) -> Piece:
     return piece
 
 
-def _run(pieces: list[Piece]) -> Run:
-    run = Run(rules=rules_hash(policy_texts(POLICIES)), policies=len(shipped().rules.policies))
+def _run(pieces: list[Piece], about: str) -> Run:
+    run = Run(rules=about, policies=len(shipped().rules.policies))
     compared: dict[str, Comparison] = {}
     for what, found in pieces:
         if isinstance(found, Comparison):

@@ -1,7 +1,7 @@
 """What can be proved: a question to z3 and the answer that must come back.
 
 Impossible: z3 finds no request, so the statement holds for every one there is. Possible: z3 finds one, so the
-statement is not empty. Anything else (no answer in time, a construct not translated) is an error.
+statement is not empty. Anything else (no answer, a construct not translated) is an error.
 """
 
 from collections.abc import Callable, Iterable

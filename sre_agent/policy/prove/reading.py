@@ -5,7 +5,7 @@ when it is not allowed at any count of approvals and a refusal that applies at t
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,6 +16,7 @@ from sre_agent.policy.syntax import Constant, Expression, Like, Listed, Operatio
 
 T = TypeVar("T")
 
+GROUPS = 12
 REMEDIATION = "Remediation"
 ANSWERING = "Answering"
 
@@ -77,11 +78,14 @@ class Reading(Generic[T]):
         self.rules = rules
         self.algebra = algebra
         self._translator = Translator(world, algebra, own)
+        self._groups: dict[tuple[int, ...], T] = {}
+        self._allowed: T | None = None
 
     def having(self, rules: Ruleset) -> "Reading[T]":
         """Other policies of the same schema in the same terms; what was translated already is not translated again."""
         other = copy.copy(self)
         other.rules = rules
+        other._allowed = None
         return other
 
     def satisfied(self, policy: Policy) -> T:
@@ -98,14 +102,28 @@ class Reading(Generic[T]):
 
     def allowed(self) -> T:
         """Whether the request is allowed at its own count of approvals."""
-        grants = [self.satisfied(p) for p in self.rules.policies if p.effect == "permit"]
-        refusals = [self.satisfied(p) for p in self.rules.policies if p.effect == "forbid"]
-        return self.algebra.every([self.algebra.some(grants), self.algebra.negation(self.algebra.some(refusals))])
+        if self._allowed is None:
+            granted = self._any(p for p in self.rules.policies if p.effect == "permit")
+            refused = self._any(p for p in self.rules.policies if p.effect == "forbid")
+            self._allowed = self.algebra.every([granted, self.algebra.negation(refused)])
+        return self._allowed
 
     def refused_for_good(self) -> T:
         """Whether a refusal that hands back applies. (Such a one never reads the approvals: see lint.)"""
-        chosen = [p for p in self.rules.policies if p.effect == "forbid" and p.outcome == "hand_back"]
-        return self.algebra.some([self.satisfied(p) for p in chosen])
+        return self._any(p for p in self.rules.policies if p.effect == "forbid" and p.outcome == "hand_back")
+
+    def _any(self, chosen: Iterable[Policy]) -> T:
+        """Whether any of them applies. In groups that are kept: most of them stay when one policy changes."""
+        groups: dict[int, list[Policy]] = {}
+        for policy in chosen:
+            groups.setdefault(sum(map(ord, policy.id)) % GROUPS, []).append(policy)
+        return self.algebra.some([self._group(tuple(group)) for group in groups.values()])
+
+    def _group(self, group: tuple[Policy, ...]) -> T:
+        key = tuple(id(p) for p in group)
+        if key not in self._groups:
+            self._groups[key] = self.algebra.some([self.satisfied(p) for p in group])
+        return self._groups[key]
 
 
 def _constants(expression: Expression) -> tuple[Constant, ...]:

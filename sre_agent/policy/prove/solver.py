@@ -2,7 +2,7 @@
 
 Enum values and actions are integers from 0 in their schema's order, other entities their id as a text; a set is an
 array to booleans; membership in a team is an uninterpreted relation. Every question carries the bounds of the symbols
-it could mention, and an answer that z3 cannot give in time is an error, never a proof.
+it could mention, and an answer that z3 cannot give at a bounded effort is an error, never a proof.
 """
 
 import re
@@ -18,13 +18,14 @@ from sre_agent.policy.syntax import Entity, Names
 Term = NewType("Term", object)
 """A z3 expression. Opaque outside of this module."""
 
-TIMEOUT_MS = 60_000
+EFFORT = 50_000_000
+"""What one question may cost, in z3's own resource units (a usual one costs some ten thousand): the same on every machine."""
 FRESH = "something-else"
 """Stands for any text that no policy names, when a set has to be shown."""
 
 
 class Undecided(RuntimeError):
-    """z3 gave up or ran out of time: nothing is known, so nothing is proved."""
+    """z3 gave up: nothing is known, so nothing is proved."""
 
 
 def z3() -> ModuleType:
@@ -189,16 +190,16 @@ class Symbolic:
 class Prover:
     """Asks z3. `assumed` holds for every question: the bounds."""
 
-    def __init__(self, assumed: Iterable[Term] = (), timeout_ms: int = TIMEOUT_MS) -> None:
+    def __init__(self, assumed: Iterable[Term] = (), effort: int = EFFORT) -> None:
         self._z3 = z3()
         self._solver = self._z3.Solver()
-        self._solver.set("timeout", timeout_ms)
+        self._solver.set("rlimit", effort)
         self._solver.set("random_seed", 1)
         for term in assumed:
             self._solver.add(term)
 
     def possible(self, *terms: Term) -> "Found | None":
-        """Values under which all terms hold, or None when there are none. Raises Undecided."""
+        """Values under which all terms hold, or None when there are none. Raises Undecided when that would cost too much."""
         self._solver.push()
         try:
             for term in terms:
