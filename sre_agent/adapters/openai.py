@@ -63,14 +63,21 @@ class OpenAIChat:
             await self._client.close()
             self._client = None
 
-    async def _once(self, request: ChatRequest) -> ChatReply:
+    def _connected(self) -> "AsyncOpenAI":
+        """The SDK's client, with all of it that a completion needs already imported."""
         import openai
 
+        key = self._endpoint.api_key.get_secret_value() or "none"
+        client = openai.AsyncOpenAI(api_key=key, base_url=self._endpoint.base_url, max_retries=0)
+        _ = client.chat.completions
+        return client
+
+    async def _once(self, request: ChatRequest) -> ChatReply:
         if self._client is None:
-            endpoint = self._endpoint
-            self._client = openai.AsyncOpenAI(
-                api_key=endpoint.api_key.get_secret_value() or "none", base_url=endpoint.base_url, max_retries=0
-            )
+            # Loading the SDK takes a second of CPU and webhooks wait on this event loop, so it is done in a thread.
+            self._client = await asyncio.to_thread(self._connected)
+        import openai
+
         try:
             answer = await self._client.chat.completions.create(**_body(request, self._endpoint), timeout=request.timeout_s)
         except openai.OpenAIError as error:

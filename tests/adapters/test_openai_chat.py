@@ -1,6 +1,8 @@
 """The adapter against a real HTTP endpoint on loopback."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 from pydantic import SecretStr
@@ -187,3 +189,35 @@ async def test_cancelling_the_caller_cancels_the_request():
 
 def test_the_key_is_not_in_the_endpoints_text():
     assert "hunter2" not in repr(Endpoint(model="m", api_key=SecretStr("hunter2")))
+
+
+BESIDE_THE_LOOP = """
+import asyncio, sys, threading
+from pydantic import SecretStr
+from sre_agent.adapters.openai import Endpoint, OpenAIChat
+from sre_agent.incident.errors import Transient
+from sre_agent.investigation.chat import ChatRequest, Message
+
+class Witness:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "openai" and threading.current_thread() is threading.main_thread():
+            sys.exit(f"{name} was loaded on the event loop")
+
+async def ask():
+    chat = OpenAIChat(Endpoint(model="m", api_key=SecretStr("k"), base_url="http://127.0.0.1:9/v1"))
+    words = (Message(role="user", text="?"),)
+    asked = ChatRequest(messages=words, answer_schema={}, max_output_tokens=9, timeout_s=9.0, attempts=1)
+    try:
+        await chat.complete(asked)
+    except Transient:
+        print("asked")
+    await chat.close()
+
+sys.meta_path.insert(0, Witness())
+asyncio.run(ask())
+"""
+
+
+def test_the_sdk_is_loaded_beside_the_event_loop_on_which_webhooks_wait():
+    ran = subprocess.run([sys.executable, "-c", BESIDE_THE_LOOP], capture_output=True, text=True, check=False, timeout=60)
+    assert (ran.stdout.strip(), ran.stderr) == ("asked", "")
