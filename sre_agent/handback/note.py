@@ -152,7 +152,7 @@ def _measured_lines(note: NoteContent) -> list[str]:
 def _owner_lines(note: NoteContent) -> list[str]:
     lines: list[str] = []
     if note.reason:
-        lines += ["", f"Why it is yours: {note.reason}"]
+        lines += ["", f"{'Why it stopped' if note.status == 'cancelled' else 'Why it is yours'}: {note.reason}"]
     if note.handed_to:
         lines.append(f"Handed to: {note.handed_to}")
     if note.checklist:

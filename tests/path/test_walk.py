@@ -292,3 +292,12 @@ async def test_levels_are_told_in_the_note() -> None:
     walk.probes.metrics.now = Level(0.9).now
     await walk.hear(incident(), EventKind.TRIGGERED)
     assert (await walk.record(ID)).level_before == 0.9
+
+
+async def test_the_note_of_a_withdrawn_plan_says_why_it_stopped_and_hands_nobody_anything() -> None:
+    walk = night()
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    await walk.hear(incident(status=IncidentStatus.RESOLVED), EventKind.RESOLVED)
+    (note,) = walk.tracker.notes[ID]
+    assert "Why it stopped: the incident was resolved" in note
+    assert "yours" not in note
