@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime
 
@@ -63,7 +63,9 @@ class Freezes(BaseModel):
                 yield Problem(("windows", i, "id"), f"freeze id {w.id!r} is used twice")
             seen.add(w.id)
             if not _zone_exists(w.tz):
-                yield Problem(("windows", i, "tz"), f"there is no time zone {w.tz!r}; use an IANA name such as Europe/Vienna")
+                where = ("windows", i, "tz")
+                zones = tuple(sorted(available_timezones()))
+                yield Problem(where, f"use an IANA name such as Europe/Vienna; there is no time zone {w.tz!r}", zones)
             if w.starts >= w.ends:
                 yield Problem(("windows", i, "to"), f"freeze {w.id!r} ends before it begins")
             if w.scope.environment is not None and w.scope.environment not in ENVIRONMENTS:

@@ -3,6 +3,7 @@ import of yaml in this room.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +19,8 @@ from sre_agent.policy.lint import suggestion
 from sre_agent.policy.lock import read_text
 
 T = TypeVar("T")
+MOST_NAMES = 12
+"""How many right names are listed; of more only the nearest is told."""
 Place = tuple[str | int, ...]
 
 
@@ -40,9 +43,11 @@ class DataFile:
         return line
 
     def complaint(self, problem: Problem) -> str:
-        """ "file:line: what; known: ..." """
-        hint = f"; known: {', '.join(problem.known)}" if problem.known else ""
-        return f"{self.path}:{self.line(problem.path)}: {problem.message}{hint}"
+        """ "file:line: what; did you mean ...; known: ..." """
+        quoted = re.search(r"'([^']+)'(?!.*')", problem.message)
+        hint = suggestion(quoted[1], problem.known) if quoted else ""
+        known = f"; known: {', '.join(problem.known)}" if 0 < len(problem.known) <= MOST_NAMES else ""
+        return f"{self.path}:{self.line(problem.path)}: {problem.message}{hint}{known}"
 
     def checked(self, kind: type[T]) -> tuple[T | None, tuple[str, ...]]:
         """The content as a `kind`, strictly; None and every complaint when it is not one."""

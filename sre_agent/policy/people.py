@@ -56,4 +56,4 @@ class People(BaseModel):
         for team, members in self.teams.items():
             for i, member in enumerate(members):
                 if member not in ids:
-                    yield Problem(("teams", team, i), f"team {team!r} names {member!r}, who is not among the people", ids)
+                    yield Problem(("teams", team, i), f"team {team!r}: nobody among the people is {member!r}", ids)
