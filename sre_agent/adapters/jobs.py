@@ -25,7 +25,7 @@ from procrastinate.connector import Notify
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.schema import SchemaManager
 
-from sre_agent.adapters.postgres.database import DriverError, address_of, lock_number
+from sre_agent.adapters.postgres.database import DriverError, address_of, lock_number, never_stall
 from sre_agent.adapters.postgres.queue import priority
 from sre_agent.incident.errors import Conflict, SreAgentError, Transient
 
@@ -89,7 +89,11 @@ class JobRunner:
         self._given_up = given_up
         self._running: Counter[int] = Counter()
         connector = PatientConnector(
-            conninfo=url, min_size=1, max_size=4, kwargs={"application_name": "sre-agent jobs", "connect_timeout": 5}
+            conninfo=url,
+            min_size=1,
+            max_size=4,
+            kwargs={"application_name": "sre-agent jobs", "connect_timeout": 5},
+            configure=never_stall,
         )
         self._app = procrastinate.App(connector=connector)
         self._connector = connector

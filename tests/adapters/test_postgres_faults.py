@@ -256,6 +256,33 @@ async def test_a_running_holder_keeps_its_target_beyond_its_lease_and_a_stopped_
         await process.wait()
 
 
+IN_A_TRANSACTION = """
+import asyncio, sys
+from sre_agent.adapters.postgres.database import Database
+async def main():
+    async with Database(sys.argv[1], stall_s=1.0) as pool, pool.transaction() as connection:
+        await connection.execute("SELECT sequence FROM audit_head FOR UPDATE")
+        print("held", flush=True)
+        await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+async def test_a_process_stopped_inside_a_transaction_does_not_hold_up_the_audit_of_all_others(database: Database) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", IN_A_TRANSACTION, database.url, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"held\n"
+        os.kill(process.pid, signal.SIGSTOP)
+        async with asyncio.timeout(20):
+            await chain_of(database, 1)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
 async def test_no_intent_is_written_after_the_switch_was_engaged(database: Database) -> None:
     ledger = PostgresLedger(database, Limits(in_flight_global=3, global_1h=100))
     halt = PostgresHalt(database)

@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, LiteralString, Self
 
@@ -23,6 +24,10 @@ from sre_agent.incident.errors import ConfigurationError, Conflict, Permanent, S
 
 TRUST_S = 0.5
 """A pooled connection used so recently is taken to be alive without asking."""
+
+STALL_S = 8.0
+"""How long a transaction may be open and silent. A process that was stopped inside one would hold its rows, the audit
+chain's head or the takeover's lock for as long as it stays stopped, and nobody else could go on."""
 
 
 class Connection(psycopg.AsyncConnection[tuple[Any, ...]]):
@@ -41,10 +46,11 @@ Values = Mapping[str, object]
 class Database:
     """A pool of autocommitting connections. Open before use; safe for any number of tasks of one event loop.
 
-    `wait_s` is how long a caller waits for a connection (pool full, or server away) before Transient.
+    `wait_s` is how long a caller waits for a connection (pool full, or server away) before Transient; `stall_s` how long a
+    transaction may be silent before the server ends it.
     """
 
-    def __init__(self, url: str, *, max_size: int = 10, wait_s: float = 10.0) -> None:
+    def __init__(self, url: str, *, max_size: int = 10, wait_s: float = 10.0, stall_s: float = STALL_S) -> None:
         self.url = url
         self.address = address_of(url)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
@@ -55,6 +61,7 @@ class Database:
             max_size=max_size,
             timeout=wait_s,
             check=_alive,
+            configure=partial(never_stall, stall_s=stall_s),
             open=False,
             name="sre-agent",
         )
@@ -96,6 +103,13 @@ class Database:
         """All rows of one statement, run in a transaction of its own."""
         async with self.connection() as connection:
             return await (await connection.execute(statement, values)).fetchall()
+
+
+async def never_stall(connection: psycopg.AsyncConnection[Any], stall_s: float = STALL_S) -> None:
+    """For a new connection of a pool: have the server end it when it leaves a transaction open and silent."""
+    setting = ("idle_in_transaction_session_timeout", f"{stall_s * 1000:.0f}")
+    await connection.execute("SELECT set_config(%s, %s, false)", setting)
+    await connection.commit()
 
 
 @asynccontextmanager
