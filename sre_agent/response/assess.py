@@ -34,6 +34,7 @@ WALK_RULES: dict[str, str] = {
     "not-enough-data": "the evidence does not name a cause",
     "several-causes": "several causes compete; a person must weigh them",
     "cause-changed": "the evidence no longer names the cause that the plan was made for",
+    "plan-of-another": "the proposal was made for another incident",
     "tried-in-vain": "this action was already tried in this incident and failed, did not help, or may have",
 }
 """Reasons for handing back that arise before or around the policies; ids as in Decision.policy_ids."""
@@ -126,7 +127,7 @@ class Assessor:
         before = triage(incident, self.ownership)
         found = await self.investigator.investigate(scope_of(incident, now, self.lookback), before, thread)
         after = weaken(before, found.diagnosis, self.ownership)
-        early = self._without_proposal(after, found)
+        early = self._without_proposal(incident, after, found)
         if early is not None or found.proposal is None:
             return Assessment(after, found.model_copy(update={"proposal": None}), early or self._refused("no-runbook"))
         context = self._context(incident, after, found.diagnosis, found.proposal, human_acknowledged, now)
@@ -171,12 +172,13 @@ class Assessor:
             return "cause-changed"
         return None
 
-    def _without_proposal(self, after: Triage, found: Investigated) -> Decision | None:
+    def _without_proposal(self, incident: Incident, after: Triage, found: Investigated) -> Decision | None:
         # SAFETY: unknown is never infra; a class that may not be acted on never reaches a proposal.
         if after.alert_class is not AlertClass.INFRA:
             return handed_back_by("refuse-not-infra", self.guard.bundle_hash, *after.reasons)
         if found.proposal is not None:
-            return None
+            # SAFETY: budgets and the once-per-incident limits are counted under the incident that the proposal names.
+            return None if found.proposal.incident_id == incident.id else self._refused("plan-of-another")
         if found.diagnosis.outcome.healthy:
             reason = "healthy or recovered: nothing to do"
             return Decision(verdict=Verdict.NO_ACTION, reasons=(reason,), bundle_hash=self.guard.bundle_hash)

@@ -54,9 +54,9 @@ class LastLine:
     SAFETY: all pages of alerts are fetched again, firing and resolved. What cannot be read refuses.
     """
 
-    def __init__(self, operator: "Operator", incident_id: str, lock: HeldLock) -> None:
+    def __init__(self, operator: "Operator", begun: IncidentRecord, lock: HeldLock) -> None:
         self._op = operator
-        self._incident_id = incident_id
+        self._begun = begun
         self._lock = lock
         self._looked_at: datetime | None = None
 
@@ -66,16 +66,19 @@ class LastLine:
         await self._lock.confirm()
         if await self._op.halt.halted():
             raise Refused("halted", "the kill switch is engaged")
-        record = await self._op.walk.load(self._incident_id)
+        record = await self._op.walk.load(self._begun.id)
         if record.state is not State.EXECUTING or record.reason:
             raise Refused("plan-withdrawn", record.reason or f"the incident is {record.state.value}")
+        # SAFETY: the guard judged the record as it was when this began; an acknowledgement heard since then was not in it.
+        if record.human_acknowledged and not (self._begun.human_acknowledged or record.approvers):
+            raise Refused("acknowledged", "a person acknowledged the incident right before the action, and nobody had approved it")
         now = self._op.walk.clock.now()
         if self._looked_at is None or now - self._looked_at > RECHECK:
             await self._look()
             self._looked_at = self._op.walk.clock.now()
 
     async def _look(self) -> None:
-        incident = await self._op.tracker.fetch(self._incident_id)
+        incident = await self._op.tracker.fetch(self._begun.id)
         if not incident.open or incident.snoozed:
             raise Refused("incident-closed", "the incident was resolved, merged or snoozed")
         if not incident.firing:
@@ -114,7 +117,7 @@ class Operator:
                 if not await self._waited_enough(record):
                     raise
                 return
-            outcome, refused = await self._carry_out(record, LastLine(self, record.id, lock))
+            outcome, refused = await self._carry_out(record, LastLine(self, record, lock))
         if refused is not None:
             question_id = self.new_id("apr")
             await self.walk.advance(incident_id, lambda r: refused_at_last_line(r, refused, self.walk.clock.now(), question_id))

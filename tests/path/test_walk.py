@@ -287,6 +287,45 @@ async def test_acknowledged_after_an_automatic_yes_asks_a_person_at_the_last_lin
     assert (record.state, walk.action.effects) == (State.AWAITING_APPROVAL, 0)
 
 
+async def test_an_acknowledgement_heard_while_the_plan_is_being_carried_out_stops_it_at_the_last_line() -> None:
+    walk = night(facts=restart_facts, investigator=ScriptedInvestigator(restart_found), action=ScriptedAction(name="restart_pod"))
+    action = walk.action
+
+    async def acknowledged_meanwhile(target, bench):
+        await walk.responder.walk.advance(ID, lambda r: on_event(r, EventKind.ACKNOWLEDGED, walk.clock.now()))
+        return {}
+
+    action.precondition = acknowledged_meanwhile
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    record = await walk.record(ID)
+    assert (record.state, action.effects) == (State.HANDED_BACK, 0)
+    assert "a person acknowledged the incident right before the action" in record.reason
+
+
+async def test_an_acknowledgement_after_two_people_approved_changes_nothing() -> None:
+    walk = night()
+    action = walk.action
+
+    async def acknowledged_meanwhile(target, bench):
+        await walk.responder.walk.advance(ID, lambda r: on_event(r, EventKind.ACKNOWLEDGED, walk.clock.now()))
+        return {}
+
+    action.precondition = acknowledged_meanwhile
+    await approved(walk)
+    assert ((await walk.record(ID)).state, action.effects) == (State.VERIFYING, 1)
+
+
+async def test_a_proposal_that_names_another_incident_is_refused() -> None:
+    def astray(scope, triage) -> Investigated:
+        made = found(scope, triage)
+        return made.model_copy(update={"proposal": made.proposal.model_copy(update={"incident_id": "Q0ANOTHER00001"})})
+
+    walk = night(investigator=ScriptedInvestigator(astray))
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    record = await walk.record(ID)
+    assert (record.state, record.decision.policy_ids) == (State.HANDED_BACK, ("plan-of-another",))
+
+
 async def test_levels_are_told_in_the_note() -> None:
     walk = night()
     walk.probes.metrics.now = Level(0.9).now
