@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 TEST := $(RUN) -m pytest -n 2
 PYTHON3 ?=
 
-.PHONY: help demo test check format-check lint types imports faults cluster bench format docs lock wheel venv dev-venv clean
+.PHONY: help demo test check format-check lint types imports faults prove cluster bench format docs lock wheel venv dev-venv clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ imports: dev-venv ## The rooms and their import direction.
 
 faults: dev-venv ## The fault matrix: real processes killed, paused and raced.
 	$(RUN) -m pytest -m faults
+
+prove: dev-venv ## All proofs about the policies, by z3; writes docs/proofs.md (a few minutes).
+	$(RUN) -m tests.prove
 
 cluster: dev-venv ## The contract tests against the cluster of KUBECONFIG.
 	$(RUN) -m pytest -m cluster

@@ -4,7 +4,7 @@ Cedar's parser gives its own tree; this module turns it into a smaller one and r
 policy that could not be proved cannot be loaded either. Besides engine.py the only import of cedarpy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -109,6 +109,11 @@ class Policy:
         return dict(self.notes).get("id", "(no id)")
 
     @property
+    def nodes(self) -> tuple[Expression, ...]:
+        """Everything in its conditions."""
+        return tuple(node for clause in self.clauses for node in parts(clause.condition))
+
+    @property
     def outcome(self) -> str:
         """Its @outcome; "" for a permit."""
         return dict(self.notes).get("outcome", "")
@@ -127,6 +132,19 @@ def expression(text: str) -> Expression:
     """A condition standing alone. Raises Unsupported, or ValueError when it does not parse."""
     (policy,) = policies(f'@id("condition") permit (principal, action, resource) when {{ {text} }};')
     return policy.clauses[0].condition
+
+
+def parts(whole: Expression) -> Iterator[Expression]:
+    """An expression and everything in it."""
+    yield whole
+    match whole:
+        case Operation(operands=inner) | Listed(items=inner):
+            for part in inner:
+                yield from parts(part)
+        case Like(base=base):
+            yield from parts(base)
+        case _:
+            pass
 
 
 def _policy(tree: pst.Template) -> Policy:

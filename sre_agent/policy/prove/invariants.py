@@ -3,17 +3,19 @@
 What each number means, and where those that are not formulas are tested, is in `ledger.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sre_agent.policy import whitelist as limit
 from sre_agent.policy.prove.concrete import GREATEST_LONG, LEAST_LONG
 from sre_agent.policy.prove.goals import Goal, promised, reachable
 from sre_agent.policy.prove.reading import ANSWERING, REMEDIATION
+from sre_agent.policy.prove.risk import worst
+from sre_agent.policy.prove.scene import FACTS as FACTS_PATH
 from sre_agent.policy.prove.scene import Scene
 from sre_agent.policy.prove.solver import Term
 from sre_agent.policy.prove.vocabulary import APPROVALS
-from sre_agent.policy.syntax import ARITHMETIC, Expression, Like, Listed, Operation, Policy, expression
+from sre_agent.policy.syntax import ARITHMETIC, Expression, Names, Operation, Path, Policy, expression, parts
 from sre_agent.policy.whitelist import WHITELIST, Promise, Row
 
 FACTS: Final = "context.facts"
@@ -142,8 +144,34 @@ def _reached(row: Row) -> Iterator[Goal]:
         yield reachable("23", f"{row.action}: possible on a stateful workload with {row.stateful}", REMEDIATION, where)
     for kind in row.kinds:
         yield reachable("23", f"{row.action}: possible on {kind}", REMEDIATION, (action, f'resource.kind == "{kind}"'))
+    yield indifferent(row)
     for edge in (*GENERAL_EDGES, *row.edges):
         yield reachable("23", f"{row.action}: possible at the edge {edge}", REMEDIATION, (action, edge))
+
+
+def indifferent(row: Row) -> Goal:
+    """The action stays possible while every fact that no promise of its row speaks of is at its worst.
+
+    So an action's refusals are those that its row tells of, and no rule for another action reaches it by a slip.
+    """
+    spoken = mentioned((*GENERAL, *_of(row)))
+
+    def question(scene: Scene) -> tuple[Term, ...]:
+        symbols = scene.symbols
+        pins = [
+            symbols.equal(symbols.symbol(names, kind), symbols.value(worst(names[-1], kind), kind))
+            for names, kind in scene.world.symbols.items()
+            if names[:2] == FACTS_PATH and names not in spoken
+        ]
+        return scene.plain.allowed(), scene.plain.condition(expression(only(row))), *pins
+
+    return Goal("23", f"{row.action}: possible whatever the other facts say", REMEDIATION, question, must_be_possible=True)
+
+
+def mentioned(promised: Iterable[Promise]) -> frozenset[Names]:
+    """Every path that some promises speak of."""
+    texts = (text for promise in promised for text in (promise.given, promise.holds))
+    return frozenset(node.names for text in texts for node in parts(expression(text)) if isinstance(node, Path))
 
 
 def _claims_widen(scene: Scene) -> tuple[Term, ...]:
@@ -179,21 +207,7 @@ def _applies(policy: Policy, scene: Scene) -> bool:
 
 def arithmetic(policy: Policy) -> tuple[Expression, ...]:
     """Every sum and product in a policy's conditions."""
-    found: list[Expression] = []
-    stack: list[Expression] = [c.condition for c in policy.clauses]
-    while stack:
-        node = stack.pop()
-        match node:
-            case Operation(name=name, operands=inner):
-                found += [node] if name in ARITHMETIC else []
-                stack += inner
-            case Listed(items=inner):
-                stack += inner
-            case Like(base=base):
-                stack.append(base)
-            case _:
-                pass
-    return tuple(found)
+    return tuple(node for node in policy.nodes if isinstance(node, Operation) and node.name in ARITHMETIC)
 
 
 def _approver_refused(scene: Scene) -> tuple[Term, ...]:

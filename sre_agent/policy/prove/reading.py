@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from sre_agent.policy.lock import SCHEMA, bundle_hash, sha256_text
 from sre_agent.policy.prove.translate import Algebra, Translator
 from sre_agent.policy.prove.vocabulary import World, worlds
-from sre_agent.policy.syntax import Constant, Expression, Like, Listed, Operation, Policy, policies
+from sre_agent.policy.syntax import Constant, Expression, Like, Policy, policies
 
 T = TypeVar("T")
 
@@ -40,12 +40,13 @@ class Ruleset:
 
     def texts(self) -> tuple[str, ...]:
         """Every text constant the policies name, sorted."""
-        found = {c.value for c in self.constants() if isinstance(c.value, str)}
-        return tuple(sorted(found))
+        return tuple(sorted({value for value in self.constants() if isinstance(value, str)}))
 
-    def constants(self) -> tuple[Constant, ...]:
+    def constants(self) -> tuple[bool | int | str, ...]:
         """Every constant in a condition; the pieces of a wildcard pattern count as texts."""
-        return tuple(c for p in self.policies for clause in p.clauses for c in _constants(clause.condition))
+        nodes = [node for policy in self.policies for node in policy.nodes]
+        pieces = [piece for node in nodes if isinstance(node, Like) for piece in node.pieces if piece]
+        return (*(node.value for node in nodes if isinstance(node, Constant)), *pieces)
 
 
 def read_rules(texts: Mapping[str, str]) -> Ruleset:
@@ -124,15 +125,3 @@ class Reading(Generic[T]):
         if key not in self._groups:
             self._groups[key] = self.algebra.some([self.satisfied(p) for p in group])
         return self._groups[key]
-
-
-def _constants(expression: Expression) -> tuple[Constant, ...]:
-    match expression:
-        case Constant():
-            return (expression,)
-        case Operation(operands=inner) | Listed(items=inner):
-            return tuple(c for part in inner for c in _constants(part))
-        case Like(pieces=pieces):
-            return tuple(Constant(p) for p in pieces if p)
-        case _:
-            return ()

@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from sre_agent.policy.prove.concrete import Value
 from sre_agent.policy.prove.translate import Algebra
 from sre_agent.policy.prove.vocabulary import Kind
 from sre_agent.policy.syntax import Entity, Names, Unsupported
@@ -118,6 +119,22 @@ def no_riskier(algebra: Algebra[T], step: Step, safer: T, riskier: T) -> T:
     if step.name in AT_LEAST_ONE:
         return algebra.every([relation, at_most(algebra.constant(1), safer)])
     return relation
+
+
+def worst(name: str, kind: Kind) -> Value:
+    """The riskiest value of a fact. Raises Unsupported for one without a row, or without a worse direction."""
+    match RISK.get(name):
+        case Worse.MORE:
+            return kind.high
+        case Worse.LESS:
+            return kind.low
+        case Worse.TRUE | Worse.FALSE as way:
+            return way is Worse.TRUE
+        case Worse.FILLED:
+            return frozenset({"unknown"})
+        case Worse.RANKED:
+            return Entity(kind.type, RANKINGS[name][-1])
+    raise Unsupported(f"fact {name!r} has no row in prove/risk.py that says which of its values is the worst")
 
 
 def _ranked(algebra: Algebra[T], step: Step, safer: T, riskier: T) -> T:

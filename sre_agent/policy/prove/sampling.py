@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 from sre_agent.policy.prove.concrete import Example, Value
 from sre_agent.policy.prove.reading import Ruleset
-from sre_agent.policy.prove.vocabulary import ACTION, PRINCIPAL, RESOURCE, Kind, World
-from sre_agent.policy.syntax import Clause, Constant, Entity, Expression, Like, Listed, Names, Operation, Path
+from sre_agent.policy.prove.vocabulary import PRINCIPAL, RESOURCE, Kind, World
+from sre_agent.policy.syntax import Constant, Entity, Like, Names, Operation, Path
 
 X = TypeVar("X")
 
@@ -33,8 +33,8 @@ class Sampler:
         self._world = world
         self._dice = dice
         self._seeds = seeds
-        everywhere = [c.value for c in rules.constants()]
-        compared = dict(_compared(rules))
+        everywhere = rules.constants()
+        compared = _compared(rules)
         self._pools = {
             names: _pool(kind, everywhere, compared.get(names, ())) for names, kind in world.symbols.items() if names != RESOURCE
         }
@@ -86,25 +86,20 @@ def _pool(kind: Kind, everywhere: Sequence[bool | int | str], own: Sequence[bool
             return tuple(Entity(kind.type, i) for i in kind.members or IDS)
 
 
-def _compared(rules: Ruleset) -> Iterator[tuple[Names, tuple[bool | int | str, ...]]]:
+def _compared(rules: Ruleset) -> dict[Names, list[bool | int | str]]:
     """Each path with the constants that some condition compares it with."""
     found: dict[Names, list[bool | int | str]] = {}
-    stack: list[Expression] = [c.condition for p in rules.policies for c in p.clauses if isinstance(c, Clause)]
-    while stack:
-        node = stack.pop()
+    for node in (node for policy in rules.policies for node in policy.nodes):
         match node:
-            case Operation(operands=inner):
-                constants = [c.value for c in inner if isinstance(c, Constant)]
-                for path in (p for p in inner if isinstance(p, Path) and p.names != ACTION):
+            case Operation(operands=operands):
+                constants = [c.value for c in operands if isinstance(c, Constant)]
+                for path in (p for p in operands if isinstance(p, Path)):
                     found.setdefault(path.names, []).extend(constants)
-                stack += inner
             case Like(base=Path(names=names), pieces=pieces):
                 found.setdefault(names, []).extend(p for p in pieces if p)
-            case Listed(items=inner):
-                stack += inner
             case _:
                 pass
-    yield from ((names, tuple(values)) for names, values in found.items())
+    return found
 
 
 def answering_seed(world: World) -> Example:
