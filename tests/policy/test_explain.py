@@ -14,6 +14,9 @@ from sre_agent.policy.variation import Varied, nearest_numbers
 CASES, BASES = load_cases(Path(__file__).parents[2] / "policies")
 REFUSED = [c for c in CASES if c.expect.verdict in ("deny", "hand_back") and "default-deny" not in c.expect.because]
 
+HELD_UP_TWICE: set[str] = set()
+"""Cases with a refusal that no single change lifts."""
+
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda c: c.id)
 def test_every_change_that_is_named_does_what_is_said(case, bundle, guard) -> None:
@@ -22,7 +25,7 @@ def test_every_change_that_is_named_does_what_is_said(case, bundle, guard) -> No
     found = explain(bundle, asked)
     assert {r.id for r in found.deciding} == set(case.expect.because)
     for reason in found.deciding:
-        assert reason.changes or len(reason.reads) > 1, f"{reason.id}: nothing lifts it?"
+        assert reason.changes or len(reason.reads) != 1, f"{reason.id}: nothing lifts it?"
         for change in reason.changes:
             then = Varied(asked).with_one(change.path, change.then)
             assert then is not None
@@ -30,7 +33,9 @@ def test_every_change_that_is_named_does_what_is_said(case, bundle, guard) -> No
             assert reason.id not in decision.policy_ids
             said = (change.verdict, change.approvals_required, change.policy_ids)
             assert (decision.verdict, decision.approvals_required, decision.policy_ids) == said
-    assert found.together is not None
+    if found.together is None:
+        assert case.id in HELD_UP_TWICE, "one change each does not lift these refusals: name the case below if that is so"
+        return
     assert found.together.verdict in (Verdict.ALLOW, Verdict.NEEDS_APPROVAL)
     then = Varied(asked).with_all(found.together.changes)
     assert then is not None
