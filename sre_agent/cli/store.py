@@ -35,7 +35,8 @@ def verify(context: typer.Context) -> None:
 
     async def run() -> tuple[int | None, int]:
         async with opened_state(settings_of(context)) as state:
-            return await state.plain_store.audit_break(), len(await state.plain_store.audit(None))
+            broken = await state.plain_store.audit_break()
+            return broken, 0 if broken is not None else len(await state.plain_store.audit(None))
 
     broken, length = asyncio.run(run())
     if broken is not None:

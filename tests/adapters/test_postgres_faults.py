@@ -75,6 +75,9 @@ async def test_the_audit_chain_is_append_only(database: Database, statement: str
     [
         ("UPDATE audit SET entry = replace(entry, '\"n\":2', '\"n\":9') WHERE sequence = 3", 3),
         ("UPDATE audit SET incident_id = 'P2', hash = repeat('a', 64) WHERE sequence = 2", 2),
+        ("UPDATE audit SET entry = 'not an entry' WHERE sequence = 3", 3),
+        ("UPDATE audit SET entry = replace(entry, 'detail', 'retail') WHERE sequence > 1", 2),
+        ("UPDATE audit SET incident_id = 'P2' WHERE sequence = 4", 4),
         ("DELETE FROM audit WHERE sequence = 1", 1),
         ("DELETE FROM audit WHERE sequence = 4", 4),
         ("DELETE FROM audit WHERE sequence = 5", 5),

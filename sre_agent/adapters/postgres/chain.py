@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from pydantic import ValidationError
+
 from sre_agent.adapters.postgres.database import Connection, Row
 from sre_agent.audit.record import AuditEntry, AuditRecord, link
 from sre_agent.incident.errors import Permanent
@@ -35,6 +37,13 @@ async def append(connection: Connection, entries: Iterable[AuditEntry]) -> tuple
 
 
 def record_of(row: Row) -> AuditRecord:
-    """The record of a row (sequence, previous, entry, hash)."""
-    sequence, previous, entry, digest = row
-    return AuditRecord(sequence=sequence, previous=previous, entry=AuditEntry.model_validate_json(entry), hash=digest)
+    """The record of a row (sequence, previous, entry, hash, incident_id). Permanent when it is not as it was written."""
+    sequence, previous, entry, digest, incident_id = row
+    try:
+        read = AuditEntry.model_validate_json(entry)
+    except ValidationError:
+        raise Permanent(f"audit record {sequence} is not as it was written; `sre-agent audit verify` checks the chain") from None
+    if read.incident_id != incident_id:
+        # The column is only an index, outside the hash: moved elsewhere, it would hide a record from its incident.
+        raise Permanent(f"audit record {sequence} is filed under {incident_id}, but it is about {read.incident_id}")
+    return AuditRecord(sequence=sequence, previous=previous, entry=read, hash=digest)

@@ -119,7 +119,7 @@ class PostgresStore:
     async def audit(self, incident_id: str | None) -> tuple[AuditRecord, ...]:
         """The chain in order: all of it, or one incident's records."""
         rows = await self._database.rows(
-            "SELECT sequence, previous, entry, hash FROM audit"
+            "SELECT sequence, previous, entry, hash, incident_id FROM audit"
             " WHERE %(id)s::text IS NULL OR incident_id = %(id)s ORDER BY sequence",
             {"id": incident_id},
         )
@@ -130,10 +130,15 @@ class PostgresStore:
         async with self._database.transaction() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")  # chain and head of one moment
             rows = await (
-                await connection.execute("SELECT sequence, previous, entry, hash FROM audit ORDER BY sequence")
+                await connection.execute("SELECT sequence, previous, entry, hash, incident_id FROM audit ORDER BY sequence")
             ).fetchall()
             head = await (await connection.execute("SELECT sequence, hash FROM audit_head")).fetchone()
-        return chain_break(tuple(chain.record_of(row) for row in rows), head)
+        records: list[AuditRecord] = []
+        try:
+            records.extend(map(chain.record_of, rows))  # keeps what it got before it raised
+        except Permanent:
+            return first_break(records) or len(records) + 1
+        return chain_break(tuple(records), head)
 
 
 def chain_break(records: tuple[AuditRecord, ...], head: tuple[int, str] | None) -> int | None:
