@@ -24,6 +24,7 @@ class FindingKind(StrEnum):
     POD_IMAGE_PULL_FAILED = "pod_image_pull_failed"
     POD_BAD_CONFIG = "pod_bad_config"
     POD_NOT_READY = "pod_not_ready"
+    DEPLOYMENT_DEGRADED = "deployment_degraded"
     NODE_NOT_READY = "node_not_ready"
     NODE_PRESSURE = "node_pressure"
     PROMPT_REGRESSION = "prompt_regression"
@@ -53,6 +54,10 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
     FindingKind.POD_IMAGE_PULL_FAILED: (AlertClass.INFRA, "an image cannot be pulled; a restart cannot fix it"),
     FindingKind.POD_BAD_CONFIG: (AlertClass.INFRA, "a container cannot start for its command, config or secret"),
     FindingKind.POD_NOT_READY: (AlertClass.INFRA, "a running pod fails its readiness probe"),
+    FindingKind.DEPLOYMENT_DEGRADED: (
+        AlertClass.INFRA,
+        "several pods of one Deployment run and fail their readiness probe, on healthy nodes and without a recent change",
+    ),
     FindingKind.NODE_NOT_READY: (AlertClass.INFRA, "a node is not ready; its pods are a symptom"),
     FindingKind.NODE_PRESSURE: (AlertClass.INFRA, "a node is short of memory, disk or process ids"),
     FindingKind.PROMPT_REGRESSION: (AlertClass.MODEL, "a quality score fell after a prompt version went live"),

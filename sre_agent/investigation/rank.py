@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from sre_agent.evidence.diagnosis import Outcome
 from sre_agent.evidence.evidence import EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import Finding, FindingKind, RootCause
+from sre_agent.evidence.kubernetes_state import JsonObject, controller_of, text
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.alert import AlertClass
 from sre_agent.investigation.place import nearness, observed, still_firing
@@ -32,7 +33,8 @@ _LADDERS: tuple[tuple[FindingKind, ...], ...] = (
 _NODE = (K.NODE_NOT_READY, K.NODE_PRESSURE)
 _STORE = (K.REDIS_MEMORY_FULL, K.REDIS_OVERLOADED, K.REDIS_PRIMARY_DOWN, K.REDIS_PRIMARY_SLOW)
 _OF_A_NODE = (K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_NOT_READY)
-_OF_A_STORE = (K.POD_CRASH_LOOP, K.POD_NOT_READY)
+_OF_A_STORE = (K.POD_CRASH_LOOP, K.POD_NOT_READY, K.DEPLOYMENT_DEGRADED)
+_OF_A_DEPLOYMENT = {K.DEPLOYMENT_DEGRADED: (K.POD_NOT_READY,)}
 _CHANGES = (K.PROMPT_CHANGED, K.MODEL_CHANGED)
 _CONTEXT = (K.DEPLOYED_BEFORE_ONSET, K.METRIC_SHIFTED)
 
@@ -80,6 +82,8 @@ def _explains(a: Finding, b: Finding, view: EvidenceView) -> bool:
         return any(a.kind in rungs and b.kind in rungs and rungs.index(a.kind) < rungs.index(b.kind) for rungs in _LADDERS)
     if a.kind in _NODE and b.kind in _OF_A_NODE:
         return _node_of(b, view) == a.object.partition("/")[2]
+    if b.kind in _OF_A_DEPLOYMENT.get(a.kind, ()):
+        return a.namespace == b.namespace and _deployment_of(b, view) == a.object.partition("/")[2]
     if a.kind in _STORE and b.kind in _OF_A_STORE:
         # A store in trouble before its clients fail: restarting clients would not help. Without both times, no claim.
         return a.onset is not None and b.onset is not None and a.onset <= b.onset
@@ -93,6 +97,21 @@ def _node_of(finding: Finding, view: EvidenceView) -> str | None:
         if (str(meta.get("name", "")).lower(), meta.get("namespace")) == (name, finding.namespace):
             return str(pod.get("spec", {}).get("nodeName", "")).lower() or None
     return None
+
+
+def _deployment_of(finding: Finding, view: EvidenceView) -> str | None:
+    """The Deployment that a pod's ReplicaSet belongs to, in lower case."""
+    owners = {text(p, "metadata", "uid"): text(controller_of(p), "uid") for _, p in view.objects("Pod") if _is(p, finding)}
+    for _, replica_set in view.objects("ReplicaSet"):
+        owner = controller_of(replica_set)
+        if text(replica_set, "metadata", "uid") in owners.values() and text(owner, "kind") == "Deployment":
+            return text(owner, "name").lower()
+    return None
+
+
+def _is(pod: JsonObject, finding: Finding) -> bool:
+    name, namespace = text(pod, "metadata", "name"), text(pod, "metadata", "namespace")
+    return (name.lower(), namespace) == (finding.object.partition("/")[2], finding.namespace)
 
 
 def _nearness(finding: Finding, findings: Sequence[Finding], view: EvidenceView) -> int:

@@ -42,6 +42,8 @@ MIN_DOWN_AFTER_MS: Final = 3_000
 
 PERSONS_FOR_DATA: Final = 2
 """Distinct people who say yes before data-bearing systems are touched (G27)."""
+PERSONS_FOR_ALL: Final = 2
+"""The same before all of a production workload is touched at once."""
 MOST_APPROVALS: Final = 2
 """The largest obligation there is; the guard asks at 0 .. MOST_APPROVALS."""
 
@@ -134,6 +136,22 @@ RESTART_POD: Final = Row(
     ),
 )
 
+NO_ROLLOUT: Final = Promise("G39", "no rollout is in progress", f"!{_FACTS}.rollout_in_progress")
+
+ROLLOUT_RESTART: Final = Row(
+    action="rollout_restart",
+    tier=Tier.SERVICE,
+    kinds=("Deployment",),
+    approvals=environments(prod=PERSONS_FOR_ALL, staging=1, dev=1),
+    stateful=None,
+    promises=(FLOOR, NO_ROLLOUT),
+    edges=(
+        f"{_FACTS}.replicas_ready == {MIN_READY_PCT} && {_FACTS}.replicas_desired == 100",
+        f"{_FACTS}.replicas_ready == {MIN_READY} && {_FACTS}.replicas_desired == 1",
+        f"{_FACTS}.pods_touched_pct == 100",
+    ),
+)
+
 REDIS_FAILOVER: Final = Row(
     action="redis_failover",
     tier=Tier.DATA,
@@ -174,7 +192,7 @@ POSTGRES_SWITCHOVER: Final = Row(
     promises=(Promise("10", "a declared dataset", "resource.stateful"), _ONE_FAILOVER),
 )
 
-WHITELIST: Final = (RESTART_POD, REDIS_FAILOVER, REDIS_CLUSTER_FAILOVER, POSTGRES_SWITCHOVER)
+WHITELIST: Final = (RESTART_POD, ROLLOUT_RESTART, REDIS_FAILOVER, REDIS_CLUSTER_FAILOVER, POSTGRES_SWITCHOVER)
 """Every action there is. What has no row is not possible (G01)."""
 
 NEVER: Final[Mapping[str, str]] = MappingProxyType(

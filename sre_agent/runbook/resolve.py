@@ -139,7 +139,46 @@ def _named_by_alert(pod: dict[str, Any], incident: Incident) -> bool:
     return kind in ("StatefulSet", "DaemonSet") and name in incident.label_values(kind.lower())
 
 
+def _deployment(finding: Finding, view: EvidenceView) -> Resolved | None:
+    """uid is the Deployment's; generation that of its spec: whoever changes it voids what was planned."""
+    kind, _, name = finding.object.partition("/")
+    if kind != "deployment" or not name or not finding.namespace:
+        return None
+    found = {
+        str(item["metadata"].get("uid", "")): item
+        for _, item in view.objects("Deployment")
+        if str(item["metadata"].get("name", "")).lower() == name
+        and item["metadata"].get("namespace") == finding.namespace
+        and _live(item)
+    }
+    if len(found) != 1:
+        return None
+    ((uid, item),) = found.items()
+    named, generation = str(item["metadata"]["name"]), item["metadata"].get("generation")
+    if not uid or not generation or not _deployment_named(named, finding.namespace, view):
+        return None
+    return Resolved(target=Target(kind="Deployment", namespace=finding.namespace, name=named, uid=uid), generation=str(generation))
+
+
+def _deployment_named(name: str, namespace: str, view: EvidenceView) -> bool:
+    """The alert's labels must name the Deployment, or only pods of its own: namespace + deployment | pod."""
+    incident = view.scope.incident
+    if namespace not in incident.label_values("namespace"):
+        return False
+    if deployments := incident.label_values("deployment"):
+        return name in deployments
+    sets = {
+        str(s["metadata"].get("name", ""))
+        for _, s in view.objects("ReplicaSet")
+        if s["metadata"].get("namespace") == namespace and _controller(s).get("name") == name
+    }
+    pods = [p for _, p in view.objects("Pod") if p["metadata"].get("namespace") == namespace]
+    owned = {str(p["metadata"].get("name", "")) for p in pods if _controller(p).get("name") in sets}
+    return bool(incident.label_values("pod")) and set(incident.label_values("pod")) <= owned
+
+
 _RESOLVERS: dict[str, Callable[[Finding, EvidenceView], Resolved | None]] = {
+    "Deployment": _deployment,
     "Pod": _pod,
     "PostgresCluster": _postgres_cluster,
     "RedisCluster": _redis_cluster,

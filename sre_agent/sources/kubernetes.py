@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
+from sre_agent.evidence.kubernetes_kept import METADATA_ONLY, stripped
 from sre_agent.evidence.kubernetes_scope import LOG_CONTAINERS, Subject, log_subjects, relevant, subjects
 from sre_agent.evidence.kubernetes_state import JsonObject, text
 from sre_agent.evidence.source import Scope
@@ -37,8 +38,26 @@ _LISTS: dict[str, tuple[str, str | None, str]] = {
         "list_namespaced_pod_disruption_budget",
         "list_pod_disruption_budget_for_all_namespaces",
     ),
+    "ResourceQuota": ("CoreV1Api", "list_namespaced_resource_quota", "list_resource_quota_for_all_namespaces"),
+    "HorizontalPodAutoscaler": (
+        "AutoscalingV2Api",
+        "list_namespaced_horizontal_pod_autoscaler",
+        "list_horizontal_pod_autoscaler_for_all_namespaces",
+    ),
+    "ConfigMap": ("CoreV1Api", "list_namespaced_config_map", "list_config_map_for_all_namespaces"),
 }
-_API_GROUPS = {"CoreV1Api": "", "AppsV1Api": "apps", "BatchV1Api": "batch", "PolicyV1Api": "policy"}
+# A right that is not asked for by default: who may list secrets may read them. Without it, what needs it is handed back.
+_ON_REQUEST: dict[str, tuple[str, str | None, str]] = {
+    "Secret": ("CoreV1Api", "list_namespaced_secret", "list_secret_for_all_namespaces"),
+}
+_METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+_API_GROUPS = {
+    "CoreV1Api": "",
+    "AppsV1Api": "apps",
+    "BatchV1Api": "batch",
+    "PolicyV1Api": "policy",
+    "AutoscalingV2Api": "autoscaling",
+}
 RIGHTS = (("get", "", "pods/log"), *(("list", _API_GROUPS[api], f"{kind.lower()}s") for kind, (api, _, _) in _LISTS.items()))
 """(verb, API group, resource) of everything this file can ask for: what the read identity needs."""
 _OWNERS = ("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job")
@@ -73,7 +92,7 @@ class KubernetesCluster:
 
     async def select(self, kind: str, namespace: str | None, fields: str) -> list[dict[str, object]]:
         """As `objects`, with a field selector ("spec.nodeName=n1")."""
-        if kind not in _LISTS:
+        if kind not in _LISTS and kind not in _ON_REQUEST:
             raise Permanent(f"this agent does not read Kubernetes objects of kind {kind!r}")
         if namespace is not None and not _NAME.match(namespace):
             raise Permanent(f"{namespace!r} is not a namespace name")
@@ -96,7 +115,7 @@ class KubernetesCluster:
     def _listed(self, kind: str, namespace: str | None, fields: str) -> list[dict[str, object]]:
         from kubernetes import client
 
-        api_name, inside, everywhere = _LISTS[kind]
+        api_name, inside, everywhere = _LISTS.get(kind) or _ON_REQUEST[kind]
         api = getattr(client, api_name)(self._connected())
         call = getattr(api, everywhere) if namespace is None or inside is None else getattr(api, inside)
         where = (namespace,) if namespace is not None and inside is not None else ()
@@ -104,10 +123,12 @@ class KubernetesCluster:
         found: list[dict[str, object]] = []
         token: str | None = None
         while True:
-            options = {"limit": PAGE, "_continue": token, "field_selector": fields or None}
+            options: dict[str, Any] = {"limit": PAGE, "_continue": token, "field_selector": fields or None}
+            if kind in METADATA_ONLY:
+                options["_headers"] = {"Accept": _METADATA}
             raw = self._ask(right, partial(_body, call, where, {**options, **self._raw()}))
             page = _list_object(raw, right)
-            found += [_stripped(item, kind) for item in page["items"]]
+            found += [stripped(item, kind) for item in page["items"]]
             if len(found) > MAX_OBJECTS:
                 raise Permanent(f"more than {MAX_OBJECTS} objects of kind {kind}: refusing to read on")
             token = text(page, "metadata", "continue")
@@ -280,14 +301,6 @@ def _client(kubeconfig: Path | None, context: str | None) -> Any:
         raise ConfigurationError(f"{where} cannot be used: {error}; set KUBECONFIG to a readable file") from error
     configuration.retries = False
     return ApiClient(configuration)
-
-
-def _stripped(item: JsonObject, kind: str) -> dict[str, object]:
-    """The item as `kubectl get -o json` shows it: kind set, managedFields and last-applied left out."""
-    meta = {k: v for k, v in item.get("metadata", {}).items() if k != "managedFields"}
-    if annotations := meta.get("annotations"):
-        meta["annotations"] = {k: v for k, v in annotations.items() if k != "kubectl.kubernetes.io/last-applied-configuration"}
-    return {**item, "kind": kind, "metadata": meta}
 
 
 def _body(call: Callable[..., Any], where: tuple[str, ...], options: dict[str, Any]) -> bytes:

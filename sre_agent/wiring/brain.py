@@ -16,6 +16,7 @@ from sre_agent.facts.agent import AgentFacts
 from sre_agent.facts.assemble import assemble
 from sre_agent.facts.budgets import BudgetFacts
 from sre_agent.facts.incident import IncidentFacts
+from sre_agent.facts.kubernetes_deployment import KubernetesDeploymentFacts
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
 from sre_agent.facts.patroni import PatroniFacts
 from sre_agent.facts.redis_cluster import RedisClusterFacts
@@ -92,7 +93,7 @@ def target_collectors(readers: Readers) -> tuple[FactCollector, ...]:
     if readers.redis is not None:
         found.append(RedisTargetFacts(readers.redis))
     if readers.kubernetes is not None:
-        found.append(KubernetesTargetFacts(readers.kubernetes))
+        found += [KubernetesTargetFacts(readers.kubernetes), KubernetesDeploymentFacts(readers.kubernetes)]
     if readers.redis_cluster is not None:
         found.append(RedisClusterFacts(readers.redis_cluster))
     if readers.patroni is not None:

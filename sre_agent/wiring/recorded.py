@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sre_agent.facts.kubernetes_deployment import KubernetesDeploymentFacts
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
 from sre_agent.facts.redis_target import RedisTargetFacts
 from sre_agent.investigation.graph import build_investigator
@@ -40,6 +41,7 @@ def dry_run(settings: Settings, books: Books, folder: Path) -> DryRun:
         *brain.collectors(books, Mode.AUTO, NeverHalted(), NothingSpent(), langfuse=case.langfuse is not None),
         RedisTargetFacts(RecordedRedis(case)),
         KubernetesTargetFacts(RecordedKubernetes(case)),
+        KubernetesDeploymentFacts(RecordedKubernetes(case)),
     )
     assessor: Assessor = brain.assessor(books, books.guard(KEY), investigator, found)
     return DryRun(case, brain.with_targets(assessor, targets), books.runbooks)

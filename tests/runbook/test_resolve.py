@@ -144,3 +144,40 @@ def test_a_finding_about_another_kind_of_object_resolves_to_nothing():
     assert resolve("Pod", about("pod/api-7f9c-x2"), evidence) is None  # no namespace
     assert resolve("RedisMaster", about("pod/cache"), evidence) is None
     assert resolve("Deployment", about("deployment/api", "voice"), evidence) is None
+
+
+def deployment(uid="d1", name="api", **meta):
+    return {"kind": "Deployment", "metadata": {"name": name, "namespace": "voice", "uid": uid, "generation": 7, **meta}}
+
+
+def replica_set(owner="api"):
+    owners = [{"kind": "Deployment", "name": owner, "uid": "d1", "controller": True}]
+    return {"kind": "ReplicaSet", "metadata": {"name": "api-7f9c", "namespace": "voice", "uid": "o1", "ownerReferences": owners}}
+
+
+DEGRADED = about("deployment/api", "voice", FindingKind.DEPLOYMENT_DEGRADED)
+
+
+@pytest.mark.parametrize("labels", [{"namespace": "voice", "deployment": "api"}, POD])
+def test_a_deployment_named_by_the_alert_or_by_its_pod_is_resolved_at_its_generation(labels):
+    found = resolve("Deployment", DEGRADED, view(labels, pods(deployment(), replica_set(), pod())))
+    assert found is not None
+    assert (found.target.key, found.target.uid, found.generation) == ("Deployment/voice/api", "d1", "7")
+
+
+@pytest.mark.parametrize(
+    ("labels", "objects"),
+    [
+        ({"namespace": "voice"}, (deployment(),)),
+        ({"namespace": "voice", "deployment": "other"}, (deployment(),)),
+        ({"namespace": "shop", "deployment": "api"}, (deployment(),)),
+        (POD, (deployment(), replica_set(owner="other"), pod())),
+        ({"namespace": "voice", "deployment": "api"}, ()),
+        ({"namespace": "voice", "deployment": "api"}, (deployment(), deployment(uid="d2"))),
+        ({"namespace": "voice", "deployment": "api"}, (deployment(uid=""),)),
+        ({"namespace": "voice", "deployment": "api"}, (deployment(generation=None),)),
+        ({"namespace": "voice", "deployment": "api"}, (deployment(deletionTimestamp="2026-03-04T03:00:00Z"),)),
+    ],
+)
+def test_a_deployment_that_is_not_exactly_one_or_not_named_is_none(labels, objects):
+    assert resolve("Deployment", DEGRADED, view(labels, pods(*objects))) is None

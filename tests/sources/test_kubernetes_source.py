@@ -155,8 +155,8 @@ async def test_objects_look_as_kubectl_prints_them(api, cluster):
     assert deployment["kind"] == "Deployment"
     assert deployment["metadata"]["annotations"] == {"kept": "yes"}
     assert "managedFields" not in deployment["metadata"]
-    with pytest.raises(Permanent, match="Secret"):
-        await cluster.objects("Secret", "voice")
+    with pytest.raises(Permanent, match="Ingress"):
+        await cluster.objects("Ingress", "voice")
 
 
 @pytest.mark.parametrize(

@@ -74,10 +74,13 @@ class Rollouts:
     _followed: dict[str, objects.Workload] = field(default_factory=dict)
     _ticking: set[str] = field(default_factory=set)
     _stuck: dict[str, tuple[tuple[int, ...], datetime]] = field(default_factory=dict)
+    _completed: dict[str, Json] = field(default_factory=dict)
+    """uid -> the template whose rollout was completed; pods that fail later do not undo that."""
 
     def follow(self, deployment: Json, workload: objects.Workload) -> None:
         """Roll this Deployment out from now on."""
         self._followed[deployment["metadata"]["uid"]] = workload
+        self._completed[deployment["metadata"]["uid"]] = bare(deployment["spec"]["template"])
 
     def follows(self, deployment: Json) -> bool:
         """Whether it is one of those."""
@@ -91,11 +94,17 @@ class Rollouts:
             self.controllers.later(TICK_S, lambda: self._tick(deployment))
 
     def settled(self, deployment: Json) -> bool:
-        """Whether every wanted pod is there, new, ready, and nothing else is."""
+        """Whether every wanted pod is there, new, and nothing else is; and all were ready once, since the template changed."""
         new, old = self.pods(deployment)
-        wanted = deployment["spec"]["replicas"]
-        seen = deployment["status"].get("observedGeneration") == deployment["metadata"]["generation"]
-        return seen and len(new) == wanted == sum(map(is_ready, new)) and not old
+        wanted, uid = deployment["spec"]["replicas"], deployment["metadata"]["uid"]
+        there = deployment["status"].get("observedGeneration") == deployment["metadata"]["generation"]
+        there = there and len(new) == wanted and not old
+        if there and sum(map(is_ready, new)) == wanted:
+            self._completed[uid] = bare(deployment["spec"]["template"])
+        return there and self._complete(deployment)
+
+    def _complete(self, deployment: Json) -> bool:
+        return self._completed.get(deployment["metadata"]["uid"]) == bare(deployment["spec"]["template"])
 
     def pods(self, deployment: Json) -> tuple[list[Json], list[Json]]:
         """(living pods of the current template, living pods of older ones)."""
@@ -113,10 +122,9 @@ class Rollouts:
             return [{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}]
         new, old = self.pods(deployment)
         available = sum(map(is_ready, new + old)) >= deployment["spec"]["replicas"] - _share(deployment, "maxUnavailable")
+        complete = self.settled(deployment) or self._complete(deployment)
         late = self._late(deployment)
-        reason = (
-            "NewReplicaSetAvailable" if self.settled(deployment) else "ProgressDeadlineExceeded" if late else "ReplicaSetUpdated"
-        )
+        reason = "NewReplicaSetAvailable" if complete else "ProgressDeadlineExceeded" if late else "ReplicaSetUpdated"
         told = (("Available", available, "MinimumReplicasAvailable" if available else "MinimumReplicasUnavailable"),)
         was = {c["type"]: c for c in deployment["status"].get("conditions", [])}
         made = []
@@ -130,7 +138,7 @@ class Rollouts:
         new, old = self.pods(deployment)
         progress = (deployment["metadata"]["generation"], len(new), len(old), sum(map(is_ready, new)))
         uid, now = deployment["metadata"]["uid"], self.controllers.now()
-        if self.settled(deployment) or self._stuck.get(uid, ((), now))[0] != progress:
+        if self._complete(deployment) or self._stuck.get(uid, ((), now))[0] != progress:
             self._stuck[uid] = (progress, now)
         return now - self._stuck[uid][1] >= timedelta(seconds=deployment["spec"].get("progressDeadlineSeconds", 600))
 

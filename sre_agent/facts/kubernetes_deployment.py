@@ -1,0 +1,62 @@
+"""The guard's facts about a Deployment target, read live with read credentials, as the proposed action needs them.
+
+Anything unclear is answered restrictively; a read that fails raises, and the guard then hands back.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sre_agent.evidence.deployment_conditions import unmet_for_restart
+from sre_agent.evidence.deployment_reading import read_deployment
+from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings
+from sre_agent.evidence.source import KubernetesReader
+from sre_agent.policy.facts import BOUND, FactContext
+
+UNKNOWN_ACTION: Final = ("action-unknown",)
+
+
+class KubernetesDeploymentFacts:
+    """FactCollector for targets of kind Deployment; {} for any other kind. Raises Transient or Permanent as the reader does."""
+
+    name = "kubernetes_deployment"
+
+    def __init__(self, reader: KubernetesReader) -> None:
+        self._reader = reader
+
+    async def collect(self, context: FactContext) -> dict[str, object]:
+        """target_resolved, unmet, touches_behaviour, and the pod numbers of the action."""
+        target, action = context.proposal.target, context.proposal.action
+        if target.kind != "Deployment":
+            return {}
+        seen = await read_deployment(self._reader, target, configs=action in _BRINGS_TEMPLATES, cluster=action in _NEEDS_ROOM)
+        if seen is None:
+            return {"target_resolved": False}
+        judge = _JUDGES.get(action)
+        unmet, touches, numbers = judge(seen, context) if judge else (UNKNOWN_ACTION, True, {})
+        return {
+            "target_resolved": True,
+            "unmet": unmet,
+            "touches_behaviour": touches,
+            "rollout_in_progress": not seen.settled,
+            "replicas_desired": min(seen.replicas, BOUND),
+            **numbers,
+        }
+
+
+Judged = tuple[tuple[str, ...], bool, Mapping[str, object]]
+
+
+def _restart(seen: DeploymentSurroundings, context: FactContext) -> Judged:
+    """Every pod is replaced, a few at a time: replicas_ready counts those that stay ready meanwhile."""
+    numbers = {
+        "replicas_ready": min(seen.ready_during_rollout, BOUND),
+        "pods_touched": min(seen.replicas, BOUND),
+        "pods_touched_pct": 100,
+    }
+    touches = seen.restart_would_deploy or context.declaration.has_prompts
+    return unmet_for_restart(seen, context.now), touches, numbers
+
+
+_JUDGES = {"rollout_restart": _restart}
+_BRINGS_TEMPLATES = frozenset({"rollout_restart", "rollback_deployment"})
+_NEEDS_ROOM = frozenset({"scale_up"})

@@ -1,0 +1,72 @@
+"""Whole Deployments: each finding on what a cluster shows for it, and silence on what only looks like it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sre_agent.detectors import deployments
+from sre_agent.evidence.finding import FindingKind
+from sre_agent.testing.kubernetes_api import KubernetesApi, PodScript, PodState, Workload
+from tests.detectors.test_kubernetes_detector import NOW, series, view
+
+UNREADY = PodScript(PodState.NOT_READY)
+KINDS = ("Deployment", "ReplicaSet", "Pod", "Node", "Event")
+LABELS = {"namespace": "voice", "deployment": "api"}
+
+
+def cluster(**changes) -> tuple[KubernetesApi, list[dict]]:
+    """A Deployment of five, two hours old, two of its pods unready; objects as a source would list them."""
+    api = KubernetesApi(NOW)
+    api.node("node-1")
+    fields = {"replicas": 5, "states": (UNREADY, UNREADY), "age": timedelta(hours=2), "followed": True, **changes}
+    api.deploy(replace(Workload("api", "voice"), **fields))
+    return api, [o for kind in KINDS for o in api.store.of(kind)]
+
+
+def kinds(*objects: dict, **more) -> list[FindingKind]:
+    return [f.kind for f in deployments.detect(view(*objects, labels=LABELS, **more))]
+
+
+def test_several_unready_pods_on_healthy_nodes_are_the_deployments_matter():
+    _, objects = cluster()
+    (found,) = deployments.detect(view(*objects, labels=LABELS))
+    assert (found.kind, found.object, found.namespace) == (FindingKind.DEPLOYMENT_DEGRADED, "deployment/api", "voice")
+    assert found.cause.startswith("2 of 5 pods of deployment api run but fail")
+    assert found.onset == NOW - timedelta(minutes=10)
+
+
+def test_metrics_that_say_the_same_make_it_stronger():
+    _, objects = cluster()
+    (alone,) = deployments.detect(view(*objects, labels=LABELS))
+    unavailable = series("kube_deployment_status_replicas_unavailable", 0, 2, deployment="api")
+    (told,) = deployments.detect(view(*objects, labels=LABELS, metrics=(unavailable,)))
+    assert told.strength > alone.strength
+    assert "e3" in told.evidence
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"states": (UNREADY,)},
+        {"states": (UNREADY, UNREADY, PodScript(PodState.CRASH_LOOP))},
+        {"states": (UNREADY, UNREADY, PodScript(PodState.IMAGE_PULL))},
+        {"states": (PodScript(PodState.NOT_READY, since=timedelta(minutes=2)), UNREADY)},
+        {"age": timedelta(minutes=59)},
+    ],
+)
+def test_one_pod_or_another_trouble_or_a_young_template_is_not(changes):
+    assert kinds(*cluster(**changes)[1]) == []
+
+
+def test_unready_pods_on_a_sick_node_are_the_nodes_matter():
+    api, objects = cluster()
+    api.node("node-1", pressure="MemoryPressure")
+    assert kinds(*(o for o in objects if o["kind"] != "Node"), *api.store.of("Node")) == []
+
+
+@pytest.mark.parametrize("spec", [{"paused": True}, {"replicas": 6}])
+def test_a_deployment_that_somebody_is_changing_is_left_alone(spec):
+    api, objects = cluster()
+    next(api.store.of("Deployment"))["spec"] |= spec
+    assert kinds(*objects) == []
