@@ -12,11 +12,15 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from yaml.constructor import SafeConstructor
 
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.declarations import Problem
 from sre_agent.policy.lint import suggestion
 from sre_agent.policy.lock import read_text
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same language read in C, where PyYAML was built with it: several times faster."""
 
 T = TypeVar("T")
 MOST_NAMES = 12
@@ -70,10 +74,10 @@ def opened(path: Path) -> DataFile:
     text = read_text(path)
     node: yaml.Node | None = None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_LOADER)
         for complaint in _key_complaints(path, node):
             raise ConfigurationError(complaint)
-        return DataFile(path, yaml.safe_load(text), node)
+        return DataFile(path, None if node is None else SafeConstructor().construct_document(node), node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = mark.line + 1 if mark else 1
@@ -111,7 +115,7 @@ def _step(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | No
 
 def _impossible(node: yaml.Node | None) -> int:
     """The line of the first scalar that looks like a date or a number and is none."""
-    if isinstance(node, yaml.ScalarNode) and node.style is None:
+    if isinstance(node, yaml.ScalarNode) and not node.style:
         try:
             yaml.safe_load(node.value)
         except ValueError:
