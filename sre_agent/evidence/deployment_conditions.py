@@ -6,7 +6,7 @@ The guard denies on any of them (fact `unmet`), and the action refuses on the sa
 from collections.abc import Iterator
 from datetime import datetime
 
-from sre_agent.evidence.cluster_room import quotas_allow, requested
+from sre_agent.evidence.cluster_room import fits_one_by_one, quotas_allow, requested, waiting_for_room
 from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings
 from sre_agent.evidence.kubernetes_state import Trouble, terminating, text
 
@@ -20,16 +20,56 @@ WORDS = {
     "floor": "too few of its pods would stay ready meanwhile",
     "nothing-unhealthy": "none of its pods is in trouble",
     "restart-cannot-help": "a pod's trouble is its image, command, config or secret: new pods would have the same",
+    "not-all-ready": "not all of its replicas are ready: more of them would not be either",
+    "too-small-to-scale": "half as many again of a single replica is none",
+    "ceiling": "more replicas than its annotation sre-agent/max-replicas allows, or it has none",
+    "autoscaler-present": "a HorizontalPodAutoscaler decides how many replicas there are",
+    "gitops-managed": "a GitOps controller would put it back",
+    "pods-waiting-for-room": "pods already wait for a node with room",
+    "no-room": "no node has room for the new pods",
     "quota": "a ResourceQuota leaves no room for the pods it takes",
 }
 """Ids of `unmet`, for people."""
 CURED_BY_RESTART = frozenset({Trouble.NOT_READY, Trouble.OOM_KILLED, Trouble.CRASH_LOOP})
 MIN_READY_PCT = 51
+CEILING = "sre-agent/max-replicas"
+"""Annotation by which the owners say how far a Deployment may be scaled up. Without it: not at all."""
+MOST_ADDED = 2
+MOST_ADDED_PCT = 50
 
 
 def unmet_for_restart(seen: DeploymentSurroundings, now: datetime) -> tuple[str, ...]:
     """What forbids restarting all pods of the Deployment, most fundamental first."""
     return tuple(_restart(seen, now))
+
+
+def unmet_for_scale_up(seen: DeploymentSurroundings) -> tuple[str, ...]:
+    """What forbids adding replicas (`seen` with the cluster), most fundamental first."""
+    return tuple(_scale_up(seen))
+
+
+def added_replicas(replicas: int) -> int:
+    """How many more are asked for: half as many again, and never more than MOST_ADDED. 0 for a single one."""
+    return min(MOST_ADDED, replicas * MOST_ADDED_PCT // 100)
+
+
+def _scale_up(seen: DeploymentSurroundings) -> Iterator[str]:
+    added, asked = added_replicas(seen.replicas), requested(seen.template)
+    ceiling = seen.note(CEILING)
+    checks = (
+        ("terminating", not terminating(seen.deployment)),
+        ("rollout-paused", not seen.paused),
+        ("rollout-unsettled", seen.settled),
+        ("not-all-ready", seen.ready_pods == seen.replicas),
+        ("too-small-to-scale", added >= 1),
+        ("ceiling", ceiling.isdecimal() and seen.replicas + added <= int(ceiling)),
+        ("autoscaler-present", not seen.autoscalers),
+        ("gitops-managed", not seen.gitops),
+        ("quota", quotas_allow(asked, added, seen.quotas)),
+        ("pods-waiting-for-room", not waiting_for_room(seen.all_pods)),
+        ("no-room", fits_one_by_one(asked, added, seen.nodes, seen.all_pods)),
+    )
+    yield from (name for name, holds in checks if not holds)
 
 
 def floor_kept(ready: int, replicas: int) -> bool:

@@ -25,6 +25,7 @@ class FindingKind(StrEnum):
     POD_BAD_CONFIG = "pod_bad_config"
     POD_NOT_READY = "pod_not_ready"
     DEPLOYMENT_DEGRADED = "deployment_degraded"
+    DEPLOYMENT_SATURATED = "deployment_saturated"
     NODE_NOT_READY = "node_not_ready"
     NODE_PRESSURE = "node_pressure"
     PROMPT_REGRESSION = "prompt_regression"
@@ -57,6 +58,10 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
     FindingKind.DEPLOYMENT_DEGRADED: (
         AlertClass.INFRA,
         "several pods of one Deployment run and fail their readiness probe, on healthy nodes and without a recent change",
+    ),
+    FindingKind.DEPLOYMENT_SATURATED: (
+        AlertClass.INFRA,
+        "all replicas of a Deployment are ready, and what they have of CPU, workers, queue or connections is used up",
     ),
     FindingKind.NODE_NOT_READY: (AlertClass.INFRA, "a node is not ready; its pods are a symptom"),
     FindingKind.NODE_PRESSURE: (AlertClass.INFRA, "a node is short of memory, disk or process ids"),

@@ -3,10 +3,11 @@
 Anything unclear is answered restrictively; a read that fails raises, and the guard then hands back.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
-from sre_agent.evidence.deployment_conditions import unmet_for_restart
+from sre_agent.evidence.deployment_conditions import added_replicas, unmet_for_restart, unmet_for_scale_up
 from sre_agent.evidence.deployment_reading import read_deployment
 from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings
 from sre_agent.evidence.source import KubernetesReader
@@ -57,6 +58,14 @@ def _restart(seen: DeploymentSurroundings, context: FactContext) -> Judged:
     return unmet_for_restart(seen, context.now), touches, numbers
 
 
-_JUDGES = {"rollout_restart": _restart}
-_BRINGS_TEMPLATES = frozenset({"rollout_restart", "rollback_deployment"})
+def _scale(seen: DeploymentSurroundings, context: FactContext) -> Judged:  # noqa: ARG001
+    """pods_touched are those added."""
+    added = added_replicas(seen.replicas)
+    percent = math.ceil(100 * added / seen.replicas) if seen.replicas > 0 else 100
+    numbers = {"replicas_ready": min(seen.ready_pods, BOUND), "pods_touched": added, "pods_touched_pct": percent}
+    return unmet_for_scale_up(seen), seen.restart_would_deploy, numbers
+
+
+_JUDGES = {"rollout_restart": _restart, "scale_up": _scale}
+_BRINGS_TEMPLATES = frozenset({"rollout_restart", "scale_up", "rollback_deployment"})
 _NEEDS_ROOM = frozenset({"scale_up"})

@@ -37,6 +37,9 @@ MAX_PODS_PCT: Final = 25
 """More pods than one at once only up to this share, in percent."""
 UNASKED_PODS_PCT: Final = 10
 """Largest share of a production workload that may be touched without asking anybody, in percent."""
+MAX_ADDED_PODS: Final = 2
+MAX_ADDED_PCT: Final = 50
+"""Ceiling of one scaling (G41): pods, and percent of what is there."""
 MIN_DOWN_AFTER_MS: Final = 3_000
 """Sentinel's least down-after-milliseconds: below it the fence cannot be finished in time."""
 
@@ -152,6 +155,27 @@ ROLLOUT_RESTART: Final = Row(
     ),
 )
 
+SCALE_UP: Final = Row(
+    action="scale_up",
+    tier=Tier.SERVICE,
+    kinds=("Deployment",),
+    approvals=environments(prod=1, staging=0, dev=0),
+    stateful=None,
+    promises=(
+        NO_ROLLOUT,
+        Promise(
+            "G41",
+            f"at least one pod more, at most {MAX_ADDED_PODS}, and at most {MAX_ADDED_PCT} percent more",
+            f"{_FACTS}.pods_touched >= 1 && {_FACTS}.pods_touched <= {MAX_ADDED_PODS} && "
+            f"{_FACTS}.pods_touched_pct <= {MAX_ADDED_PCT}",
+        ),
+    ),
+    edges=(
+        f"{_FACTS}.pods_touched == 1",
+        f"{_FACTS}.pods_touched == {MAX_ADDED_PODS} && {_FACTS}.pods_touched_pct == {MAX_ADDED_PCT}",
+    ),
+)
+
 REDIS_FAILOVER: Final = Row(
     action="redis_failover",
     tier=Tier.DATA,
@@ -192,7 +216,7 @@ POSTGRES_SWITCHOVER: Final = Row(
     promises=(Promise("10", "a declared dataset", "resource.stateful"), _ONE_FAILOVER),
 )
 
-WHITELIST: Final = (RESTART_POD, ROLLOUT_RESTART, REDIS_FAILOVER, REDIS_CLUSTER_FAILOVER, POSTGRES_SWITCHOVER)
+WHITELIST: Final = (RESTART_POD, ROLLOUT_RESTART, SCALE_UP, REDIS_FAILOVER, REDIS_CLUSTER_FAILOVER, POSTGRES_SWITCHOVER)
 """Every action there is. What has no row is not possible (G01)."""
 
 NEVER: Final[Mapping[str, str]] = MappingProxyType(

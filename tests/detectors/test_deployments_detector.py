@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent.detectors import deployments
+from sre_agent.detectors import deployments, saturation
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.testing.kubernetes_api import KubernetesApi, PodScript, PodState, Workload
 from tests.detectors.test_kubernetes_detector import NOW, series, view
@@ -70,3 +70,49 @@ def test_a_deployment_that_somebody_is_changing_is_left_alone(spec):
     api, objects = cluster()
     next(api.store.of("Deployment"))["spec"] |= spec
     assert kinds(*objects) == []
+
+
+def share(*values: float, name: str = "worker_pool_utilization", **labels: str) -> dict:
+    made = series(name, *values, **labels)
+    if "pod" not in labels:
+        del made["labels"]["pod"]
+    return made
+
+
+def saturated(*metrics: dict, **changes) -> list[str]:
+    _, objects = cluster(**{"states": (), **changes})
+    return [f.cause for f in saturation.detect(view(*objects, labels=LABELS, metrics=metrics))]
+
+
+FULL = (0.4, 0.9, 0.92, 0.95, 0.97, 0.99, 0.98)
+
+
+def test_a_share_in_use_above_its_target_for_five_minutes_is_saturation():
+    (cause,) = saturated(share(*FULL, deployment="api"))
+    assert cause == "all 5 replicas of deployment api are ready and used up for 5 minutes: worker_pool_utilization 98%"
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        share(0.9, 0.9, 0.9, 0.7, 0.9, 0.9, deployment="api"),
+        share(0.9, 0.9, 0.9, deployment="api"),
+        share(90, 91, 92, 93, 94, 95, 96, deployment="api"),
+        share(*FULL, deployment="other"),
+        share(*FULL, deployment="api", name="memory_utilization"),
+        share(*FULL, deployment="api", name="requests_in_flight"),
+        share(*FULL, pod="api-7d9f8b6c5-00000"),
+    ],
+)
+def test_a_dip_too_little_or_something_else_is_not(metric):
+    assert saturated(metric) == []
+
+
+def test_pods_that_are_all_full_are_and_replicas_that_are_not_ready_are_another_matter():
+    api, _ = cluster(states=())
+    names = [p["metadata"]["name"] for p in api.store.of("Pod")]
+    each = [share(*FULL, pod=name) for name in names]
+    objects = [o for kind in KINDS for o in api.store.of(kind)]
+    assert len(saturation.detect(view(*objects, labels=LABELS, metrics=tuple(each)))) == 1
+    assert saturation.detect(view(*objects, labels=LABELS, metrics=tuple(each[:-1]))) == ()
+    assert saturated(share(*FULL, deployment="api"), states=(UNREADY,)) == []

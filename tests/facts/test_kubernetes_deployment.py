@@ -85,3 +85,10 @@ async def test_the_names_are_those_of_the_facts_and_other_kinds_are_left_to_othe
     deploy(api)
     assert set(await facts()) <= set(Facts.model_fields)
     assert await facts(kind="Pod") == {}
+
+
+async def test_a_busy_deployment_with_a_ceiling_and_room_can_be_scaled(api, facts):
+    deploy(api, states=(), annotations={"sre-agent/max-replicas": "7"})
+    got = await facts(action="scale_up")
+    assert (got["unmet"], got["touches_behaviour"], got["rollout_in_progress"]) == ((), False, False)
+    assert (got["pods_touched"], got["pods_touched_pct"], got["replicas_ready"]) == (2, 40, 5)

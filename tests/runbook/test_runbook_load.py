@@ -42,6 +42,7 @@ def test_only_causes_that_a_restart_or_failover_can_cure_have_an_action():
         FindingKind.POD_OOM_KILLED,
         FindingKind.POD_NOT_READY,
         FindingKind.DEPLOYMENT_DEGRADED,
+        FindingKind.DEPLOYMENT_SATURATED,
     }
 
 
