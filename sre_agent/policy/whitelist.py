@@ -164,7 +164,7 @@ SCALE_UP: Final = Row(
     promises=(
         NO_ROLLOUT,
         Promise(
-            "G41",
+            "17",
             f"at least one pod more, at most {MAX_ADDED_PODS}, and at most {MAX_ADDED_PCT} percent more",
             f"{_FACTS}.pods_touched >= 1 && {_FACTS}.pods_touched <= {MAX_ADDED_PODS} && "
             f"{_FACTS}.pods_touched_pct <= {MAX_ADDED_PCT}",
