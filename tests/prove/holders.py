@@ -58,7 +58,7 @@ HOLDERS = (
         "scale_up never passes the ceiling.",
         "P, H",
         (f"{PROOFS}::test_what_a_collector_finds_missing_is_never_allowed",),
-        "the steps are bounded by the policies; the ceiling that owners wrote reaches them as a name in facts.unmet, which must be empty",
+        "the step is bounded here; the ceiling that owners wrote reaches the policies as a name in facts.unmet: always empty",
     ),
     Holder("18", "The model's class is the class of the facts.", "P"),
     Holder(

@@ -129,6 +129,9 @@ class Translator(Generic[T]):
         if not action or not (self._fits(policy.principal, PRINCIPAL) and self._fits(policy.resource, RESOURCE)):
             return algebra.constant(False)
         parts = [self._in_actions(action), *self._scope(policy.principal, PRINCIPAL), *self._scope(policy.resource, RESOURCE)]
+        if any(part is False for part in parts):
+            # Python's values know already that the scope does not fit (z3's terms never are False); most do not.
+            return algebra.constant(False)
         for clause in policy.clauses:
             term = self.condition(clause.condition)
             parts.append(term if clause.word == "when" else algebra.negation(term))
