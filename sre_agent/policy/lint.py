@@ -13,7 +13,8 @@ from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.bundle import Rule
 from sre_agent.policy.decision import Verdict
 from sre_agent.policy.engine import ParsedPolicy, Vocabulary, parse_policy
-from sre_agent.policy.syntax import OPERATORS, Unsupported, policies
+from sre_agent.policy.ranges import doubts
+from sre_agent.policy.syntax import OPERATORS, Policy, Unsupported, policies
 
 OUTCOMES = {"hand_back": Verdict.HAND_BACK, "deny": Verdict.DENY}
 GROUPS = frozenset({"runbook"})
@@ -108,7 +109,8 @@ def _rule(file: str, statement: Statement, known: Vocabulary, *, shadow: bool) -
         raise _complaint(file, statement, message, known.words | _POLICY_WORDS)
     for message in _objections(parsed, shadow=shadow):
         raise ConfigurationError(f"{file}:{statement.line}: policy {parsed.annotations.get('id', '(no id)')!r} {message}")
-    _check_provable(file, statement)
+    for message in doubts(_provable(file, statement)):
+        raise ConfigurationError(f"{file}:{statement.line}: policy {parsed.annotations['id']!r} {message}")
     notes = parsed.annotations
     effect: str = parsed.effect
     return Rule(
@@ -125,12 +127,13 @@ def _rule(file: str, statement: Statement, known: Vocabulary, *, shadow: bool) -
     )
 
 
-def _check_provable(file: str, statement: Statement) -> None:
+def _provable(file: str, statement: Statement) -> Policy:
     """What the prover cannot translate is not loaded: its list of constructs is the loader's."""
     try:
-        policies(statement.text)
+        (policy,) = policies(statement.text)
     except Unsupported as error:
         raise ConfigurationError(f"{file}:{statement.line}: {error}; say it with other means, or nothing can be proved") from error
+    return policy
 
 
 def _objections(policy: ParsedPolicy, *, shadow: bool) -> Iterator[str]:

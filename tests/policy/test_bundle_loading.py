@@ -70,6 +70,34 @@ EDITS = {
         "a model says can only restrict",
     ),
     "has": ("deny_safety.cedar", "when { context.facts.halted };", "when { context has facts };", "uses has"),
+    "always true": ("deny_safety.cedar", "facts_age_s > 120", "facts_age_s >= 0", "always applies"),
+    "always true beside a condition": (
+        "deny_safety.cedar",
+        "{ context.facts.halted }",
+        "{ context.facts.halted || true }",
+        "always applies",
+    ),
+    "always true by negation": (
+        "deny_safety.cedar",
+        "{ context.facts.halted }",
+        "{ context.facts.halted || !context.facts.halted }",
+        "always applies",
+    ),
+    "no condition on everything": (
+        "deny_safety.cedar",
+        "resource)\nwhen { context.facts.halted };",
+        "resource);",
+        "always applies",
+    ),
+    "never true": ("deny_safety.cedar", "facts_age_s > 120", "facts_age_s > 1000000", "never applies"),
+    "never true because always excused": ("refuse_handback.cedar", "evidence_kinds >= 2", "evidence_kinds >= 0", "never applies"),
+    "grant that grants nothing": ("grants.cedar", 'resource.kind == "Pod"', "resource.kind != resource.kind", "never applies"),
+    "arithmetic beyond 64 bits": (
+        "deny_safety.cedar",
+        "facts_age_s > 120",
+        "facts_age_s * context.facts.facts_age_s * context.facts.facts_age_s * context.facts.facts_age_s > 120",
+        "beyond 64 bits",
+    ),
     "hand back that people could approve away": (
         "refuse_handback.cedar",
         "when { context.claims.veto }",
@@ -217,14 +245,22 @@ def test_a_broken_policy_cannot_be_locked(folder) -> None:
 
 def test_a_bundle_that_always_refuses_fails_its_self_test(folder) -> None:
     path = folder / "deny_safety.cedar"
-    path.write_text(path.read_text().replace("when { context.facts.halted };", "when { context.facts.halted || true };"))
+    path.write_text(
+        path.read_text().replace(
+            "when { context.facts.halted };", "when { (context.facts.halted || !context.facts.managed) || context.facts.managed };"
+        )
+    )
     write_lock(folder)
     assert "self-test failed" in refusal(folder)
 
 
 def test_a_bundle_that_lost_a_refusal_fails_its_self_test(folder) -> None:
     path = folder / "deny_safety.cedar"
-    path.write_text(path.read_text().replace("when { context.facts.halted };", "when { context.facts.halted && false };"))
+    path.write_text(
+        path.read_text().replace(
+            "when { context.facts.halted };", "when { (context.facts.halted && !context.facts.managed) && context.facts.managed };"
+        )
+    )
     write_lock(folder)
     assert "self-test-deny" in refusal(folder)
 
