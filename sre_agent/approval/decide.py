@@ -30,7 +30,8 @@ class Approvers:
         if self._bundle is None:
             return _denied("guard-not-ready", "no policies are loaded, so nobody may approve", fault=True)
         try:
-            return self._asked(self._bundle, request, person, now, plan_hash or request.plan_hash)
+            # SAFETY: only None means "as it was asked about"; an empty hash is some other plan.
+            return self._asked(self._bundle, request, person, now, request.plan_hash if plan_hash is None else plan_hash)
         except ENGINE_FAULTS as fault:
             # SAFETY: a question that cannot be asked is answered no.
             return _denied("guard-fault", f"could not judge who may approve: {type(fault).__name__}: {fault}", fault=True)

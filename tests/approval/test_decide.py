@@ -120,6 +120,7 @@ def test_votes_are_counted_again_for_the_plan_as_it_is_now() -> None:
     granted = answered(asked(), yes("ana"), yes("ben"))
     assert APPROVERS.count(granted, PLAN, NOW) == 2
     assert APPROVERS.count(granted, "b" * 64, NOW) == 0
+    assert APPROVERS.count(granted, "", NOW) == 0
 
 
 def test_without_policies_nobody_may_approve() -> None:
