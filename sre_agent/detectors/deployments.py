@@ -1,11 +1,21 @@
-"""DEPLOYMENT_DEGRADED: several pods of one Deployment run but are not ready, and neither nodes, images nor a change explain it.
+"""What is wrong with a Deployment as a whole: its new revision, or several of its pods for no reason of their own.
 
-Pure. One pod alone is a finding about that pod (pods.py); a Deployment that is being rolled out is no finding at all.
+ROLLOUT_REGRESSION: the new revision's pods fail, it came at most an hour before the onset, and the previous one was well.
+DEPLOYMENT_DEGRADED: several pods of one Deployment run but are not ready, and neither nodes nor a change explain it.
+
+Pure. One pod alone is a finding about that pod (pods.py), and so are images that cannot be pulled and missing configuration.
 """
 
 from datetime import timedelta
 
-from sre_agent.evidence.deployment_surroundings import NAMESPACED_KINDS, DeploymentSurroundings, deployment_surroundings
+from sre_agent.evidence.change import ChangeKind
+from sre_agent.evidence.deployment_conditions import CHANGE_BEFORE, CURED_BY_RESTART, SERVED_FOR
+from sre_agent.evidence.deployment_surroundings import (
+    NAMESPACED_KINDS,
+    DeploymentSurroundings,
+    deployment_surroundings,
+    revision,
+)
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.kubernetes_scope import pod_events
 from sre_agent.evidence.kubernetes_state import (
@@ -32,9 +42,46 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
     found: dict[str, Finding] = {}
     for evidence_id, item in view.objects("Deployment"):
         seen = deployment_surroundings(text(item, "metadata", "uid"), lists)
-        if seen is not None and seen.settled and not seen.paused and (sick := _sick(seen, view)):
+        if seen is not None and (failing := _regressed(seen, view)):
+            found[text(item, "metadata", "uid")] = _regression((evidence_id, seen), failing, view)
+        elif seen is not None and seen.settled and not seen.paused and (sick := _sick(seen, view)):
             found[text(item, "metadata", "uid")] = _finding((evidence_id, seen), sick, view)
     return tuple(sorted(found.values(), key=lambda f: (-f.strength, f.namespace or "", f.object)))
+
+
+def _regressed(seen: DeploymentSurroundings, view: EvidenceView) -> list[JsonObject]:
+    """The failing pods of a new revision when the previous one was well; [] when the change does not explain them."""
+    now, changed, served = view.scope.now, seen.changed_at, seen.previous_served_for
+    if changed is None or served is None or served < SERVED_FOR or not seen.well_before:
+        return []
+    if not timedelta() <= view.scope.onset - changed <= CHANGE_BEFORE:
+        return []
+    new = {text(p, "metadata", "uid") for p in seen.pods_of(seen.current)}
+    troubled = [(p, found[0]) for p in seen.pods if (found := pod_trouble(p, now)) is not None]
+    explained = all(text(p, "metadata", "uid") in new and t in CURED_BY_RESTART for p, t in troubled)
+    return [p for p, _ in troubled] if explained else []
+
+
+def _regression(found: tuple[str, DeploymentSurroundings], failing: list[JsonObject], view: EvidenceView) -> Finding:
+    evidence_id, seen = found
+    name, namespace = (text(seen.deployment, "metadata", k) for k in ("name", "namespace"))
+    names = {text(p, "metadata", "name") for p in failing}
+    ids = [i for i, p in view.objects("Pod") if text(p, "metadata", "name") in names]
+    metrics = _confirming(namespace, name, names, view)
+    changes = [i for i, c in view.changes() if c.kind is ChangeKind.DEPLOY and c.target.lower() == f"deployment/{name}".lower()]
+    at = f"{seen.changed_at:%H:%M:%S}" if seen.changed_at else "an unknown time"
+    revisions = f"revision {revision(seen.current)} of deployment {name}, in force since {at}"
+    return Finding(
+        kind=FindingKind.ROLLOUT_REGRESSION,
+        object=f"deployment/{name.lower()}",
+        namespace=namespace or None,
+        cause=f"{len(failing)} of {len(seen.pods_of(seen.current))} pods of {revisions}, fail; revision "
+        f"{revision(seen.previous)} was well",
+        onset=seen.changed_at,
+        strength=round(0.84 + 0.05 * bool(metrics) + 0.03 * bool(changes), 3),
+        evidence=tuple(dict.fromkeys([evidence_id, *ids, *metrics, *changes])),
+        refuted_by="pods of the previous revision fail in the same way, or it is started again and fails too",
+    )
 
 
 def _sick(seen: DeploymentSurroundings, view: EvidenceView) -> list[JsonObject]:

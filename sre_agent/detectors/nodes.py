@@ -1,4 +1,4 @@
-"""NODE_NOT_READY and NODE_PRESSURE: a node in trouble, which outranks the trouble of the pods on it.
+"""NODE_*: a node in trouble, which outranks the trouble of the pods on it; and one that is still cordoned after it.
 
 Pure. Strength grows with what agrees: metrics of the same condition, events, and pods that suffer on that node.
 """
@@ -18,6 +18,7 @@ from sre_agent.evidence.kubernetes_state import (
     ready,
     text,
 )
+from sre_agent.evidence.node_surroundings import NodeSurroundings, failing_only_on, owner_key
 from sre_agent.evidence.view import EvidenceView
 
 _EVENT_REASONS = {
@@ -31,6 +32,14 @@ _EVENT_REASONS = {
         "SystemOOM",
         "Evicted",
     },
+    FindingKind.NODE_FAILING_PODS: set(),
+    FindingKind.NODE_LEFT_CORDONED: {"NodeNotSchedulable"},
+}
+_STRENGTH = {
+    FindingKind.NODE_NOT_READY: 0.86,
+    FindingKind.NODE_PRESSURE: 0.78,
+    FindingKind.NODE_FAILING_PODS: 0.80,
+    FindingKind.NODE_LEFT_CORDONED: 0.75,
 }
 
 
@@ -47,7 +56,25 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
             since = min((at for p in short if (at := instant((condition(node, p) or {}).get("lastTransitionTime")))), default=None)
             cause = f"node {name} is short of resources: {', '.join(short)}"
             found[name] = _finding(FindingKind.NODE_PRESSURE, (evidence_id, node), cause, since, view)
+        else:
+            found |= _quiet(name, (evidence_id, node), view)
     return tuple(sorted(found.values(), key=lambda f: (-f.strength, f.object)))
+
+
+def _quiet(name: str, node: tuple[str, JsonObject], view: EvidenceView) -> dict[str, Finding]:
+    """What may be wrong with a node that says it is well."""
+    now, pods = view.scope.now, tuple(p for _, p in view.objects("Pod"))
+    seen = NodeSurroundings(node[1], (node[1],), pods)
+    if ready(node[1]) and seen.at_fault(now):
+        failing = failing_only_on(name, pods, now)
+        owners = sorted({owner[2] for owner in map(owner_key, failing)})
+        cause = f"{len(failing)} pods of {len(owners)} owners ({', '.join(owners)}) fail on node {name} and nowhere else"
+        onsets = [at for p in failing if (at := not_ready_since(p)) is not None]
+        return {name: _finding(FindingKind.NODE_FAILING_PODS, node, cause, min(onsets, default=None), view)}
+    if seen.cordoned_by_us and seen.well(now):
+        cause = f"node {name} was cordoned by this agent, has been well for 10 minutes, and still takes no new pods"
+        return {name: _finding(FindingKind.NODE_LEFT_CORDONED, node, cause, None, view)}
+    return {}
 
 
 def _finding(kind: FindingKind, node: tuple[str, JsonObject], cause: str, since: datetime | None, view: EvidenceView) -> Finding:
@@ -57,7 +84,7 @@ def _finding(kind: FindingKind, node: tuple[str, JsonObject], cause: str, since:
     here = [(i, p) for i, p in view.objects("Pod") if text(p, "spec", "nodeName") == name]
     now = view.scope.now
     sick = [i for i, p in here if pod_trouble(p, now) is not None or text(p, "status", "reason") in ("Evicted", "NodeLost")]
-    strength = {FindingKind.NODE_NOT_READY: 0.86, FindingKind.NODE_PRESSURE: 0.78}[kind]
+    strength = _STRENGTH[kind]
     strength += 0.03 * bool(events) + 0.05 * bool(metrics) + 0.03 * bool(sick)
     if sick:
         cause += f"; {len(sick)} of {len(here)} known pods on it are in trouble"
@@ -82,6 +109,12 @@ def _about(event: JsonObject, name: str) -> bool:
 
 def _confirming(kind: FindingKind, name: str, view: EvidenceView) -> list[tuple[str, datetime]]:
     """kube_node_status_condition of kube-state-metrics: value 1 marks the (condition, status) that holds."""
+    if kind is FindingKind.NODE_FAILING_PODS:
+        return _unready_there(name, view)
+    if kind is FindingKind.NODE_LEFT_CORDONED:
+        told = view.series("kube_node_spec_unschedulable")
+        at = view.scope.onset
+        return [(i, at) for i, s in told if s.labels.get("node") == name and s.finite() and s.finite()[-1][1] == 1]
     found = []
     for evidence_id, series in view.series("kube_node_status_condition"):
         labels, points = series.labels, series.finite()
@@ -92,4 +125,17 @@ def _confirming(kind: FindingKind, name: str, view: EvidenceView) -> list[tuple[
         if bad_ready if kind is FindingKind.NODE_NOT_READY else short:
             began = next(t for t, v in points if v == 1)
             found.append((evidence_id, datetime.fromtimestamp(began, tz=UTC)))
+    return found
+
+
+def _unready_there(node: str, view: EvidenceView) -> list[tuple[str, datetime]]:
+    """kube_pod_status_ready of the pods that fail there: 0 says the same as Kubernetes does."""
+    pods = tuple(p for _, p in view.objects("Pod"))
+    names = {(text(p, "metadata", "namespace"), text(p, "metadata", "name")) for p in failing_only_on(node, pods, view.scope.now)}
+    found = []
+    for evidence_id, series in view.series("kube_pod_status_ready"):
+        labels, points = series.labels, series.finite()
+        mine = (labels.get("namespace"), labels.get("pod")) in names and labels.get("condition", "true") == "true"
+        if mine and points and points[-1][1] == 0:
+            found.append((evidence_id, datetime.fromtimestamp(next(t for t, v in points if v == 0), tz=UTC)))
     return found

@@ -4,11 +4,11 @@ The guard denies on any of them (fact `unmet`), and the action refuses on the sa
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sre_agent.evidence.cluster_room import fits_one_by_one, quotas_allow, requested, waiting_for_room
 from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings
-from sre_agent.evidence.kubernetes_state import Trouble, terminating, text
+from sre_agent.evidence.kubernetes_state import Trouble, instant, pod_trouble, terminating, text
 
 WORDS = {
     "terminating": "somebody already deleted it",
@@ -26,6 +26,13 @@ WORDS = {
     "autoscaler-present": "a HorizontalPodAutoscaler decides how many replicas there are",
     "gitops-managed": "a GitOps controller would put it back",
     "pods-waiting-for-room": "pods already wait for a node with room",
+    "no-previous-revision": "its present and its previous revision cannot both be told",
+    "new-pods-well": "the pods of the present revision are well",
+    "changed-too-long-ago": "its present revision is older than an hour before the alert, or younger than the alert",
+    "previous-too-short": "the previous revision was in place for less than 30 minutes",
+    "previous-not-known-well": "nothing shows that the previous revision was well",
+    "already-rolled-back": "it was rolled back in the last 24 hours: undoing an undo is for a person",
+    "migration-between": "its annotation sre-agent/migration says that the change came with a migration",
     "no-room": "no node has room for the new pods",
     "quota": "a ResourceQuota leaves no room for the pods it takes",
 }
@@ -34,6 +41,15 @@ CURED_BY_RESTART = frozenset({Trouble.NOT_READY, Trouble.OOM_KILLED, Trouble.CRA
 MIN_READY_PCT = 51
 CEILING = "sre-agent/max-replicas"
 """Annotation by which the owners say how far a Deployment may be scaled up. Without it: not at all."""
+ROLLED_BACK_AT = "sre-agent/rolled-back-at"
+"""Annotation the agent leaves on a Deployment that it rolled back."""
+MIGRATION = "sre-agent/migration"
+"""Annotation by which owners say that a revision came with a change that an older image does not understand."""
+CHANGE_BEFORE = timedelta(hours=1)
+DECIDED_WITHIN = timedelta(hours=1)
+"""How long after the alert people may take to decide."""
+SERVED_FOR = timedelta(minutes=30)
+UNDO_ONCE_IN = timedelta(hours=24)
 MOST_ADDED = 2
 MOST_ADDED_PCT = 50
 
@@ -68,6 +84,35 @@ def _scale_up(seen: DeploymentSurroundings) -> Iterator[str]:
         ("quota", quotas_allow(asked, added, seen.quotas)),
         ("pods-waiting-for-room", not waiting_for_room(seen.all_pods)),
         ("no-room", fits_one_by_one(asked, added, seen.nodes, seen.all_pods)),
+    )
+    yield from (name for name, holds in checks if not holds)
+
+
+def unmet_for_rollback(seen: DeploymentSurroundings, now: datetime, onset: datetime | None = None) -> tuple[str, ...]:
+    """What forbids going back to the previous revision, most fundamental first. `onset` None: not known here, `now` counts."""
+    return tuple(_rollback(seen, now, onset))
+
+
+def _rollback(seen: DeploymentSurroundings, now: datetime, onset: datetime | None) -> Iterator[str]:
+    changed, served = seen.changed_at, seen.previous_served_for
+    undone = instant(seen.note(ROLLED_BACK_AT))
+    lag = None if changed is None else (onset or now) - changed
+    late = CHANGE_BEFORE if onset is not None else CHANGE_BEFORE + DECIDED_WITHIN
+    troubled = any(pod_trouble(p, now) for p in seen.pods_of(seen.current))
+    checks = (
+        ("terminating", not terminating(seen.deployment)),
+        ("rollout-paused", not seen.paused),
+        ("strategy-not-rolling", text(seen.deployment, "spec", "strategy", "type") in ("RollingUpdate", "")),
+        ("gitops-managed", not seen.gitops),
+        ("no-previous-revision", seen.current is not None and seen.previous is not None),
+        ("no-readiness-probe", seen.probed),
+        ("new-pods-well", troubled),
+        ("changed-too-long-ago", lag is not None and timedelta() <= lag <= late),
+        ("previous-too-short", served is not None and served >= SERVED_FOR),
+        ("previous-not-known-well", seen.well_before),
+        ("already-rolled-back", not seen.note(ROLLED_BACK_AT) or (undone is not None and now - undone >= UNDO_ONCE_IN)),
+        ("migration-between", not seen.note(MIGRATION) and not text(seen.template, "metadata", "annotations", MIGRATION)),
+        ("quota", quotas_allow(requested(seen.template), seen.max_surge, seen.quotas)),
     )
     yield from (name for name, holds in checks if not holds)
 

@@ -6,7 +6,7 @@ Both the guard's facts and the actions' last look ask these questions, so that t
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sre_agent.evidence.kubernetes_state import (
     JsonObject,
@@ -22,7 +22,7 @@ from sre_agent.evidence.kubernetes_state import (
     terminating,
     text,
 )
-from sre_agent.evidence.pod_template import images_may_move, same, sources_may_differ
+from sre_agent.evidence.pod_template import differs_beyond_image, images_may_move, same, sources_may_differ
 
 NAMESPACED_KINDS = ("Pod", "ReplicaSet", "Deployment", "ResourceQuota", "HorizontalPodAutoscaler")
 """What must be read in the Deployment's namespace; what its template refers to is read after that."""
@@ -86,6 +86,46 @@ class DeploymentSurroundings:
         now = revision(self.current)
         older = [s for s in self.sets if s is not self.current and 0 < revision(s) < now]
         return max(older, key=revision, default=None)
+
+    def pods_of(self, replica_set: JsonObject | None) -> list[JsonObject]:
+        """The pods of one of its ReplicaSets."""
+        uid = text(replica_set, "metadata", "uid")
+        return [p for p in self.pods if uid and text(controller_of(p), "uid") == uid]
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When the ReplicaSet of the present template was made; None when that cannot be told."""
+        return instant(dig(self.current, "metadata", "creationTimestamp"))
+
+    @property
+    def previous_served_for(self) -> timedelta | None:
+        """How long the previous revision was the present one; None when that cannot be told (an older set may be reused)."""
+        before = instant(dig(self.previous, "metadata", "creationTimestamp"))
+        return self.changed_at - before if before is not None and self.changed_at is not None else None
+
+    @property
+    def well_before(self) -> bool:
+        """Whether the previous revision was well: its pods still are, or the Deployment was available until the change."""
+        if any(map(ready, self.pods_of(self.previous))):
+            return True
+        available = condition(self.deployment, "Available")
+        at = instant((available or {}).get("lastTransitionTime"))
+        if self.changed_at is None or at is None:
+            return False
+        return at < self.changed_at if text(available, "status") == "True" else at >= self.changed_at
+
+    @property
+    def rollback_would_deploy(self) -> bool:
+        """Whether the previous template differs in more than its images, or could start with other configuration than it had."""
+        if self.current is None or self.previous is None:
+            return True
+        template = dig(self.previous, "spec", "template") or {}
+        since = instant(dig(self.previous, "metadata", "creationTimestamp"))
+        return (
+            differs_beyond_image(template, self.template)
+            or images_may_move(template)
+            or sources_may_differ(template, self.configs, since)
+        )
 
     @property
     def settled(self) -> bool:

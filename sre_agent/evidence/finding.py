@@ -24,10 +24,13 @@ class FindingKind(StrEnum):
     POD_IMAGE_PULL_FAILED = "pod_image_pull_failed"
     POD_BAD_CONFIG = "pod_bad_config"
     POD_NOT_READY = "pod_not_ready"
+    ROLLOUT_REGRESSION = "rollout_regression"
     DEPLOYMENT_DEGRADED = "deployment_degraded"
     DEPLOYMENT_SATURATED = "deployment_saturated"
     NODE_NOT_READY = "node_not_ready"
     NODE_PRESSURE = "node_pressure"
+    NODE_FAILING_PODS = "node_failing_pods"
+    NODE_LEFT_CORDONED = "node_left_cordoned"
     PROMPT_REGRESSION = "prompt_regression"
     PROMPT_CHANGED = "prompt_changed"
     MODEL_CHANGED = "model_changed"
@@ -55,6 +58,10 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
     FindingKind.POD_IMAGE_PULL_FAILED: (AlertClass.INFRA, "an image cannot be pulled; a restart cannot fix it"),
     FindingKind.POD_BAD_CONFIG: (AlertClass.INFRA, "a container cannot start for its command, config or secret"),
     FindingKind.POD_NOT_READY: (AlertClass.INFRA, "a running pod fails its readiness probe"),
+    FindingKind.ROLLOUT_REGRESSION: (
+        AlertClass.INFRA,
+        "the pods of a Deployment's new revision fail, which came shortly before the onset, and the previous one was well",
+    ),
     FindingKind.DEPLOYMENT_DEGRADED: (
         AlertClass.INFRA,
         "several pods of one Deployment run and fail their readiness probe, on healthy nodes and without a recent change",
@@ -65,6 +72,11 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
     ),
     FindingKind.NODE_NOT_READY: (AlertClass.INFRA, "a node is not ready; its pods are a symptom"),
     FindingKind.NODE_PRESSURE: (AlertClass.INFRA, "a node is short of memory, disk or process ids"),
+    FindingKind.NODE_FAILING_PODS: (
+        AlertClass.INFRA,
+        "pods of several owners fail on one node that says it is ready, and nowhere else",
+    ),
+    FindingKind.NODE_LEFT_CORDONED: (AlertClass.INFRA, "a node that this agent cordoned is well again and takes no new pods"),
     FindingKind.PROMPT_REGRESSION: (AlertClass.MODEL, "a quality score fell after a prompt version went live"),
     FindingKind.PROMPT_CHANGED: (AlertClass.MODEL, "a prompt version went live before the onset"),
     FindingKind.MODEL_CHANGED: (AlertClass.MODEL, "the model or its settings changed before the onset"),

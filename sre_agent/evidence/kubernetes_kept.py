@@ -4,6 +4,8 @@ from sre_agent.evidence.kubernetes_state import JsonObject, dig, entries
 
 METADATA_ONLY = frozenset({"ConfigMap", "Secret"})
 """When these changed matters; what is in them is nobody's business here."""
+OUR_HAND = "sre-agent"
+"""The field manager the agent writes as."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 

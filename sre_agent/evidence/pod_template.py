@@ -92,6 +92,13 @@ def same(old: JsonObject, new: JsonObject) -> bool:
     return _plain(old, ()) == _plain(new, ()) and old.get("spec") == new.get("spec")
 
 
+def bare(template: JsonObject) -> JsonObject:
+    """The template as a Deployment holds it: without the hash label that its ReplicaSet put on it."""
+    meta = template.get("metadata") or {}
+    labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != HASH}
+    return {**template, "metadata": {**{k: v for k, v in meta.items() if v is not None}, "labels": labels}}
+
+
 def _without_images(template: JsonObject) -> JsonObject:
     spec = dict(template.get("spec") or {})
     for part in ("initContainers", "containers"):

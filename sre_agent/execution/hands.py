@@ -75,7 +75,7 @@ class DeploymentHands(Protocol):
     async def replace_template(
         self, deployment: DeploymentRef, template: Mapping[str, object], annotations: Mapping[str, str], *, dry_run: bool
     ) -> ObjectState:
-        """Replace the pod template as a whole, and the Deployment's own annotations."""
+        """Replace the pod template as a whole, and set annotations on the Deployment itself."""
         ...
 
     async def scale(self, deployment: DeploymentRef, replicas: int, *, dry_run: bool) -> ObjectState:

@@ -61,7 +61,9 @@ def progress(deployment: JsonObject, since: float, done: str) -> Outcome | None:
     ready, wanted = number(deployment, "status", "readyReplicas"), number(deployment, "spec", "replicas")
     if complete(deployment):
         return Outcome(IntentState.DONE, f"{done}; {ready} of {wanted} replicas are ready", {"ready_s": since, "replicas": wanted})
-    if text(condition(deployment, "Progressing"), "reason") == "ProgressDeadlineExceeded":
+    # What the conditions say is about the last generation the controller has seen, which may not be ours yet.
+    seen = number(deployment, "status", "observedGeneration") >= number(deployment, "metadata", "generation")
+    if seen and text(condition(deployment, "Progressing"), "reason") == "ProgressDeadlineExceeded":
         return Outcome(
             IntentState.FAILED, f"the rollout stopped: {ready} of {wanted} replicas are ready and no new one becomes ready"
         )

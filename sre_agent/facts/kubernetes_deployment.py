@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from sre_agent.evidence.deployment_conditions import added_replicas, unmet_for_restart, unmet_for_scale_up
+from sre_agent.evidence.deployment_conditions import added_replicas, unmet_for_restart, unmet_for_rollback, unmet_for_scale_up
 from sre_agent.evidence.deployment_reading import read_deployment
 from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings
 from sre_agent.evidence.source import KubernetesReader
@@ -66,6 +66,14 @@ def _scale(seen: DeploymentSurroundings, context: FactContext) -> Judged:  # noq
     return unmet_for_scale_up(seen), seen.restart_would_deploy, numbers
 
 
-_JUDGES = {"rollout_restart": _restart, "scale_up": _scale}
+def _rollback(seen: DeploymentSurroundings, context: FactContext) -> Judged:
+    """Every pod of the present revision is replaced."""
+    ready = {"replicas_ready": min(seen.ready_pods, BOUND)}
+    unmet = unmet_for_rollback(seen, context.now, context.incident.created_at)
+    touches = seen.rollback_would_deploy or context.declaration.has_prompts
+    return unmet, touches, {**ready, "pods_touched": min(seen.replicas, BOUND), "pods_touched_pct": 100}
+
+
+_JUDGES = {"rollout_restart": _restart, "scale_up": _scale, "rollback_deployment": _rollback}
 _BRINGS_TEMPLATES = frozenset({"rollout_restart", "scale_up", "rollback_deployment"})
 _NEEDS_ROOM = frozenset({"scale_up"})

@@ -176,6 +176,31 @@ SCALE_UP: Final = Row(
     ),
 )
 
+ROLLBACK_DEPLOYMENT: Final = Row(
+    action="rollback_deployment",
+    tier=Tier.SERVICE,
+    kinds=("Deployment",),
+    approvals=environments(prod=PERSONS_FOR_ALL, staging=1, dev=1),
+    stateful=None,
+    edges=(f"{_FACTS}.rollout_in_progress", f"!{_FACTS}.rollout_in_progress", f"{_FACTS}.replicas_ready == 0"),
+)
+
+CORDON_NODE: Final = Row(
+    action="cordon_node",
+    tier=Tier.REVERSIBLE,
+    kinds=("Node",),
+    approvals=environments(prod=1, staging=1, dev=1),
+    stateful=1,
+)
+
+UNCORDON_NODE: Final = Row(
+    action="uncordon_node",
+    tier=Tier.REVERSIBLE,
+    kinds=("Node",),
+    approvals=environments(prod=1, staging=1, dev=1),
+    stateful=1,
+)
+
 REDIS_FAILOVER: Final = Row(
     action="redis_failover",
     tier=Tier.DATA,
@@ -216,7 +241,17 @@ POSTGRES_SWITCHOVER: Final = Row(
     promises=(Promise("10", "a declared dataset", "resource.stateful"), _ONE_FAILOVER),
 )
 
-WHITELIST: Final = (RESTART_POD, ROLLOUT_RESTART, SCALE_UP, REDIS_FAILOVER, REDIS_CLUSTER_FAILOVER, POSTGRES_SWITCHOVER)
+WHITELIST: Final = (
+    RESTART_POD,
+    ROLLOUT_RESTART,
+    SCALE_UP,
+    ROLLBACK_DEPLOYMENT,
+    CORDON_NODE,
+    UNCORDON_NODE,
+    REDIS_FAILOVER,
+    REDIS_CLUSTER_FAILOVER,
+    POSTGRES_SWITCHOVER,
+)
 """Every action there is. What has no row is not possible (G01)."""
 
 NEVER: Final[Mapping[str, str]] = MappingProxyType(

@@ -177,8 +177,31 @@ def _deployment_named(name: str, namespace: str, view: EvidenceView) -> bool:
     return bool(incident.label_values("pod")) and set(incident.label_values("pod")) <= owned
 
 
+def _node(finding: Finding, view: EvidenceView) -> Resolved | None:
+    """uid is the Node's; generation that and whether it takes pods. The alert names the node, or a pod or owner on it."""
+    kind, _, name = finding.object.partition("/")
+    if kind != "node" or not name:
+        return None
+    found = {
+        str(item["metadata"].get("uid", "")): item
+        for _, item in view.objects("Node")
+        if str(item["metadata"].get("name", "")).lower() == name and not item["metadata"].get("deletionTimestamp")
+    }
+    if len(found) != 1:
+        return None
+    ((uid, item),) = found.items()
+    named, incident = str(item["metadata"]["name"]), view.scope.incident
+    nodes = incident.label_values("node")
+    here = [p for _, p in view.objects("Pod") if p.get("spec", {}).get("nodeName") == named]
+    if not uid or not (named in nodes if nodes else any(_named_by_alert(p, incident) for p in here)):
+        return None
+    state = "cordoned" if item.get("spec", {}).get("unschedulable") else "schedulable"
+    return Resolved(target=Target(kind="Node", name=named, uid=uid), generation=f"{uid}/{state}")
+
+
 _RESOLVERS: dict[str, Callable[[Finding, EvidenceView], Resolved | None]] = {
     "Deployment": _deployment,
+    "Node": _node,
     "Pod": _pod,
     "PostgresCluster": _postgres_cluster,
     "RedisCluster": _redis_cluster,

@@ -12,7 +12,7 @@ from sre_agent.runbook.proposal import Proposal
 from sre_agent.runbook.runbook import Objective
 from sre_agent.verification.data_stores import patroni_state_ok, redis_cluster_state_ok
 from sre_agent.verification.verify import Sample
-from sre_agent.verification.workloads import deployment_ok
+from sre_agent.verification.workloads import deployment_ok, node_ok
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Probes:
                 return pods_ok(pods, proposal)
             if proposal.target.kind == "Deployment" and self.kubernetes is not None:
                 return deployment_ok(await self.kubernetes.objects("Deployment", proposal.target.namespace), proposal)
+            if proposal.target.kind == "Node" and self.kubernetes is not None:
+                return node_ok(await self.kubernetes.objects("Node", None), await self.kubernetes.objects("Pod", None), proposal)
         except SreAgentError as failure:
             return None, str(failure)
         return None, f"nothing here can look at a {proposal.target.kind}"

@@ -17,6 +17,7 @@ from sre_agent.facts.assemble import assemble
 from sre_agent.facts.budgets import BudgetFacts
 from sre_agent.facts.incident import IncidentFacts
 from sre_agent.facts.kubernetes_deployment import KubernetesDeploymentFacts
+from sre_agent.facts.kubernetes_node import KubernetesNodeFacts
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
 from sre_agent.facts.patroni import PatroniFacts
 from sre_agent.facts.redis_cluster import RedisClusterFacts
@@ -94,6 +95,7 @@ def target_collectors(readers: Readers) -> tuple[FactCollector, ...]:
         found.append(RedisTargetFacts(readers.redis))
     if readers.kubernetes is not None:
         found += [KubernetesTargetFacts(readers.kubernetes), KubernetesDeploymentFacts(readers.kubernetes)]
+        found.append(KubernetesNodeFacts(readers.kubernetes))
     if readers.redis_cluster is not None:
         found.append(RedisClusterFacts(readers.redis_cluster))
     if readers.patroni is not None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sre_agent.facts.kubernetes_deployment import KubernetesDeploymentFacts
+from sre_agent.facts.kubernetes_node import KubernetesNodeFacts
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
 from sre_agent.facts.redis_target import RedisTargetFacts
 from sre_agent.investigation.graph import build_investigator
@@ -42,6 +43,7 @@ def dry_run(settings: Settings, books: Books, folder: Path) -> DryRun:
         RedisTargetFacts(RecordedRedis(case)),
         KubernetesTargetFacts(RecordedKubernetes(case)),
         KubernetesDeploymentFacts(RecordedKubernetes(case)),
+        KubernetesNodeFacts(RecordedKubernetes(case)),
     )
     assessor: Assessor = brain.assessor(books, books.guard(KEY), investigator, found)
     return DryRun(case, brain.with_targets(assessor, targets), books.runbooks)

@@ -7,7 +7,9 @@ import pytest
 
 from sre_agent.detectors import deployments, saturation
 from sre_agent.evidence.finding import FindingKind
+from sre_agent.testing.kubernetes.store import stamp
 from sre_agent.testing.kubernetes_api import KubernetesApi, PodScript, PodState, Workload
+from tests.actions.test_rollback_deployment import BAD, change
 from tests.detectors.test_kubernetes_detector import NOW, series, view
 
 UNREADY = PodScript(PodState.NOT_READY)
@@ -116,3 +118,48 @@ def test_pods_that_are_all_full_are_and_replicas_that_are_not_ready_are_another_
     assert len(saturation.detect(view(*objects, labels=LABELS, metrics=tuple(each)))) == 1
     assert saturation.detect(view(*objects, labels=LABELS, metrics=tuple(each[:-1]))) == ()
     assert saturated(share(*FULL, deployment="api"), states=(UNREADY,)) == []
+
+
+def regressed(**changes) -> tuple[KubernetesApi, list[dict]]:
+    """A Deployment whose new image has crashed since it was rolled out, 25 minutes ago; the onset was 10 minutes ago."""
+    api = KubernetesApi(NOW - timedelta(minutes=25))
+    api.node("node-1")
+    fields = {
+        "replicas": 4,
+        "age": timedelta(hours=2),
+        "followed": True,
+        "by_image": {BAD: PodScript(PodState.CRASH_LOOP)},
+        **changes,
+    }
+    api.deploy(replace(Workload("api", "voice"), **fields))
+    change(api, next(api.store.of("Deployment")), image=BAD)
+    for _ in range(150):
+        api.advance(10)
+    return api, [o for kind in KINDS for o in api.store.of(kind)]
+
+
+def test_a_new_revision_that_fails_where_the_old_one_was_well_is_a_regression():
+    _, objects = regressed()
+    (found,) = deployments.detect(view(*objects, labels=LABELS))
+    assert (found.kind, found.onset) == (FindingKind.ROLLOUT_REGRESSION, NOW - timedelta(minutes=25) + timedelta(seconds=1))
+    assert "of deployment api, in force since 02:46:01, fail; revision 1 was well" in found.cause
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"age": timedelta(minutes=20)},
+        {"by_image": {BAD: PodScript(PodState.IMAGE_PULL)}},
+        {"by_image": {}},
+    ],
+)
+def test_a_young_predecessor_an_image_that_cannot_be_pulled_and_well_pods_are_not(changes):
+    assert kinds(*regressed(**changes)[1]) == []
+
+
+def test_a_change_after_the_onset_or_long_before_does_not_explain_it():
+    api, objects = regressed()
+    new = next(s for s in api.store.of("ReplicaSet") if s["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "2")
+    for minutes in (9, 71):
+        new["metadata"]["creationTimestamp"] = stamp(NOW - timedelta(minutes=minutes))
+        assert kinds(*objects) == []

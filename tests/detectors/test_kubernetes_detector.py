@@ -224,3 +224,36 @@ def test_a_metric_of_the_good_condition_confirms_nothing():
     node = node_object("node-1", NOW, ready=False)
     good = series("kube_node_status_condition", 1, 1, node="node-1", condition="Ready", status="true")
     assert "e3" not in nodes.detect(view(node, metrics=(good,)))[0].evidence
+
+
+def placed(name: str, owner: str, node: str, state: PodState = PodState.CRASH_LOOP) -> dict:
+    made = pod(PodScript(state), name, node)
+    made["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": owner, "uid": owner, "controller": True}]
+    return made
+
+
+def test_pods_of_several_owners_that_fail_on_one_ready_node_only_are_the_nodes_matter():
+    nodes_ = (node_object("node-1", NOW), node_object("node-2", NOW))
+    sick = (placed("a-1", "a", "node-1"), placed("a-2", "a", "node-1"), placed("b-1", "b", "node-1"))
+    (found,) = nodes.detect(view(*nodes_, *sick, placed("a-3", "a", "node-2", PodState.READY)))
+    assert (found.kind, found.object) == (FindingKind.NODE_FAILING_PODS, "node/node-1")
+    assert found.cause.startswith("3 pods of 2 owners (a, b) fail on node node-1 and nowhere else")
+    unready = series("kube_pod_status_ready", 1, 0, pod="a-1", condition="true")
+    (told,) = nodes.detect(view(*nodes_, *sick, metrics=(unready,)))
+    assert told.strength > found.strength
+    assert nodes.detect(view(*nodes_, *sick[:2])) == ()
+    assert nodes.detect(view(*nodes_, *sick, placed("b-2", "b", "node-2"))) == ()
+
+
+def test_a_well_node_that_still_carries_our_cordon_is_named_and_a_persons_cordon_is_not():
+    node = node_object("node-1", NOW)
+    node["spec"] = {"unschedulable": True}
+    ours = {"manager": "sre-agent", "fieldsV1": {"f:spec": {"f:unschedulable": {}}}}
+    node["metadata"] |= {"annotations": {"sre-agent/intent": "k"}, "managedFields": [ours]}
+    told = series("kube_node_spec_unschedulable", 1, node="node-1")
+    (found,) = nodes.detect(view(node, metrics=(told,)))
+    assert (found.kind, found.evidence) == (FindingKind.NODE_LEFT_CORDONED, ("e1", "e3"))
+    node["metadata"]["managedFields"] = [{**ours, "manager": "kubectl-cordon"}]
+    assert nodes.detect(view(node)) == ()
+    del node["metadata"]["managedFields"]
+    assert nodes.detect(view(node)) == ()

@@ -9,6 +9,7 @@ from sre_agent.facts.kubernetes_deployment import KubernetesDeploymentFacts
 from sre_agent.policy.facts import Facts, TargetDeclaration
 from sre_agent.sources.kubernetes import KubernetesCluster
 from sre_agent.testing.kubernetes_api import KubernetesApi, PodScript, PodState, Workload
+from tests.actions.test_rollback_deployment import BAD, change
 from tests.actions.workload_stage import target
 from tests.facts.test_kubernetes_target import START, context
 
@@ -92,3 +93,25 @@ async def test_a_busy_deployment_with_a_ceiling_and_room_can_be_scaled(api, fact
     got = await facts(action="scale_up")
     assert (got["unmet"], got["touches_behaviour"], got["rollout_in_progress"]) == ((), False, False)
     assert (got["pods_touched"], got["pods_touched_pct"], got["replicas_ready"]) == (2, 40, 5)
+
+
+async def test_a_new_revision_that_crashes_can_be_rolled_back_unless_prompts_are_in_its_image(tmp_path):
+    with KubernetesApi(START - timedelta(minutes=10)) as api:
+        api.node("node-1")
+        deploy(api, states=(), by_image={BAD: PodScript(PodState.CRASH_LOOP)})
+        deployment = next(api.store.of("Deployment"))
+        change(api, deployment, image=BAD)
+        for _ in range(60):
+            api.advance(10)
+        cluster = KubernetesCluster(api.kubeconfig(tmp_path / "read"))
+        asked = context(target(deployment))
+        proposal = asked.proposal.model_copy(update={"action": "rollback_deployment"})
+        asked = asked.model_copy(update={"proposal": proposal})
+        got = await KubernetesDeploymentFacts(cluster).collect(asked)
+        assert (got["unmet"], got["touches_behaviour"], got["rollout_in_progress"]) == ((), False, True)
+        declared = asked.model_copy(update={"declaration": TargetDeclaration(has_prompts=True)})
+        assert (await KubernetesDeploymentFacts(cluster).collect(declared))["touches_behaviour"] is True
+        early = asked.incident.model_copy(update={"created_at": START - timedelta(minutes=11)})
+        before = await KubernetesDeploymentFacts(cluster).collect(asked.model_copy(update={"incident": early}))
+        assert before["unmet"] == ("changed-too-long-ago",)
+        cluster.close()

@@ -181,3 +181,39 @@ def test_a_deployment_named_by_the_alert_or_by_its_pod_is_resolved_at_its_genera
 )
 def test_a_deployment_that_is_not_exactly_one_or_not_named_is_none(labels, objects):
     assert resolve("Deployment", DEGRADED, view(labels, pods(*objects))) is None
+
+
+def node(uid="n1", name="Worker-4", **spec):
+    return {"kind": "Node", "metadata": {"name": name, "uid": uid}, "spec": spec}
+
+
+SICK_NODE = about("node/worker-4", None, FindingKind.NODE_FAILING_PODS)
+
+
+def on_it(**changes):
+    return {**pod(**changes), "spec": {"nodeName": "Worker-4"}}
+
+
+@pytest.mark.parametrize("labels", [{"node": "Worker-4"}, POD])
+def test_a_node_is_named_by_the_alert_or_by_a_pod_on_it(labels):
+    found = resolve("Node", SICK_NODE, view(labels, pods(node(), on_it())))
+    assert found is not None
+    assert (found.target.key, found.target.uid, found.generation) == ("Node/-/Worker-4", "n1", "n1/schedulable")
+    found = resolve("Node", SICK_NODE, view(labels, pods(node(unschedulable=True), on_it())))
+    assert found is not None
+    assert found.generation == "n1/cordoned"
+
+
+@pytest.mark.parametrize(
+    ("labels", "objects"),
+    [
+        ({"node": "worker-5"}, (node(), on_it())),
+        ({"namespace": "voice", "pod": "another"}, (node(), on_it())),
+        (POD, (node(), pod())),
+        ({"node": "Worker-4"}, ()),
+        ({"node": "Worker-4"}, (node(), node(uid="n2"))),
+        ({"node": "Worker-4"}, (node(uid=""),)),
+    ],
+)
+def test_a_node_that_is_not_exactly_one_or_not_named_is_none(labels, objects):
+    assert resolve("Node", SICK_NODE, view(labels, pods(*objects))) is None

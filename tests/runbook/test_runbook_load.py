@@ -41,8 +41,12 @@ def test_only_causes_that_a_restart_or_failover_can_cure_have_an_action():
         FindingKind.POD_CRASH_LOOP,
         FindingKind.POD_OOM_KILLED,
         FindingKind.POD_NOT_READY,
+        FindingKind.ROLLOUT_REGRESSION,
         FindingKind.DEPLOYMENT_DEGRADED,
         FindingKind.DEPLOYMENT_SATURATED,
+        FindingKind.NODE_PRESSURE,
+        FindingKind.NODE_FAILING_PODS,
+        FindingKind.NODE_LEFT_CORDONED,
     }
 
 

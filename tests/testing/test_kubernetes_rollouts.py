@@ -77,7 +77,7 @@ async def test_a_template_that_never_gets_ready_stops_and_misses_its_deadline_th
     (old,) = list(api.store.of("ReplicaSet"))
     good = {"metadata": {"labels": {"app": "api"}}, "spec": deployment["spec"]["template"]["spec"]}
     bad = {"metadata": {"labels": {"app": "api"}}, "spec": {**good["spec"], "containers": [{"name": "app", "image": BAD}]}}
-    await hands.replace_template(ref(deployment), bad, {"note": "x"}, dry_run=False)
+    await hands.replace_template(ref(deployment), bad, {"team/note": "x"}, dry_run=False)
     for _ in range(10):
         api.advance(1)
     assert deployment["status"]["readyReplicas"] == 3
@@ -89,7 +89,7 @@ async def test_a_template_that_never_gets_ready_stops_and_misses_its_deadline_th
     assert deployment["status"]["conditions"][-1]["reason"] == "NewReplicaSetAvailable"
     assert [s for s in api.store.of("ReplicaSet") if s["spec"]["replicas"]] == [old]
     assert old["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
-    assert "note" not in deployment["metadata"]["annotations"]
+    assert deployment["metadata"]["annotations"] == {"deployment.kubernetes.io/revision": "3", "team/note": "x"}
 
 
 async def test_scaling_goes_through_its_own_right_and_adds_pods(api, hands):

@@ -39,11 +39,11 @@ class KubernetesDeploymentHands:
     async def replace_template(
         self, deployment: DeploymentRef, template: Mapping[str, object], annotations: Mapping[str, str], *, dry_run: bool
     ) -> ObjectState:
-        """Put this pod template in the place of the present one, and `annotations` (all of them) on the Deployment itself."""
+        """Put this pod template in the place of the present one, and `annotations` beside the Deployment's own."""
         body = [
             *({"op": "replace", "path": f"/metadata/{key}", "value": value} for key, value in _same(deployment).items()),
             {"op": "replace", "path": "/spec/template", "value": dict(template)},
-            {"op": "add", "path": "/metadata/annotations", "value": dict(annotations)},
+            *({"op": "add", "path": f"/metadata/annotations/{_escaped(k)}", "value": v} for k, v in annotations.items()),
         ]
         return await self._patch(_call(deployment, "roll back", _PATCH, dry_run), deployment, (body, _OPERATIONS), dry_run=dry_run)
 
@@ -81,6 +81,11 @@ class KubernetesDeploymentHands:
             _request_timeout=self._server.timeouts,
         )
         return bytes(answer.data)
+
+
+def _escaped(key: str) -> str:
+    """A key inside a JSON pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _same(deployment: DeploymentRef) -> dict[str, str]:
