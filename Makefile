@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 TEST := $(RUN) -m pytest -n 2
 PYTHON3 ?=
 
-.PHONY: help demo test check format-check lint types imports faults prove cluster bench format docs lock wheel venv dev-venv clean
+.PHONY: help demo test check format-check lint types imports faults properties prove cluster bench format docs lock wheel venv dev-venv clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -14,8 +14,8 @@ help: ## List the targets.
 demo: venv ## One night on call, on real parts, in about a minute and a half.
 	$(RUN) -m sre_agent demo
 
-test: dev-venv ## All tests but the fault matrix.
-	$(TEST) -m "not faults and not cluster"
+test: dev-venv ## All tests but the fault matrix and the long run of drawn histories.
+	$(TEST) -m "not faults and not properties and not cluster"
 
 check: format-check lint types imports test ## What CI runs: format, lint, types, imports, tests.
 
@@ -33,6 +33,9 @@ imports: dev-venv ## The rooms and their import direction.
 
 faults: dev-venv ## The fault matrix: real processes killed, paused and raced.
 	$(RUN) -m pytest -m faults
+
+properties: dev-venv ## Thousands of drawn histories of the whole walk: crashes, races, lies (a few minutes).
+	$(TEST) -m properties
 
 prove: dev-venv ## All proofs about the policies, by z3; writes docs/proofs.md (a few minutes).
 	$(RUN) -m tests.prove
