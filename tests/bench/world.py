@@ -1,5 +1,6 @@
 """The world of a recorded case as the probes see it: sick as recorded, and well from the moment the action took effect."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sre_agent.evidence.redis_state import RedisState
@@ -36,9 +37,10 @@ class World:
         return redis_state(primary_view(run_id="d" * 40)).model_copy(update={"name": master})
 
     async def objects(self, kind: str, namespace: str | None) -> list[JsonObject]:
-        """The recorded objects; once well, every pod is another one, and ready."""
+        """The recorded objects; once well, every pod is another one and ready, every deployment rolled out anew."""
         found = await RecordedKubernetes(self._case).objects(kind, namespace)
-        return [_replaced(pod) for pod in found] if self.well and kind == "Pod" else found
+        heal = _HEALED.get(kind)
+        return [heal(item) for item in found] if self.well and heal else found
 
     async def instant(self, query: str, at: datetime) -> tuple[Series, ...]:
         """One value, good or bad."""
@@ -53,3 +55,14 @@ def _resolved(incident: Incident) -> Incident:
 def _replaced(pod: JsonObject) -> JsonObject:
     metadata = {**pod["metadata"], "uid": f"{pod['metadata'].get('uid', '')}-new"}
     return {**pod, "metadata": metadata, "status": {**pod.get("status", {}), "conditions": [{"type": "Ready", "status": "True"}]}}
+
+
+def _rolled_out(deployment: JsonObject) -> JsonObject:
+    generation, wanted = deployment["metadata"].get("generation", 1) + 1, deployment["spec"].get("replicas", 1)
+    status = {"observedGeneration": generation, "replicas": wanted, "updatedReplicas": wanted, "readyReplicas": wanted}
+    return {**deployment, "metadata": {**deployment["metadata"], "generation": generation}, "status": status}
+
+
+_HEALED: dict[str, Callable[[JsonObject], JsonObject]] = {"Pod": _replaced, "Deployment": _rolled_out}
+HEALABLE = frozenset({"RedisMaster", *_HEALED})
+"""Kinds of target that this world knows to show in good health."""
