@@ -3,7 +3,7 @@
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-TEST := $(RUN) -m pytest -n 2
+TEST := $(RUN) -m pytest -n 4 --dist worksteal
 PYTHON3 ?=
 
 .PHONY: help demo test check format-check lint types imports faults properties prove cluster bench format docs lock wheel venv dev-venv clean

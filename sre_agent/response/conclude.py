@@ -112,6 +112,10 @@ def refused_at_last_line(record: IncidentRecord, a: Assessment, now: datetime, a
     if record.state is not State.EXECUTING:
         return None
     changes: dict[str, Any] = {"decision": a.decision, "triage": a.triage}
+    # INVARIANT: a plan that was withdrawn meanwhile is nobody's question any more.
+    if record.reason:
+        reason = f"not done: {record.reason}"
+        return lifecycle.handed_back(record, reason, now, changes=changes, detail=a.decision.remembered(), kind="action_not_done")
     if a.decision.verdict is Verdict.NEEDS_APPROVAL and len(record.approvers) < (a.decision.approvals_required or 1):
         return lifecycle.asked(
             record, approval_for(record, a, now, approval_id), now, changes=changes, detail=a.decision.remembered()

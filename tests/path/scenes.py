@@ -10,6 +10,7 @@ from sre_agent.evidence.finding import Finding, FindingKind, RootCause
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
 from sre_agent.incident.alert import Alert, AlertStatus
+from sre_agent.incident.event import EventKind
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference
 from sre_agent.incident.target import Target
 from sre_agent.policy.facts import FactContext, Facts
@@ -104,3 +105,10 @@ def night(**changed: object) -> Walkthrough:
         **changed,
     }
     return Walkthrough(**fields)
+
+
+async def approved(walk: Walkthrough) -> None:
+    """A fresh incident whose plan two people said yes to."""
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    await walk.answer(ID, "ana")
+    await walk.answer(ID, "ben")

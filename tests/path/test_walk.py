@@ -10,18 +10,11 @@ from sre_agent.incident.errors import Conflict, OutcomeUnknown, Refused, Transie
 from sre_agent.incident.event import EventKind
 from sre_agent.incident.incident import IncidentStatus
 from sre_agent.policy.facts import Mode
-from sre_agent.response.lifecycle import on_event
 from sre_agent.response.record import State
 from sre_agent.runbook.proposal import Investigated
 from sre_agent.testing.rooms import ScriptedAction, ScriptedInvestigator
 from sre_agent.testing.walkthrough import AGENT_USER
-from tests.path.scenes import ID, Level, facts, found, incident, night, restart_facts, restart_found
-
-
-async def approved(walk) -> None:
-    await walk.hear(incident(), EventKind.TRIGGERED)
-    await walk.answer(ID, "ana")
-    await walk.answer(ID, "ben")
+from tests.path.scenes import ID, Level, approved, facts, found, incident, night, restart_facts, restart_found
 
 
 async def test_two_people_then_one_effect_then_a_soak_then_recovered() -> None:
@@ -273,48 +266,6 @@ async def test_a_grant_whose_effect_a_crash_swallowed_is_found_by_the_timer_and_
     assert "refused right before acting" in ended.reason
 
 
-async def test_acknowledged_after_an_automatic_yes_asks_a_person_at_the_last_line() -> None:
-    walk = night(facts=restart_facts, investigator=ScriptedInvestigator(restart_found), action=ScriptedAction(name="restart_pod"))
-    original = walk.operator.tracker.fetch
-
-    async def acknowledged_meanwhile(incident_id):
-        await walk.responder.walk.advance(ID, lambda r: on_event(r, EventKind.ACKNOWLEDGED, walk.clock.now()))
-        return await original(incident_id)
-
-    walk.operator.tracker.fetch = acknowledged_meanwhile
-    await walk.hear(incident(), EventKind.TRIGGERED)
-    record = await walk.record(ID)
-    assert (record.state, walk.action.effects) == (State.AWAITING_APPROVAL, 0)
-
-
-async def test_an_acknowledgement_heard_while_the_plan_is_being_carried_out_stops_it_at_the_last_line() -> None:
-    walk = night(facts=restart_facts, investigator=ScriptedInvestigator(restart_found), action=ScriptedAction(name="restart_pod"))
-    action = walk.action
-
-    async def acknowledged_meanwhile(target, bench):
-        await walk.responder.walk.advance(ID, lambda r: on_event(r, EventKind.ACKNOWLEDGED, walk.clock.now()))
-        return {}
-
-    action.precondition = acknowledged_meanwhile
-    await walk.hear(incident(), EventKind.TRIGGERED)
-    record = await walk.record(ID)
-    assert (record.state, action.effects) == (State.HANDED_BACK, 0)
-    assert "a person acknowledged the incident right before the action" in record.reason
-
-
-async def test_an_acknowledgement_after_two_people_approved_changes_nothing() -> None:
-    walk = night()
-    action = walk.action
-
-    async def acknowledged_meanwhile(target, bench):
-        await walk.responder.walk.advance(ID, lambda r: on_event(r, EventKind.ACKNOWLEDGED, walk.clock.now()))
-        return {}
-
-    action.precondition = acknowledged_meanwhile
-    await approved(walk)
-    assert ((await walk.record(ID)).state, action.effects) == (State.VERIFYING, 1)
-
-
 async def test_a_proposal_that_names_another_incident_is_refused() -> None:
     def astray(scope, triage) -> Investigated:
         made = found(scope, triage)
@@ -331,12 +282,3 @@ async def test_levels_are_told_in_the_note() -> None:
     walk.probes.metrics.now = Level(0.9).now
     await walk.hear(incident(), EventKind.TRIGGERED)
     assert (await walk.record(ID)).level_before == 0.9
-
-
-async def test_the_note_of_a_withdrawn_plan_says_why_it_stopped_and_hands_nobody_anything() -> None:
-    walk = night()
-    await walk.hear(incident(), EventKind.TRIGGERED)
-    await walk.hear(incident(status=IncidentStatus.RESOLVED), EventKind.RESOLVED)
-    (note,) = walk.tracker.notes[ID]
-    assert "Why it stopped: the incident was resolved" in note
-    assert "yours" not in note

@@ -194,6 +194,8 @@ GROUPS: dict[str, tuple[Crossing, ...]] = {
         _heard(EventKind.DELEGATED),
         _heard(EventKind.RESOLVED, "resolved"),
         _heard(EventKind.ACKNOWLEDGED, "snoozed"),
+        lambda i: (Change(i, "acknowledged"), Until("reexamine done"), Hear(i, EventKind.REASSIGNED), Run(((1, 40),))),
+        lambda i: (Change(i, "acknowledged"), Until("facts"), Hear(i, EventKind.DELEGATED), Run(((0, 40),))),
     ),
     "alerts": tuple(_changed(what) for what in CHANGES),
     "halts": (

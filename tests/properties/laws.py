@@ -207,6 +207,26 @@ def people_first(stage: Stage) -> Iterator[str]:
             yield f"{incident_id} was acted on after a person had taken it"
 
 
+def withdrawn_is_withdrawn(stage: Stage) -> Iterator[str]:
+    """W2: after a plan was withdrawn nothing more is asked of people or begun, until the incident is reopened."""
+    withdrawn: set[str] = set()
+    for e in stage.world.entries("audited"):
+        kind, incident_id = e.told.entry.kind, e.told.entry.incident_id
+        if kind in ("approval_requested", "execution_started") and incident_id in withdrawn:
+            yield f"{kind} for {incident_id} after its plan was withdrawn"
+        withdrawn = withdrawn | {incident_id} if kind == "plan_withdrawn" else withdrawn
+        withdrawn = withdrawn - {incident_id} if kind == "incident_reopened" else withdrawn
+
+
+def done_is_done(stage: Stage) -> Iterator[str]:
+    """W3: an incident is said to have been acted on only by an intent of the same round that the ledger closed as done."""
+    for seq, record in _audited(stage, len(stage.world.journal), "action_executed"):
+        incident_id = record.entry.incident_id
+        closed = [e for e in _before(stage, seq, "closed") if e.seq > _round_began(stage, incident_id, seq)]
+        if not any(e.told.incident_id == incident_id and e.told.state is IntentState.DONE for e in closed):
+            yield f"{incident_id} was said to have been acted on, and no intent of this round was done"
+
+
 def halted_means_halted(stage: Stage) -> Iterator[str]:
     """P6: no intent while the switch is engaged; no effect whose last line was asked and answered while it was."""
     engaged = False
@@ -297,6 +317,8 @@ LAWS: dict[str, Callable[[Stage], Iterator[str]]] = {
     "P9": chain_unbroken,
     "P11": no_second_attempt,
     "W": people_first,
+    "W2": withdrawn_is_withdrawn,
+    "W3": done_is_done,
     "L1": nothing_hangs,
     "L2": told_once,
 }
