@@ -90,7 +90,7 @@ def _model_lines(d: Diagnosis) -> list[str]:
     if u.fallback:
         lines.append(f"The model did not help ({u.fallback}); the rules reasoner took over.")
     if u.calls:
-        lines.append(f"Model: {u.calls} call(s), {u.input_tokens} in, {u.output_tokens} out, {u.usd:.4f} USD")
+        lines.append(f"Model: {u.calls} request(s), {u.input_tokens} in, {u.output_tokens} out, {u.usd:.4f} USD")
     if d.veto is not None:
         lines.append(f"The model vetoed: {d.veto.value[:300]}")
     return lines
@@ -149,9 +149,14 @@ def _measured_lines(note: NoteContent) -> list[str]:
     return lines
 
 
+def _told_by_the_decision(note: NoteContent) -> bool:
+    """A refusal's reasons stand under "Decided" already; nobody reads the same lines twice at night."""
+    return note.decision is not None and note.reason == "; ".join(note.decision.reasons)
+
+
 def _owner_lines(note: NoteContent) -> list[str]:
     lines: list[str] = []
-    if note.reason:
+    if note.reason and not _told_by_the_decision(note):
         lines += ["", f"{'Why it stopped' if note.status == 'cancelled' else 'Why it is yours'}: {note.reason}"]
     if note.handed_to:
         lines.append(f"Handed to: {note.handed_to}")

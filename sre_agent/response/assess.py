@@ -29,7 +29,7 @@ CHANGE_LOOKBACK = timedelta(hours=24)
 
 WALK_RULES: dict[str, str] = {
     "refuse-not-infra": "only infrastructure incidents may be remediated",
-    "no-runbook": "no runbook acts on this cause",
+    "no-runbook": "no-runbook: no runbook acts on this cause",
     "target-unresolved": "the target could not be resolved to exactly one live object",
     "not-enough-data": "the evidence does not name a cause",
     "several-causes": "several causes compete; a person must weigh them",

@@ -23,6 +23,8 @@ _WITHDRAWN_BY = {
     EventKind.DELEGATED: "a person moved the incident to another escalation policy",
     EventKind.SNOOZED: "a person snoozed the incident",
 }
+_TELLING = frozenset({JobKind.PUBLISH, JobKind.HAND_BACK})
+_RETELL_FIRST, _RETELL_LAST, _RETELL_FOR = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
 _PLANNING = frozenset({State.RECEIVED, State.INVESTIGATING, State.AWAITING_APPROVAL, State.EXECUTING})
 
 
@@ -192,12 +194,30 @@ def on_expiry(record: IncidentRecord, approval: ApprovalRequest, now: datetime) 
     return handed_back(record, "nobody approved in time", now, approval=expired, kind="approval_expired")
 
 
-def on_failure(record: IncidentRecord, reason: str, now: datetime) -> Step:
-    """A job failed for good. An unfinished incident goes to people; a finished one keeps its end and says what is missing."""
+def on_failure(record: IncidentRecord, reason: str, now: datetime, kind: JobKind | None = None) -> Step:
+    """A job failed for good. An unfinished incident goes to people; a finished one keeps its end and says what is missing.
+
+    INVARIANT: nothing accepted is lost. What could not be told (`kind`: a note, a hand-over) is tried again for a day,
+    ever less often: a token is renewed, a permission is given, and the end of the incident still reaches people.
+    """
     if not record.state.final:
         begun = record.state in (State.EXECUTING, State.VERIFYING)
         return handed_back(record, reason, now, kind="walk_failed", changes=in_vain(record) if begun else {})
-    return Narration(record, now).step(record.state, "follow_up_failed", f"could not be told or handed over: {reason}")
+    if kind is None or kind not in _TELLING:
+        return _untold(record, "follow_up_failed", f"could not be told or handed over: {reason}", now)
+    since = max((e.at for e in record.timeline if e.kind == "follow_up_failed"), default=now - _RETELL_FOR)
+    if now - since >= _RETELL_FOR:
+        hours = _RETELL_FOR.total_seconds() / 3600
+        text = f"could not be told or handed over, and is tried again for {hours:.0f} h: {reason}"
+        return _untold(record, "follow_up_failed", text, now, job(kind, record.id, at=now + _RETELL_FIRST))
+    wait = min(max(now - since, _RETELL_FIRST), _RETELL_LAST)
+    if now + wait - since < _RETELL_FOR:
+        return Step(to=record.state, jobs=(job(kind, record.id, at=now + wait),))
+    return _untold(record, "follow_up_given_up", f"could not be told or handed over for a day, and is given up: {reason}", now)
+
+
+def _untold(record: IncidentRecord, kind: str, text: str, now: datetime, *again: Job) -> Step:
+    return Narration(record, now).step(record.state, kind, text, jobs=again)
 
 
 def on_sample(record: IncidentRecord, sample: Sample, verdict: Recovery, now: datetime) -> Step:

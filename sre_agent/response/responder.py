@@ -12,7 +12,7 @@ from sre_agent.policy.facts import Mode
 from sre_agent.response import lifecycle
 from sre_agent.response.assess import Assessor
 from sre_agent.response.conclude import assessed
-from sre_agent.response.record import IncidentRecord, State, Step
+from sre_agent.response.record import IncidentRecord, JobKind, State, Step
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.runbook.runbook import Runbook
@@ -127,9 +127,9 @@ class Responder:
             await self.answered(question)
         await self.walk.advance(incident_id, lambda r: lifecycle.on_expiry(r, question, self.walk.clock.now()))
 
-    async def give_up(self, incident_id: str, reason: str) -> None:
-        """A job failed for good: the incident goes to a person, with the reason; it is never left hanging."""
-        await self.walk.advance(incident_id, lambda r: lifecycle.on_failure(r, reason, self.walk.clock.now()))
+    async def give_up(self, incident_id: str, reason: str, kind: JobKind | None = None) -> None:
+        """A job (`kind`, None for the inbox) failed for good: the incident goes to a person, with the reason; it never hangs."""
+        await self.walk.advance(incident_id, lambda r: lifecycle.on_failure(r, reason, self.walk.clock.now(), kind))
 
 
 def _withdrawal(incident: Incident) -> EventKind | None:

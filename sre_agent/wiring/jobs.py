@@ -53,4 +53,4 @@ class Desks:
             return
         if self.operator is not None and name == JobKind.EXECUTE.value:
             await self.operator.abandon(incident_id, reason)
-        await self.responder.give_up(incident_id, reason)
+        await self.responder.give_up(incident_id, reason, None if name == INBOX else JobKind(name))

@@ -61,11 +61,12 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
     books = brain.load_books(settings.policies_dir, settings.policy_data, settings.runbooks_dir)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
+        # Before the database is started: a missing token is told at once, and leaves nothing running behind.
+        tracker = readers.tracker(settings) if QUEUES[role] else None
         state = await stack.enter_async_context(parts.opened(settings, (metrics.observe,), migrated=True))
         await _refuse_without_tables(state)
         running: list[Coroutine[Any, Any, None]] = []
-        if QUEUES[role]:
-            tracker = readers.tracker(settings)
+        if tracker is not None:
             stack.push_async_callback(tracker.aclose)
             actions = parts.actions() if HANDS in QUEUES[role] else None
             desks = await _desks(settings, books, state, tracker, actions)

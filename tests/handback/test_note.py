@@ -47,7 +47,7 @@ def test_a_model_that_failed_cost_or_vetoed_is_said() -> None:
     usage = ModelUsage(reasoner="openai", calls=2, input_tokens=900, output_tokens=80, usd=0.01, fallback="model-down")
     text = note(diagnosis=Diagnosis(usage=usage, veto=Claim[str](value="do not touch")))
     assert "The model did not help (model-down); the rules reasoner took over." in text
-    assert "2 call(s), 900 in, 80 out, 0.0100 USD" in text
+    assert "2 request(s), 900 in, 80 out, 0.0100 USD" in text
     assert "vetoed: do not touch" in text
 
 

@@ -159,3 +159,26 @@ def test_an_execution_that_was_given_up_counts_as_tried(state: State, tried: tup
     plan = Proposal(incident_id="Q1EXAMPLE", runbook="restart-pod", action="restart_pod", target=target)
     step = lifecycle.on_failure(record(state, proposal=plan), "the job failed", NOW)
     assert step.changes.get("tried_in_vain", ()) == tried
+
+
+def test_what_could_not_be_told_is_tried_again_for_a_day_ever_less_often_and_then_given_up_audibly() -> None:
+    told, at, tries = record(State.HANDED_BACK), NOW, []
+    while True:
+        step = lifecycle.on_failure(told, "HTTP 401", at, JobKind.PUBLISH)
+        assert step.to is State.HANDED_BACK
+        told = told.model_copy(update={k: v for k, v in step.changes.items() if k == "timeline"})
+        if not step.jobs:
+            break
+        tries.append(step.jobs[0].at - at)
+        at = step.jobs[0].at
+    assert [e.kind for e in told.timeline] == ["follow_up_failed", "follow_up_given_up"]
+    assert tries == sorted(tries)
+    assert (tries[0], tries[-1]) == (timedelta(minutes=1), timedelta(hours=1))
+    assert timedelta(hours=22) < at - NOW <= timedelta(hours=24)
+
+
+def test_a_new_failure_to_tell_days_later_has_a_day_of_its_own() -> None:
+    first = lifecycle.on_failure(record(State.RECOVERED), "HTTP 403", NOW, JobKind.PUBLISH)
+    later = record(State.RECOVERED, timeline=first.changes["timeline"])
+    again = lifecycle.on_failure(later, "HTTP 403", NOW + timedelta(days=3), JobKind.PUBLISH)
+    assert again.jobs[0].at == NOW + timedelta(days=3, minutes=1)
