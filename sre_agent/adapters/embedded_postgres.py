@@ -17,6 +17,7 @@ import atexit
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -70,6 +71,12 @@ class EmbeddedPostgres:
         when root's own places cannot be reached (see server_account). Raises ConfigurationError.
         """
         data_dir = data_dir.expanduser().absolute()
+        if odd := sorted(set(str(data_dir)) & set('"$`\\\n')):
+            # pg_ctl hands the path to a shell between double quotes.
+            raise ConfigurationError(
+                f"The data folder {data_dir} has {' '.join(map(repr, odd))} in its path, which PostgreSQL's own starter cannot "
+                f"take. Set SRE_AGENT_DATA_DIR to another folder."
+            )
         try:
             data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -161,8 +168,8 @@ class EmbeddedPostgres:
             return None
         _forget_dead_postmaster(data / "postmaster.pid")
         settings = {"listen_addresses": "", "timezone": "UTC", "log_timezone": "UTC", **options}
-        flags = " ".join(f"-c {key}='{value}'" for key, value in settings.items())
-        arguments = ("-l", str(data / "server.log"), "-o", f"-p {PORT} -k '{self._sockets}' {flags}")
+        flags = " ".join(f"-c {shlex.quote(f'{key}={value}')}" for key, value in settings.items())
+        arguments = ("-l", str(data / "server.log"), "-o", f"-p {PORT} -k {shlex.quote(str(self._sockets))} {flags}")
         for _ in range(START_TRIES - 1):
             try:
                 return self._control("start", *arguments)

@@ -87,7 +87,7 @@ async def test_a_server_starts_in_an_unreachable_folder_keeps_its_data_and_leave
 
 
 async def test_two_folders_are_two_servers(stopped: Path, folder: Path) -> None:
-    with start(stopped, AtEnd.STOP) as a, start(folder / "b") as b:
+    with start(stopped, AtEnd.STOP) as a, start(folder / "it's b") as b:
         urls = a.database_url("agent"), b.database_url("agent")
         assert urls[0] != urls[1]
         assert await asyncio.gather(*(answer(url) for url in urls)) == [(18, "agent", None)] * 2
@@ -181,6 +181,12 @@ def test_a_folder_that_cannot_be_made_is_a_configuration_error(folder: Path) -> 
 
 
 @as_root
+def test_a_path_that_a_shell_would_read_as_more_is_refused_before_anything_is_made(folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"'\$' in its path.*SRE_AGENT_DATA_DIR"):
+        start(folder / "$HOME", AtEnd.STOP)
+    assert not (folder / "$HOME").exists()
+
+
 def test_reachable_looks_at_every_folder_above(private: Path) -> None:
     assert reachable(private.parent / "not" / "yet" / "there")
     assert not reachable(private / "not" / "yet" / "there")
