@@ -11,8 +11,8 @@ from sre_agent.cli.context import settings_of
 
 if TYPE_CHECKING:
     from sre_agent.policy.bundle import Bundle
-    from sre_agent.policy.case import Situation
     from sre_agent.policy.difference import VerdictChange
+    from sre_agent.policy.facts import Situation
 
 MORE_PERMISSIVE = 3
 NOT_PROVED = 4

@@ -17,24 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.decision import Decision
-from sre_agent.policy.facts import Claims, Facts, TargetDeclaration
-from sre_agent.policy.guard import Guard
-from sre_agent.runbook.proposal import Proposal
-
-
-class Situation(BaseModel):
-    """What the guard is asked about, complete."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    proposal: Proposal
-    declaration: TargetDeclaration
-    facts: Facts
-    claims: Claims
-
-    def decide(self, guard: Guard) -> Decision:
-        """The guard's verdict."""
-        return guard.decide(self.declaration, self.proposal, self.facts, self.claims)
+from sre_agent.policy.facts import Situation, TargetDeclaration
 
 
 class Expectation(BaseModel):

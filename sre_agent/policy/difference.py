@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from sre_agent.policy.bundle import Bundle, Declared, Rule
-from sre_agent.policy.case import Situation
 from sre_agent.policy.decision import Decision, Verdict
+from sre_agent.policy.facts import Situation
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.lock import SCHEMA
 
@@ -76,7 +76,7 @@ def rejudged(old: Bundle, new: Bundle, asked: Iterable[tuple[str, Situation]]) -
     """Named requests that the two bundles judge differently."""
     guards = Guard(old, AGENT, b""), Guard(new, AGENT, b"")
     for name, situation in asked:
-        before, after = (_judged(situation.decide(guard)) for guard in guards)
+        before, after = (_judged(guard.decide(situation)) for guard in guards)
         if (change := changed_verdict(name, before, after)) is not None:
             yield change
 

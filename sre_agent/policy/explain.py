@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ConfigDict
 
 from sre_agent.policy.bundle import Bundle, Rule
-from sre_agent.policy.case import Situation
 from sre_agent.policy.decision import Decision, Verdict
+from sre_agent.policy.facts import Situation
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.request import PROBES
 from sre_agent.policy.variation import Value, Varied, ask, choices, nearest_numbers, number_at
@@ -108,7 +108,7 @@ class _Asker:
         self._varied = varied
         self._agent = agent
         self._guard = Guard(bundle, agent, b"")
-        self.decision: Decision = varied.situation.decide(self._guard)
+        self.decision: Decision = self._guard.decide(varied.situation)
 
     @property
     def _count(self) -> int:
@@ -200,7 +200,7 @@ class _Asker:
 
     def _change(self, path: str, now: Value, then: Value) -> Change:
         varied = self._varied.with_one(path, then)
-        after = (varied or self._varied).situation.decide(self._guard)
+        after = self._guard.decide((varied or self._varied).situation)
         return Change(
             path=path,
             now=now,

@@ -121,6 +121,17 @@ class Claims(BaseModel):
     veto: bool
 
 
+class Situation(BaseModel):
+    """What the guard is asked about, complete: what to do, to what its owners declared, knowing what, told what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    proposal: Proposal
+    declaration: TargetDeclaration
+    facts: Facts
+    claims: Claims
+
+
 class GuardRequest(BaseModel):
     """The whole input of a decision: (action, target, declaration, facts, claims, approvals)."""
 

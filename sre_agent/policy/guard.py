@@ -11,10 +11,10 @@ from sre_agent.incident.alert import AlertClass
 from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.checked import ENGINE_FAULTS, Unbelievable, check_probes
 from sre_agent.policy.decision import Decision, Verdict
-from sre_agent.policy.facts import Claims, Facts, GuardRequest, TargetDeclaration
+from sre_agent.policy.facts import GuardRequest, Situation
 from sre_agent.policy.permit import Permit, seal
 from sre_agent.policy.request import PROBES, Probe, digest, remediation
-from sre_agent.runbook.proposal import Proposal, plan_hash
+from sre_agent.runbook.proposal import plan_hash
 
 DEFAULT_DENY = "default-deny"
 FAULT = "guard-fault"
@@ -40,37 +40,28 @@ class Guard:
         """False when every verdict is deny because no bundle could be loaded."""
         return self._bundle is not None
 
-    def decide(self, declaration: TargetDeclaration, proposal: Proposal, facts: Facts, claims: Claims) -> Decision:
+    def decide(self, situation: Situation) -> Decision:
         """The verdict, and how many approvals it takes. Never raises for bad input: that is a fault, and denied."""
-        return self._decided(declaration, proposal, facts, claims, None)
+        return self._decided(situation, None)
 
     def permit(
-        self,
-        declaration: TargetDeclaration,
-        proposal: Proposal,
-        facts: Facts,
-        claims: Claims,
-        *,
-        approvals: int,
-        permit_id: str,
-        now: datetime,
-        plan: str | None = None,
+        self, situation: Situation, *, approvals: int, permit_id: str, now: datetime, plan: str | None = None
     ) -> tuple[Decision, Permit | None]:
         """The verdict at the real count of approvals, and a sealed permit if and only if that is allow.
 
         `plan` is the plan hash that people judged, where there is one: a permit for another plan is refused.
         """
-        decision = self._decided(declaration, proposal, facts, claims, approvals)
+        decision = self._decided(situation, approvals)
         if decision.verdict is not Verdict.ALLOW:
             return decision, None
-        current = plan_hash(proposal, facts.alert_class.value, self.bundle_hash)
+        current = plan_hash(situation.proposal, situation.facts.alert_class.value, self.bundle_hash)
         if plan is not None and plan != current:
             return self._refused(PLAN_CHANGED, "the plan is not the one that was judged", decision), None
         permit = Permit(
             id=permit_id,
-            proposal=proposal,
+            proposal=situation.proposal,
             plan_hash=current,
-            facts_sha256=digest(facts.model_dump(mode="json")),
+            facts_sha256=digest(situation.facts.model_dump(mode="json")),
             bundle_hash=self.bundle_hash,
             approvals=approvals,
             minted_at=now,
@@ -78,9 +69,7 @@ class Guard:
         )
         return decision, seal(self._key, permit)
 
-    def _decided(
-        self, declaration: TargetDeclaration, proposal: Proposal, facts: Facts, claims: Claims, approvals: int | None
-    ) -> Decision:
+    def _decided(self, situation: Situation, approvals: int | None) -> Decision:
         if self._bundle is None:
             return self._refused(NOT_READY, "no policies are loaded: the agent refuses everything until they are")
         try:
@@ -88,10 +77,10 @@ class Guard:
             request = _revalidated(
                 GuardRequest(
                     agent=self._agent_id,
-                    proposal=proposal,
-                    declaration=declaration,
-                    facts=facts,
-                    claims=claims,
+                    proposal=situation.proposal,
+                    declaration=situation.declaration,
+                    facts=situation.facts,
+                    claims=situation.claims,
                     approvals=0 if approvals is None else min(approvals, PROBES[-1]),
                 )
             )

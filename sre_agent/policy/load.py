@@ -184,6 +184,6 @@ def _self_test(folder: Path, bundle: Bundle) -> Iterator[str]:
         yield f"{path}:1: the self-test must expect allow, deny and hand_back; missing: {', '.join(sorted(missing))}"
     guard = Guard(bundle, "self-test", b"")
     for place, case in cases:
-        found = differences(case, situation(case, bases).decide(guard))
+        found = differences(case, guard.decide(situation(case, bases)))
         if found:
             yield f"{place}: the self-test failed: {'; '.join(found)}"

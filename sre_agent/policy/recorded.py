@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from sre_agent.incident.errors import ConfigurationError
-from sre_agent.policy.case import Situation, complaint
+from sre_agent.policy.case import complaint
+from sre_agent.policy.facts import Situation
 
 PARTS = ("proposal", "declaration", "facts", "claims")
 

@@ -45,7 +45,7 @@ def run_suite(folder: Path, bundle: Bundle) -> SuiteResult:
 def _failures(case: Case, bases: dict[str, Any], guard: Guard, bundle: Bundle) -> Iterator[str]:
     head = f"case {case.id!r}: "
     try:
-        decision = situation(case, bases).decide(guard)
+        decision = guard.decide(situation(case, bases))
     except ConfigurationError as error:
         yield str(error).removeprefix(head)
         return

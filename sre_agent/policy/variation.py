@@ -11,10 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from sre_agent.policy.bundle import Bundle, Declared
-from sre_agent.policy.case import Situation
 from sre_agent.policy.checked import ENGINE_FAULTS, check_probes
 from sre_agent.policy.declarations import ENVIRONMENTS, environment_of
-from sre_agent.policy.facts import BOUND, GuardRequest
+from sre_agent.policy.facts import BOUND, GuardRequest, Situation
 from sre_agent.policy.request import remediation, workload
 from sre_agent.runbook.resolve import TARGET_KINDS
 

@@ -15,7 +15,7 @@ from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.target import Target
 from sre_agent.policy.decision import Decision, Verdict
-from sre_agent.policy.facts import Claims, FactContext, Facts, TargetDeclaration
+from sre_agent.policy.facts import Claims, FactContext, Facts, Situation, TargetDeclaration
 from sre_agent.policy.permit import Permit
 from sre_agent.response.ports import Investigator
 from sre_agent.runbook.proposal import Investigated, Proposal, plan_hash
@@ -48,21 +48,12 @@ class GuardPort(Protocol):
         """The hash of the policies in force."""
         ...
 
-    def decide(self, declaration: TargetDeclaration, proposal: Proposal, facts: Facts, claims: Claims) -> Decision:
+    def decide(self, situation: Situation) -> Decision:
         """The verdict and how many approvals it takes."""
         ...
 
     def permit(
-        self,
-        declaration: TargetDeclaration,
-        proposal: Proposal,
-        facts: Facts,
-        claims: Claims,
-        *,
-        approvals: int,
-        permit_id: str,
-        now: datetime,
-        plan: str | None = None,
+        self, situation: Situation, *, approvals: int, permit_id: str, now: datetime, plan: str | None = None
     ) -> tuple[Decision, Permit | None]:
         """The verdict at this count of approvals; a permit if and only if that is allow and `plan` still holds."""
         ...
@@ -131,9 +122,7 @@ class Assessor:
         if early is not None or found.proposal is None:
             return Assessment(after, found.model_copy(update={"proposal": None}), early or self._refused("no-runbook"))
         context = self._context(incident, after, found.diagnosis, found.proposal, human_acknowledged, now)
-        facts = await self.facts_for(context)
-        claims = claims_of(found.diagnosis, before.labelled)
-        decision = self.guard.decide(context.declaration, found.proposal, facts, claims)
+        decision = self.guard.decide(await self._situation(context, before))
         return Assessment(after, found, decision, context.declaration, self._hash(found.proposal, after))
 
     async def reassess(self, incident: Incident, plan: "Plan", now: datetime) -> tuple[Assessment, Permit | None]:
@@ -146,18 +135,22 @@ class Assessor:
         if refusal is not None:
             return Assessment(after, again, self._refused(refusal)), None
         context = self._context(incident, after, diagnosis, plan.proposal, plan.human_acknowledged, now)
-        facts = await self.facts_for(context)
         decision, permit = self.guard.permit(
-            context.declaration,
-            plan.proposal,
-            facts,
-            claims_of(diagnosis, before.labelled),
+            await self._situation(context, before),
             approvals=plan.approvals,
             permit_id=plan.permit_id,
             now=now,
             plan=plan.plan_hash,
         )
         return Assessment(after, again, decision, context.declaration, plan.plan_hash), permit
+
+    async def _situation(self, context: FactContext, before: Triage) -> Situation:
+        return Situation(
+            proposal=context.proposal,
+            declaration=context.declaration,
+            facts=await self.facts_for(context),
+            claims=claims_of(context.diagnosis, before.labelled),
+        )
 
     def _moved_on(self, after: Triage, diagnosis: Diagnosis, plan: "Plan") -> str | None:
         # SAFETY: the plan was judged for one class, one cause and one bundle; any other world voids it.

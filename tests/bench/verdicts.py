@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Sequence
 from functools import partial
 
-from sre_agent.policy.case import Situation, situation
+from sre_agent.policy.case import situation
+from sre_agent.policy.facts import Situation
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.load import load_bundle, load_cases
 from sre_agent.settings.shipped import shipped

@@ -149,7 +149,7 @@ def test_explain_reads_a_recorded_decision_from_a_file_or_standard_input(said, t
 
     cases, bases = load_cases(POLICIES)
     asked = situation(next(c for c in cases if c.id == "freeze-in-force"), bases)
-    decision = asked.decide(Guard(load_bundle(POLICIES), "agent", b"")).model_dump_json()
+    decision = Guard(load_bundle(POLICIES), "agent", b"").decide(asked).model_dump_json()
     path = tmp_path / "decision.json"
     path.write_text(decision)
     status, out, _ = said("policy", "explain", "--request", path, "--json")

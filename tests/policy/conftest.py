@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sre_agent.policy.bundle import Bundle
-from sre_agent.policy.case import Case, Expectation, Situation, situation
+from sre_agent.policy.case import Case, Expectation, situation
+from sre_agent.policy.facts import Situation
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.load import load_bundle, load_cases
 

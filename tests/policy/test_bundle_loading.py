@@ -279,7 +279,7 @@ def test_the_order_of_policy_files_changes_nothing_but_names(folder, bundle, mak
     it = make("good-failover", **{"facts.halted": True, "facts.managed": False, "claims.veto": True})
     from sre_agent.policy.guard import Guard
 
-    one, two = it.decide(Guard(bundle, "a", b"")), it.decide(Guard(moved, "a", b""))
+    one, two = Guard(bundle, "a", b"").decide(it), Guard(moved, "a", b"").decide(it)
     assert (one.verdict, one.policy_ids, one.reasons) == (two.verdict, two.policy_ids, two.reasons)
     assert moved.hash != bundle.hash
 

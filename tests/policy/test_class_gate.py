@@ -37,7 +37,7 @@ def test_only_infra_labelled_infra_is_ever_allowed(base, alert_class, guard, mak
 
 def test_model_regression_is_refused_even_if_approved(guard, make) -> None:
     it = make("good-failover", **{"facts.alert_class": "model", "facts.labelled_class": "model", "claims.alert_class": "model"})
-    decision, permit = guard.permit(it.declaration, it.proposal, it.facts, it.claims, approvals=2, permit_id="p", now=NOW)
+    decision, permit = guard.permit(it, approvals=2, permit_id="p", now=NOW)
     assert permit is None
     assert decision.policy_ids == ("refuse-class-not-infra", "refuse-label-not-infra")
 
@@ -46,9 +46,7 @@ def test_an_action_that_the_schema_does_not_name_is_never_allowed(guard, make) -
     for action in ("delete_namespace", "approve", "runbook", "", 'restart_pod" || true'):
         it = make("good-restart", **{"proposal.action": action})
         for approvals in (0, 1, 2):
-            decision, permit = guard.permit(
-                it.declaration, it.proposal, it.facts, it.claims, approvals=approvals, permit_id="p", now=NOW
-            )
+            decision, permit = guard.permit(it, approvals=approvals, permit_id="p", now=NOW)
             assert permit is None
             assert decision.verdict is Verdict.DENY
             assert decision.fault is not None or decision.policy_ids == ("default-deny",)

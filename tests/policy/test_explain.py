@@ -29,7 +29,7 @@ def test_every_change_that_is_named_does_what_is_said(case, bundle, guard) -> No
         for change in reason.changes:
             then = Varied(asked).with_one(change.path, change.then)
             assert then is not None
-            decision = then.situation.decide(guard)
+            decision = guard.decide(then.situation)
             assert reason.id not in decision.policy_ids
             said = (change.verdict, change.approvals_required, change.policy_ids)
             assert (decision.verdict, decision.approvals_required, decision.policy_ids) == said
@@ -39,7 +39,7 @@ def test_every_change_that_is_named_does_what_is_said(case, bundle, guard) -> No
     assert found.together.verdict in (Verdict.ALLOW, Verdict.NEEDS_APPROVAL)
     then = Varied(asked).with_all(found.together.changes)
     assert then is not None
-    assert then.situation.decide(guard).verdict is found.together.verdict
+    assert guard.decide(then.situation).verdict is found.together.verdict
 
 
 @pytest.mark.parametrize(

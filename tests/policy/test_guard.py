@@ -16,7 +16,7 @@ KEY = b"k" * 32
 
 
 def permit(guard, it, approvals, **more):
-    return guard.permit(it.declaration, it.proposal, it.facts, it.claims, approvals=approvals, permit_id="p1", now=NOW, **more)
+    return guard.permit(it, approvals=approvals, permit_id="p1", now=NOW, **more)
 
 
 class Scripted:
@@ -162,7 +162,7 @@ def test_facts_that_turned_bad_after_approval_stop_the_execution(guard, make) ->
 
 
 def test_a_decision_remembers_its_whole_request(guard, make) -> None:
-    decision = make("good-failover").decide(guard)
+    decision = guard.decide(make("good-failover"))
     assert decision.request_sha256 == digest(decision.request)
     assert decision.request["agent"] == "test-agent"
     assert decision.request["facts"]["redis_down_after_ms"] == 3000
@@ -171,12 +171,12 @@ def test_a_decision_remembers_its_whole_request(guard, make) -> None:
 
 def test_the_same_request_gives_the_same_decision_every_time(guard, make) -> None:
     it = make("good-restart", **{"facts.active_freezes": ["b", "a"], "facts.halted": True, "facts.evidence_conflict": True})
-    first = it.decide(guard).model_dump_json()
-    assert {it.decide(guard).model_dump_json() for _ in range(50)} == {first}
+    first = guard.decide(it).model_dump_json()
+    assert {guard.decide(it).model_dump_json() for _ in range(50)} == {first}
 
 
 def test_default_deny_names_the_nearest_grants(guard, make) -> None:
-    decision = make("good-failover", **{"proposal.target.kind": "Pod"}).decide(guard)
+    decision = guard.decide(make("good-failover", **{"proposal.target.kind": "Pod"}))
     assert decision.policy_ids == ("default-deny",)
     assert decision.nearest_grants == ("grant-redis-failover",)
     assert decision.reasons == ("no grant covers redis_failover on a Pod",)
@@ -184,6 +184,6 @@ def test_default_deny_names_the_nearest_grants(guard, make) -> None:
 
 def test_reasons_name_the_failed_collectors_and_the_freezes(guard, make) -> None:
     it = make("good-restart", **{"facts.collector_errors": ["redis_target"], "facts.active_freezes": ["year-end"]})
-    text = " | ".join(it.decide(guard).reasons)
+    text = " | ".join(guard.decide(it).reasons)
     assert "redis_target" in text
     assert "year-end" in text

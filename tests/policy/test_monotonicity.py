@@ -6,9 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sre_agent.incident.alert import AlertClass
-from sre_agent.policy.case import Situation
 from sre_agent.policy.decision import Decision, Verdict
-from sre_agent.policy.facts import Claims, Mode
+from sre_agent.policy.facts import Claims, Mode, Situation
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -84,7 +83,7 @@ def worse_facts(it: Situation, name: str, step: int) -> Situation:
 )
 def test_more_risk_never_costs_less(drawn, name, step, guard, make) -> None:
     it = build(make, drawn)
-    assert cost(worse_facts(it, name, step).decide(guard)) >= cost(it.decide(guard))
+    assert cost(guard.decide(worse_facts(it, name, step))) >= cost(guard.decide(it))
 
 
 @SETTINGS
@@ -95,19 +94,16 @@ def test_more_risk_never_costs_less(drawn, name, step, guard, make) -> None:
 def test_what_a_model_says_can_only_restrict(drawn, claims, guard, make) -> None:
     neutral = build(make, drawn)
     claimed = neutral.model_copy(update={"claims": claims})
-    assert cost(claimed.decide(guard)) >= cost(neutral.decide(guard))
+    assert cost(guard.decide(claimed)) >= cost(guard.decide(neutral))
 
 
 @SETTINGS
 @given(drawn=situations)
 def test_one_more_approval_never_takes_a_permit_away(drawn, guard, make) -> None:
     it = build(make, drawn)
-    minted = [
-        guard.permit(it.declaration, it.proposal, it.facts, it.claims, approvals=n, permit_id="p", now=NOW)[1] is not None
-        for n in (0, 1, 2)
-    ]
+    minted = [guard.permit(it, approvals=n, permit_id="p", now=NOW)[1] is not None for n in (0, 1, 2)]
     assert minted == sorted(minted)
-    needed = it.decide(guard).approvals_required
+    needed = guard.decide(it).approvals_required
     assert minted == [needed is not None and n >= needed for n in (0, 1, 2)]
 
 
@@ -116,7 +112,7 @@ def test_one_more_approval_never_takes_a_permit_away(drawn, guard, make) -> None
 def test_the_order_of_names_in_a_fact_changes_nothing(drawn, ids, guard, make) -> None:
     it = build(make, drawn)
     one, two = (
-        it.model_copy(update={"facts": it.facts.model_copy(update={"collector_errors": tuple(names)})}).decide(guard)
+        guard.decide(it.model_copy(update={"facts": it.facts.model_copy(update={"collector_errors": tuple(names)})}))
         for names in (sorted(ids), ids)
     )
     assert (one.verdict, one.policy_ids) == (two.verdict, two.policy_ids)

@@ -14,7 +14,7 @@ CASES, BASES = load_cases(POLICIES)
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 def test_case_holds(case: Case, guard) -> None:
-    assert differences(case, situation(case, BASES).decide(guard)) == ()
+    assert differences(case, guard.decide(situation(case, BASES))) == ()
 
 
 def test_case_ids_are_unique() -> None:
@@ -31,7 +31,7 @@ def test_every_policy_determines_at_least_one_case(bundle) -> None:
 def test_a_wrong_expectation_is_told_apart(guard) -> None:
     case = next(c for c in CASES if c.id == "halted")
     wrong = case.model_copy(update={"expect": case.expect.model_copy(update={"verdict": "allow", "because": ("grant-x",)})})
-    assert len(differences(wrong, situation(wrong, BASES).decide(guard))) == 2
+    assert len(differences(wrong, guard.decide(situation(wrong, BASES)))) == 2
 
 
 def test_the_schema_and_the_typed_facts_name_the_same_fields(bundle, guard, make) -> None:
@@ -40,12 +40,12 @@ def test_the_schema_and_the_typed_facts_name_the_same_fields(bundle, guard, make
     for model, entity in ((Facts, "Facts"), (Claims, "Claims")):
         body = schema.split(f"entity {entity} = {{")[1].split("};")[0]
         assert {line.split(":")[0].strip() for line in body.splitlines() if ":" in line} == set(model.model_fields)
-    assert make("good-restart").decide(guard).fault is None
+    assert guard.decide(make("good-restart")).fault is None
 
 
 def test_every_deciding_id_comes_with_a_reason_in_words(guard, bundle) -> None:
     for case in CASES:
-        decision = situation(case, BASES).decide(guard)
+        decision = guard.decide(situation(case, BASES))
         assert decision.policy_ids
         assert list(decision.policy_ids) == sorted(decision.policy_ids)
         assert len(decision.reasons) == len(decision.policy_ids)

@@ -12,9 +12,8 @@ from sre_agent.facts.assemble import RESTRICTIVE
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.incident.target import Target
 from sre_agent.policy import whitelist
-from sre_agent.policy.case import Situation
 from sre_agent.policy.decision import Verdict
-from sre_agent.policy.facts import BOUND, Claims, Facts
+from sre_agent.policy.facts import BOUND, Claims, Facts, Situation
 from sre_agent.policy.guard import DEFAULT_DENY, Guard
 from sre_agent.policy.lint import OPERATORS, lint, vocabulary
 from sre_agent.policy.lock import SCHEMA, policy_texts
@@ -168,7 +167,7 @@ def test_a_wider_bundle_is_shown_by_a_request_that_the_guard_confirms() -> None:
     assert found is not None
     assert found.facts.global_actions_1h == 5
     told = Situation(proposal=found.proposal, declaration=found.declaration, facts=found.facts, claims=found.claims)
-    decision = told.decide(Guard(STAGE.bundle, "test", b"k"))
+    decision = Guard(STAGE.bundle, "test", b"k").decide(told)
     assert (decision.verdict, decision.policy_ids) == (Verdict.DENY, ("deny-budget-global",))
     assert wider(new, STAGE.rules) is None
 
@@ -255,7 +254,7 @@ def test_what_is_never_done_is_refused_whoever_approves() -> None:
     good = next(s for case, s in STAGE.cases if case.expect.verdict == "allow")
     for action in whitelist.NEVER:
         asked = good.model_copy(update={"proposal": good.proposal.model_copy(update={"action": action})})
-        assert asked.decide(guard).verdict is Verdict.DENY
+        assert guard.decide(asked).verdict is Verdict.DENY
 
 
 def test_the_limits_of_the_ledger_are_those_of_the_policies() -> None:
@@ -297,7 +296,7 @@ def test_every_protected_name_is_a_fact_of_its_own() -> None:
 def test_hand_back_wins_over_deny_and_every_refusal_names_somebody() -> None:
     guard = Guard(STAGE.bundle, "test", b"k")
     for _, told in STAGE.cases:
-        decision = told.decide(guard)
+        decision = guard.decide(told)
         outcomes = {STAGE.bundle.rules[i].outcome for i in decision.policy_ids if i != DEFAULT_DENY}
         assert decision.policy_ids
         if decision.verdict in (Verdict.DENY, Verdict.HAND_BACK):

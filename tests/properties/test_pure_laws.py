@@ -21,8 +21,8 @@ from sre_agent.audit.record import AuditRecord
 from sre_agent.evidence.diagnosis import Claim, Diagnosis
 from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.errors import Conflict
-from sre_agent.policy.case import Situation
 from sre_agent.policy.decision import Decision, Verdict
+from sre_agent.policy.facts import Situation
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.request import Answers, Probe, Question
 from sre_agent.replay.case import load_case
@@ -79,12 +79,12 @@ GUARD = Guard(PLAIN, "sre-agent", b"k")
 @settings(FAST, max_examples=50)
 @given(situations, st.sampled_from(sorted(FORBIDS)))
 def test_one_more_forbid_never_permits_more(it: Situation, name: str) -> None:
-    assert cost(it.decide(TRIED[name])) >= cost(it.decide(GUARD))
+    assert cost(TRIED[name].decide(it)) >= cost(GUARD.decide(it))
 
 
 def test_the_forbids_tried_do_make_a_difference() -> None:
     it = Situation.model_validate_json(json.dumps(BASES["good-restart"]))
-    assert (cost(it.decide(GUARD)), cost(it.decide(TRIED["always"])), cost(it.decide(TRIED["alone"]))) == (0, REFUSED, 2)
+    assert (cost(GUARD.decide(it)), cost(TRIED["always"].decide(it)), cost(TRIED["alone"].decide(it))) == (0, REFUSED, 2)
 
 
 @settings(FAST, max_examples=50)
@@ -92,7 +92,7 @@ def test_the_forbids_tried_do_make_a_difference() -> None:
 def test_less_confidence_never_permits_more(it: Situation, said: int, less: int) -> None:
     def at(confidence: int) -> int:
         diagnosis = Diagnosis(confidence_bp=Claim[int](value=confidence))
-        return cost(it.model_copy(update={"claims": claims_of(diagnosis, AlertClass.INFRA)}).decide(GUARD))
+        return cost(GUARD.decide(it.model_copy(update={"claims": claims_of(diagnosis, AlertClass.INFRA)})))
 
     assert at(min(said, 10_000) - less) >= at(min(said, 10_000))
     assert at(said) >= at(10_000)
@@ -195,7 +195,7 @@ class LyingEngine:
 
 def permitted(it: Situation, engine: LyingEngine) -> bool:
     guard = Guard(dataclasses.replace(PLAIN, engine=engine), "sre-agent", b"k")
-    decision, permit = guard.permit(it.declaration, it.proposal, it.facts, it.claims, approvals=2, permit_id="p", now=START)
+    decision, permit = guard.permit(it, approvals=2, permit_id="p", now=START)
     assert (permit is not None) == (decision.verdict is Verdict.ALLOW)
     assert decision.fault is None or decision.verdict is Verdict.DENY
     return permit is not None

@@ -24,7 +24,7 @@ from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transi
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.target import Target
 from sre_agent.policy.decision import Decision
-from sre_agent.policy.facts import Claims, Facts, TargetDeclaration
+from sre_agent.policy.facts import Facts, Situation
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.halt import HaltState
 from sre_agent.policy.permit import Permit
@@ -145,17 +145,17 @@ class WatchedGuard:
     def bundle_hash(self) -> str:
         return self.guard.bundle_hash
 
-    def decide(self, declaration: TargetDeclaration, proposal: Proposal, facts: Facts, claims: Claims) -> Decision:
-        decision = self.guard.decide(declaration, proposal, facts, claims)
-        self.note("judged", Judged(proposal, facts, 0, None, self.world.engine_fault is not None, decision, None))
+    def decide(self, situation: Situation) -> Decision:
+        decision = self.guard.decide(situation)
+        faulty = self.world.engine_fault is not None
+        self.note("judged", Judged(situation.proposal, situation.facts, 0, None, faulty, decision, None))
         return decision
 
-    def permit(
-        self, declaration: TargetDeclaration, proposal: Proposal, facts: Facts, claims: Claims, **more: Any
-    ) -> tuple[Decision, Permit | None]:
-        decision, permit = self.guard.permit(declaration, proposal, facts, claims, **more)
+    def permit(self, situation: Situation, **more: Any) -> tuple[Decision, Permit | None]:
+        decision, permit = self.guard.permit(situation, **more)
         faulty = self.world.engine_fault is not None
-        self.note("judged", Judged(proposal, facts, more["approvals"], more.get("plan"), faulty, decision, permit))
+        asked = (situation.proposal, situation.facts, more["approvals"], more.get("plan"))
+        self.note("judged", Judged(*asked, faulty, decision, permit))
         return decision, permit
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent.policy.bundle import Bundle
-from sre_agent.policy.case import Case, Situation, situation
-from sre_agent.policy.facts import GuardRequest
+from sre_agent.policy.case import Case, situation
+from sre_agent.policy.facts import GuardRequest, Situation
 from sre_agent.policy.load import load_bundle, load_cases
 from sre_agent.policy.lock import policy_texts
 from sre_agent.policy.prove.concrete import Example

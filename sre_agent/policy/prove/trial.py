@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.bundle import Bundle, Rule
-from sre_agent.policy.case import Case, Situation, differences
+from sre_agent.policy.case import Case, differences
 from sre_agent.policy.engine import CedarEngine
+from sre_agent.policy.facts import Situation
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.lint import lint, vocabulary
 from sre_agent.policy.prove.goals import broken
@@ -83,7 +84,7 @@ class Trial:
         """The first golden case that fails; those about the policy itself are asked first."""
         guard = Guard(bundle, "trial", b"")
         for case, situation in sorted(self._cases, key=lambda pair: policy not in pair[0].expect.because):
-            if differences(case, situation.decide(guard)):
+            if differences(case, guard.decide(situation)):
                 return case.id
         return ""
 
