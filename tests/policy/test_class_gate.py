@@ -22,9 +22,8 @@ def test_only_infra_labelled_infra_is_ever_allowed(base, alert_class, guard, mak
     good = make(base)
     for labelled, approvals, claims in itertools.product(AlertClass, (0, 1, 2), MODEL_ANSWERS):
         facts = good.facts.model_copy(update={"alert_class": alert_class, "labelled_class": labelled})
-        decision, permit = guard.permit(
-            good.declaration, good.proposal, facts, claims, approvals=approvals, permit_id="p1", now=NOW
-        )
+        it = good.model_copy(update={"facts": facts, "claims": claims})
+        decision, permit = guard.permit(it, approvals=approvals, permit_id="p1", now=NOW)
         infra = alert_class is AlertClass.INFRA and labelled is AlertClass.INFRA
         if not infra:
             assert decision.verdict is Verdict.HAND_BACK
