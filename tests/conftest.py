@@ -7,12 +7,15 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from sre_agent import __version__
 from sre_agent.adapters.embedded_postgres import AtEnd, EmbeddedPostgres
 from sre_agent.adapters.postgres.database import Database
+from sre_agent.adapters.postgres.halt import PostgresHalt
 from sre_agent.adapters.postgres.migrate import migrate
 
 FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -45,8 +48,15 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 def database_url(empty_database_url: str) -> str:
     """A fresh, migrated database for one test module; the kill switch is not engaged."""
     with ThreadPoolExecutor(1) as thread:  # an event loop may be running here: a fixture asked by an async one
-        thread.submit(lambda: asyncio.run(migrate(empty_database_url, halted=False))).result()
+        thread.submit(lambda: asyncio.run(resumed(empty_database_url))).result()
     return empty_database_url
+
+
+async def resumed(url: str) -> None:
+    """Migrate a database and lift the kill switch, which an install leaves engaged."""
+    await migrate(url)
+    async with Database(url) as pool:
+        await PostgresHalt(pool).lift("ana", "the tests may act", datetime.now(UTC))
 
 
 async def wiped(pool: Database) -> None:
@@ -57,7 +67,7 @@ async def wiped(pool: Database) -> None:
             "TRUNCATE inbox, incident, approval, intent, audit, procrastinate_jobs, procrastinate_workers RESTART IDENTITY CASCADE"
         )
         await connection.execute("UPDATE audit_head SET sequence = 0, hash = repeat('0', 64)")
-        await connection.execute("UPDATE halt SET engaged = false")
+        await connection.execute("UPDATE halt SET engaged = false, version = %s", (__version__,))
         await connection.execute("SET session_replication_role = origin")
 
 

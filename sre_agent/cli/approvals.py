@@ -4,12 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sre_agent.cli.context import settings_of
+from sre_agent.cli.context import own_token, settings_of
 
 if TYPE_CHECKING:
     from sre_agent.approval.request import ApprovalRequest
-
-TOKEN_VARIABLE = "SRE_AGENT_APPROVER_TOKEN"  # noqa: S105
 
 app = typer.Typer(help="Questions that wait for people.", no_args_is_help=True)
 
@@ -64,11 +62,10 @@ def deny(
 
 def _answer(context: typer.Context, approval_id: str, person: str, reason: str, *, approve: bool) -> None:
     import asyncio
-    import os
 
     from sre_agent.wiring.approvals import open_desk
 
-    token = os.environ.get(TOKEN_VARIABLE) or typer.prompt("Your token", hide_input=True)
+    token = own_token()
 
     async def answer() -> str:
         async with open_desk(settings_of(context)) as desk:

@@ -1,4 +1,4 @@
-"""What the root command hands to every other one: where the settings are."""
+"""What commands share: where the settings are, and how a person proves who they are."""
 
 from typing import TYPE_CHECKING
 
@@ -8,8 +8,18 @@ if TYPE_CHECKING:
     from sre_agent.settings import Settings
 
 
+TOKEN_VARIABLE = "SRE_AGENT_APPROVER_TOKEN"  # noqa: S105
+
+
 def settings_of(context: typer.Context) -> "Settings":
     """The effective settings of this run. Raises ConfigurationError."""
     from sre_agent.settings import load
 
     return load(context.obj)
+
+
+def own_token() -> str:
+    """The token of the person at the keyboard, from SRE_AGENT_APPROVER_TOKEN or asked for. It is never an argument."""
+    import os
+
+    return os.environ.get(TOKEN_VARIABLE) or str(typer.prompt("Your token", hide_input=True))

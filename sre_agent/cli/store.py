@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sre_agent.cli.context import settings_of
+from sre_agent.cli.context import own_token, settings_of
 
 if TYPE_CHECKING:
     from sre_agent.policy.halt import HaltState
@@ -69,47 +69,49 @@ def halt(
     reason: Annotated[str, typer.Option(help="Why, for the record.")],
 ) -> None:
     """Engage the kill switch: no effect begins any more, in any process. A begun failover finishes its fence."""
-    typer.echo(_moved(context, by, reason, engage=True))
+    import asyncio
+
+    from sre_agent.policy.halt import words
+    from sre_agent.wiring.switch import open_switch
+
+    async def run() -> "HaltState":
+        async with open_switch(settings_of(context)) as desk:
+            return await desk.engage(by, reason)
+
+    typer.echo(words(asyncio.run(run())))
 
 
 def resume(
     context: typer.Context,
-    by: Annotated[str, typer.Option(help="Who you are.")],
+    person: Annotated[str, typer.Option("--as", help="Who you are in teams.yaml.")],
     reason: Annotated[str, typer.Option(help="Why, for the record.")],
 ) -> None:
-    """Lift the kill switch."""
-    typer.echo(_moved(context, by, reason, engage=False))
+    """Lift the kill switch, as a person. Your token is read from SRE_AGENT_APPROVER_TOKEN, or asked for."""
+    import asyncio
+
+    from sre_agent.policy.halt import words
+    from sre_agent.wiring.switch import open_switch
+
+    token = own_token()
+
+    async def run() -> "HaltState":
+        async with open_switch(settings_of(context), resuming=True) as desk:
+            return await desk.resume(person, token, reason)
+
+    typer.echo(words(asyncio.run(run())))
 
 
 def status(context: typer.Context) -> None:
     """Show how the kill switch stands, and the mode."""
     import asyncio
 
-    from sre_agent.wiring.state import opened_state
+    from sre_agent.policy.halt import words
+    from sre_agent.wiring.switch import open_switch
 
     settings = settings_of(context)
 
     async def run() -> "HaltState":
-        async with opened_state(settings) as state:
-            return await state.halt.state()
+        async with open_switch(settings) as desk:
+            return await desk.state()
 
-    typer.echo(f"mode {settings.mode.value}; {_words(asyncio.run(run()))}")
-
-
-def _moved(context: typer.Context, by: str, reason: str, *, engage: bool) -> str:
-    import asyncio
-
-    from sre_agent.wiring.clock import SystemClock
-    from sre_agent.wiring.state import opened_state
-
-    async def run() -> "HaltState":
-        async with opened_state(settings_of(context)) as state:
-            move = state.halt.engage if engage else state.halt.lift
-            return await move(by, reason, SystemClock().now())
-
-    return _words(asyncio.run(run()))
-
-
-def _words(state: "HaltState") -> str:
-    position = "HALTED" if state.engaged else "running"
-    return f"{position} since {state.at.isoformat()} by {state.by}: {state.reason}"
+    typer.echo(f"mode {settings.mode.value}; {words(asyncio.run(run()))}")

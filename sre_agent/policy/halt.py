@@ -1,9 +1,28 @@
-"""The kill switch as people see and move it. The guard only ever asks `halted()` (policy.facts.Halt)."""
+"""The kill switch as people see and move it. The guard only ever asks `halted()` (policy.facts.Halt).
+
+It is engaged after an install and after an upgrade, so that nothing acts before a person has looked and said so; a plain
+restart keeps it as it was (guardrail G58).
+"""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
+
+from sre_agent.audit.record import AuditEntry
+
+HOW_TO_RESUME = "sre-agent resume --as YOU --reason WHY"
+"""What lifts the switch: a person's command, proved by their own token."""
+
+
+class HaltCause(StrEnum):
+    """What moved the switch last. UNREADABLE is never stored: it is what a reader says who gets no answer."""
+
+    INSTALL = "install"
+    UPGRADE = "upgrade"
+    PERSON = "person"
+    UNREADABLE = "unreadable"
 
 
 class HaltState(BaseModel):
@@ -15,6 +34,7 @@ class HaltState(BaseModel):
     by: str
     reason: str
     at: datetime
+    cause: HaltCause = HaltCause.PERSON
 
 
 class KillSwitch(Protocol):
@@ -35,3 +55,30 @@ class KillSwitch(Protocol):
     async def state(self) -> HaltState:
         """How the switch stands. Raises Transient when the store cannot be reached."""
         ...
+
+
+def installed(version: str, now: datetime) -> HaltState:
+    """The first position, on a database that has none yet."""
+    reason = f"fresh install of {version}: look at the settings, policies and targets, then: {HOW_TO_RESUME}"
+    return HaltState(engaged=True, by="sre-agent", reason=reason, at=now, cause=HaltCause.INSTALL)
+
+
+def upgraded(stored: HaltState, was: str, version: str, now: datetime) -> HaltState:
+    """The position for a program of another `version` than the one on record. A halt that stood before is not forgotten."""
+    reason = f"upgrade from {was or 'a version that kept no record'} to {version}: read the changelog, then: {HOW_TO_RESUME}"
+    if stored.engaged:
+        reason = f"{reason} (halted before that by {stored.by}: {stored.reason})"
+    return HaltState(engaged=True, by="sre-agent", reason=reason, at=now, cause=HaltCause.UPGRADE)
+
+
+def audited(state: HaltState) -> AuditEntry:
+    """The record of a move."""
+    kind = "halt_engaged" if state.engaged else "halt_lifted"
+    detail = {"reason": state.reason, "cause": state.cause.value}
+    return AuditEntry(at=state.at, incident_id=None, kind=kind, actor=state.by, detail=detail)
+
+
+def words(state: HaltState) -> str:
+    """One line for people: "HALTED since ... by ...: why"."""
+    position = "HALTED" if state.engaged else "running"
+    return f"{position} since {state.at.isoformat(timespec='seconds')} by {state.by}: {state.reason}"

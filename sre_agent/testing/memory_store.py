@@ -16,7 +16,7 @@ from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.incident.errors import Conflict, Permanent, Refused
 from sre_agent.incident.event import IncidentEvent
 from sre_agent.policy.facts import SpentBudget
-from sre_agent.policy.halt import HaltState
+from sre_agent.policy.halt import HaltState, audited
 from sre_agent.response.applied import advanced, answer_entry, replaceable
 from sre_agent.response.document import as_stored
 from sre_agent.response.record import IncidentRecord, Job, State, Step
@@ -161,10 +161,7 @@ class MemoryHalt:
     async def _move(self, to: HaltState) -> HaltState:
         self._state = to
         if self._store is not None:
-            kind = "halt_engaged" if to.engaged else "halt_lifted"
-            await self._store.append_audit(
-                AuditEntry(at=to.at, incident_id=None, kind=kind, actor=to.by, detail={"reason": to.reason})
-            )
+            await self._store.append_audit(audited(to))
         return to
 
 

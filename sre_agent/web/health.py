@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from sre_agent.incident.errors import SreAgentError
+from sre_agent.policy.halt import words
 from sre_agent.web.ports import Probe, WebPorts
 
 PROBE_WITHIN = 2.0
@@ -30,17 +31,32 @@ def routes(ports: WebPorts) -> APIRouter:
         failing = {probe.name: wrong for probe, wrong in zip(ports.probes, answers, strict=True) if wrong is not None}
         passing = [probe.name for probe in ports.probes if probe.name not in failing]
         body: dict[str, object] = {"ready": not failing, "passing": passing, "failing": failing}
-        told = [(note.name, await _ask(note)) for note in ports.notes]
+        told = [(note.name, await _ask(note)) for note in (*ports.notes, *_halt_note(ports))]
         if notes := {name: text for name, text in told if text is not None}:
             body["notes"] = notes
         return JSONResponse(body, status_code=503 if failing else 200)
 
     @router.get("/metrics")
     async def metrics() -> Response:
+        if ports.switch is not None:
+            ports.metrics.switch(await ports.switch.state())
         text, content_type = ports.metrics.exposition()
         return Response(text, media_type=content_type)
 
     return router
+
+
+def _halt_note(ports: WebPorts) -> tuple[Probe, ...]:
+    """An engaged kill switch is told, with its reason. It makes nothing unready: deliveries are kept, nothing acts."""
+    switch = ports.switch
+    if switch is None:
+        return ()
+
+    async def engaged() -> str | None:
+        state = await switch.state()
+        return words(state) if state.engaged else None
+
+    return (Probe("kill switch", engaged),)
 
 
 async def _ask(probe: Probe) -> str | None:

@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from sre_agent.audit.record import AuditEntry
 from sre_agent.incident.event import EventKind
+from sre_agent.policy.halt import HaltCause, HaltState
 
 _OUTCOMES = {
     "action_executed": "done",
@@ -37,6 +38,9 @@ class Metrics:
         self._verdicts = Counter("sre_agent_verdicts", "Verdicts of the guard.", ("verdict",), registry=self.registry)
         self._actions = Counter("sre_agent_actions", "Actions by outcome.", ("outcome",), registry=self.registry)
         self._heartbeat = Gauge("sre_agent_heartbeat_timestamp_seconds", "Unix time of the last beat.", registry=self.registry)
+        self._halted = Gauge(
+            "sre_agent_halted", "The kill switch: 1 where it is engaged for this cause.", ("cause",), registry=self.registry
+        )
         self._books = Gauge(
             "sre_agent_policies", "Policy and runbook files on disk: 1 where it is so.", ("state",), registry=self.registry
         )
@@ -60,6 +64,11 @@ class Metrics:
     def beat(self, now: datetime) -> None:
         """The agent was alive and well at `now`."""
         self._heartbeat.set(now.timestamp())
+
+    def switch(self, state: HaltState) -> None:
+        """How the kill switch stands."""
+        for cause in HaltCause:
+            self._halted.labels(cause.value).set(state.engaged and state.cause is cause)
 
     def books(self, *, refused: bool, changed: bool) -> None:
         """How the files on disk stand to the policies in force."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sre_agent.incident.clock import Clock
+from sre_agent.policy.halt import HaltState
 from sre_agent.response.store import Store
 from sre_agent.web.metrics import Metrics
 
@@ -19,12 +21,29 @@ class Probe:
     check: Callable[[], Awaitable[str | None]]
 
 
+class Switch(Protocol):
+    """The kill switch at the desk: engaging is free, resuming takes a person's token."""
+
+    async def state(self) -> HaltState:
+        """How it stands. Never raises: what cannot be read is engaged."""
+        ...
+
+    async def engage(self, by: str, reason: str) -> HaltState:
+        """Stop every effect that has not begun. Raises Permanent or Transient."""
+        ...
+
+    async def resume(self, person: str, token: str, reason: str) -> HaltState:
+        """Allow effects again. Raises Refused when the token is not the person's, Permanent or Transient."""
+        ...
+
+
 @dataclass(frozen=True)
 class WebPorts:
     """Everything an app is made of.
 
     `pagerduty_secrets` is by subscription id, "" for any; empty answers 503 at that door. `probes` are the
-    conditions of `/readyz`: database, migrations, bundle, workers. `notes` are told there and make nothing unready.
+    conditions of `/readyz`: database, migrations, bundle, workers. `notes` are told there and make nothing unready. Without
+    a `switch` nothing is told of it and nothing moves it.
     """
 
     store: Store
@@ -33,3 +52,4 @@ class WebPorts:
     pagerduty_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     probes: tuple[Probe, ...] = ()
     notes: tuple[Probe, ...] = ()
+    switch: Switch | None = None

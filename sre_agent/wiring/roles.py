@@ -5,6 +5,7 @@ credentials and the key that seals permits.
 """
 
 import asyncio
+import logging
 import secrets
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -19,6 +20,7 @@ from sre_agent.adapters.log import configure
 from sre_agent.adapters.pagerduty.tracker import PagerDuty
 from sre_agent.adapters.postgres.queue import HANDS, WORK
 from sre_agent.approval.decide import Approvers
+from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Action
 from sre_agent.execution.executor import Executor
 from sre_agent.incident.errors import Conflict, SreAgentError, Transient
@@ -39,10 +41,12 @@ from sre_agent.wiring.hands import new_id, tools
 from sre_agent.wiring.jobs import Desks
 from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.state import State, StateOpener, opened_state
+from sre_agent.wiring.switch import SwitchDesk
 from sre_agent.wiring.watch import BooksWatch
 
 Role = Literal["all", "web", "worker", "hands"]
 SWEEP_EVERY_S = 60.0
+_log = logging.getLogger(__name__)
 QUEUES: dict[Role, tuple[str, ...]] = {"all": (WORK, HANDS), "web": (), "worker": (WORK,), "hands": (HANDS,)}
 
 
@@ -64,7 +68,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
         # Before the database is started: a missing token is told at once, and leaves nothing running behind.
         tracker = readers.tracker(settings) if QUEUES[role] else None
         state = await stack.enter_async_context(parts.opened(settings, (metrics.observe,), migrated=True))
-        await _refuse_without_tables(state)
+        await _enter(state)
         running: list[Coroutine[Any, Any, None]] = []
         if tracker is not None:
             stack.push_async_callback(tracker.aclose)
@@ -76,15 +80,20 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
             running.append(_sweeping(Sweep(Walk(state.store, SystemClock())), stop))
         if role in ("all", "web"):
             watch = BooksWatch(settings, books, metrics)
-            running += [watch.run(stop), _web(settings, state, metrics, watch, (host, port), stop)]
+            desk = SwitchDesk(state.halt, SystemClock(), Teams(books.bundle.declared.people))
+            running += [watch.run(stop), _web(settings, state, (metrics, watch, desk), (host, port), stop)]
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
 
 
-async def _refuse_without_tables(state: State) -> None:
-    """A database of another version stops the start; one that is away for a while does not (the door then answers 503)."""
+async def _enter(state: State) -> None:
+    """After an upgrade the kill switch is engaged here. A database without our tables stops the start; one that is away
+    for a while does not: the door then answers 503, and to a program of another version the switch is engaged anyway.
+    """
     with suppress(Transient):
-        await state.halt.state()
+        told = await state.halt.entered()
+        if told.engaged:
+            _log.warning("halt_in_force", extra={"by": told.by, "reason": told.reason, "cause": told.cause.value})
 
 
 async def _sweeping(sweep: Sweep, stop: asyncio.Event) -> None:
@@ -161,12 +170,17 @@ async def _assessor(settings: Settings, books: brain.Books, state: State, lookin
 
 
 async def _web(
-    settings: Settings, state: State, metrics: Metrics, watch: BooksWatch, address: tuple[str, int], stop: asyncio.Event
+    settings: Settings,
+    state: State,
+    shown: tuple[Metrics, BooksWatch, SwitchDesk],
+    address: tuple[str, int],
+    stop: asyncio.Event,
 ) -> None:
     # Imported here: workers and hands need no web framework.
     from sre_agent.web.app import create_app
     from sre_agent.web.server import listen, serve
 
+    metrics, watch, desk = shown
     ports = WebPorts(
         store=state.store,
         clock=SystemClock(),
@@ -174,6 +188,7 @@ async def _web(
         pagerduty_secrets=settings.webhook_secrets,
         probes=(Probe("database", lambda: _unwell(state)),),
         notes=(Probe("policies", watch.note),),
+        switch=desk,
     )
     await serve(create_app(ports), listen(*address), stop)
 

@@ -20,9 +20,6 @@ from sre_agent.incident.errors import Conflict, Transient
 from sre_agent.response.store import Store
 from sre_agent.settings import Settings
 
-INITIALLY_HALTED = False
-"""The kill switch's first position. Mode `observe` is the default, so a fresh install cannot act either way."""
-
 
 @dataclass(frozen=True)
 class State:
@@ -78,7 +75,7 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
 
 async def migrate_database(url: str) -> tuple[str, ...]:
     """Bring a database to this version; the names of what was applied."""
-    return await migrate(url, halted=INITIALLY_HALTED, setups=(migrate_checkpoints,))
+    return await migrate(url, setups=(migrate_checkpoints,))
 
 
 @asynccontextmanager

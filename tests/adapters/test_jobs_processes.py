@@ -165,7 +165,7 @@ async def test_a_restarted_database_loses_no_job_and_its_timers_fire(postgres: E
     runs: list[str] = []
     with EmbeddedPostgres.start(folder, at_end=AtEnd.DELETE, options={"fsync": "off"}, spare=folder / "spare") as own:
         url = own.database_url("agent")
-        await migrate(url, halted=False)
+        await migrate(url)
 
         async def investigate(incident_id: str) -> None:
             runs.append(f"investigate {incident_id}")

@@ -113,11 +113,11 @@ async def test_migrating_twice_and_from_eight_replicas_at_once_applies_everythin
         async with Database(url) as pool:
             await execute(pool, "CREATE INDEX CONCURRENTLY IF NOT EXISTS extra ON schema_version (applied_at)")
 
-    applied = await asyncio.gather(*(migrate(url, halted=True, setups=[setup]) for _ in range(8)))
-    assert sorted(names for names in applied if names) == [("0001_foundation", "jobs")]
-    assert await migrate(url, halted=False) == ()
+    applied = await asyncio.gather(*(migrate(url, setups=[setup]) for _ in range(8)))
+    assert sorted(names for names in applied if names) == [("0001_foundation", "0002_halt_version", "jobs")]
+    assert await migrate(url) == ()
     async with Database(url) as pool:
-        assert await PostgresHalt(pool).halted()  # the second call's wish changes nothing
+        assert len(await PostgresStore(pool).audit(None)) == 1  # one install, however many replicas
 
 
 async def test_before_migrate_everything_says_so_and_counts_as_halted(postgres: EmbeddedPostgres) -> None:
@@ -157,7 +157,7 @@ def test_an_address_never_shows_user_or_password() -> None:
 
 async def test_a_restarted_database_is_found_again(own_server: EmbeddedPostgres) -> None:
     url = own_server.database_url("agent")
-    await migrate(url, halted=False)
+    await migrate(url)
     async with Database(url, wait_s=20) as pool:
         store = PostgresStore(pool)
         for n in range(4):
@@ -170,7 +170,7 @@ async def test_a_restarted_database_is_found_again(own_server: EmbeddedPostgres)
 
 async def test_a_restart_in_the_middle_of_a_transaction_is_transient_and_changes_nothing(own_server: EmbeddedPostgres) -> None:
     url = own_server.database_url("other")
-    await migrate(url, halted=False)
+    await migrate(url)
     async with Database(url, wait_s=20) as pool:
         store = PostgresStore(pool)
         stored = await store.create(IncidentRecord(id="P1", received_at=NOW, updated_at=NOW), ())

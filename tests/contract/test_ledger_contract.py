@@ -266,9 +266,9 @@ async def test_the_switch_says_who_moved_it_and_is_audited(side: Side) -> None:
     assert not await side.halt.halted()
     kinds = [(r.entry.kind, r.entry.actor, r.entry.detail) for r in await side.store.audit(None)]
     assert kinds == [
-        ("halt_engaged", "ada", {"reason": "looks wrong"}),
-        ("halt_engaged", "ben", {"reason": "still"}),
-        ("halt_lifted", "ben", {"reason": "fixed"}),
+        ("halt_engaged", "ada", {"reason": "looks wrong", "cause": "person"}),
+        ("halt_engaged", "ben", {"reason": "still", "cause": "person"}),
+        ("halt_lifted", "ben", {"reason": "fixed", "cause": "person"}),
     ]
 
 

@@ -92,6 +92,7 @@ class Theatre:
         self.settings = self._settings(url)
         effective = fixed(self.settings)
         self.state: State = await self._stack.enter_async_context(opened_state(effective))
+        await self.state.halt.lift(PEOPLE[0], "the scenario begins", SystemClock().now())
         bundle = load_books(effective.policies_dir, effective.policy_data, effective.runbooks_dir).bundle
         self.desk = ApprovalDesk(Walk(self.state.store, SystemClock()), Teams(bundle.declared.people), Approvers(bundle))
         self._stack.callback(self.topology.heal)

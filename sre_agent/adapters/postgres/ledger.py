@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from sre_agent import __version__
 from sre_agent.adapters.postgres.database import Connection, Database, lock_number
 from sre_agent.execution.budget import FAILOVERS, GLOBAL_WINDOW_S, SERVICE_WINDOW_S, TARGET_WINDOW_S, Limits, refuse_if_spent
 from sre_agent.execution.ledger import Intent, IntentState
@@ -24,11 +25,12 @@ SPENT = """
 
 
 class PostgresLedger:
-    """See execution.ledger.Ledger; `limits` are reserved against in `open`."""
+    """See execution.ledger.Ledger; `limits` are reserved against in `open`; `version` is this program's (see halt.py)."""
 
-    def __init__(self, database: Database, limits: Limits) -> None:
+    def __init__(self, database: Database, limits: Limits, version: str = __version__) -> None:
         self._database = database
         self._limits = limits
+        self._version = version
 
     async def open(self, intent: Intent) -> Intent:
         """Insert the intent and so reserve its budget, or return the row that is already there under its key.
@@ -45,8 +47,8 @@ class PostgresLedger:
             used = await (await connection.execute("SELECT 1 FROM intent WHERE permit_id = %s", (intent.permit_id,))).fetchone()
             if used is not None:
                 raise Refused("permit-used", f"permit {intent.permit_id} opened another intent already; a permit is good for one")
-            halt = await (await connection.execute("SELECT engaged FROM halt FOR SHARE")).fetchone()
-            if halt is None or halt[0]:
+            halt = await (await connection.execute("SELECT engaged, version FROM halt FOR SHARE")).fetchone()
+            if halt is None or halt[0] or halt[1] != self._version:
                 raise Refused("halted", "the kill switch is engaged")
             spent = await _spent(connection, intent.target_key, intent.service, intent.incident_id, intent.created_at)
             refuse_if_spent(spent, self._limits, intent)

@@ -11,8 +11,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from sre_agent import __version__
 from sre_agent.adapters.jobs import queue_migrations
 from sre_agent.adapters.postgres.database import Connection, lock_number, single_connection
+from sre_agent.adapters.postgres.halt import enter
 from sre_agent.incident.errors import Transient
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -22,11 +24,11 @@ Setup = Callable[[str], Awaitable[None]]
 """Another library's own set-up of its tables, given the database URL (the checkpointer's)."""
 
 
-async def migrate(url: str, *, halted: bool, setups: Sequence[Setup] = (), wait_s: float = 120.0) -> tuple[str, ...]:
+async def migrate(url: str, *, setups: Sequence[Setup] = (), wait_s: float = 120.0, version: str = __version__) -> tuple[str, ...]:
     """Bring the database to this version; the names of the files applied, () when there was nothing to do.
 
-    `halted` is the kill switch's first position; it matters only to a database that has none yet. `setups`
-    run last, under the same lock. Raises Transient when the lock or the server cannot be had within `wait_s`.
+    The kill switch is engaged on a database that is new, or was last used by another `version` than this program's.
+    `setups` run last, under the same lock. Raises Transient when the lock or the server cannot be had within `wait_s`.
     """
     async with single_connection(url) as connection:
         await _lock(connection, wait_s)
@@ -35,11 +37,7 @@ async def migrate(url: str, *, halted: bool, setups: Sequence[Setup] = (), wait_
         )
         applied = [name for name, sql in _files() if await _apply(connection, name, sql)]
         applied += await _apply_queue(connection)
-        await connection.execute(
-            "INSERT INTO halt (engaged, moved_by, reason, at) VALUES (%s, 'sre-agent', 'as installed', now())"
-            " ON CONFLICT DO NOTHING",
-            (halted,),
-        )
+        await enter(connection, version)
         for setup in setups:
             await setup(url)
     return tuple(applied)

@@ -60,9 +60,22 @@ class Night:
         self.stage.writer.start()
         self.stage.agent.wait_ready()
         self.say("agent", f"serving on {self.stage.agent.url} (embedded PostgreSQL, mode approve, reasoner rules)")
+        self._resume()
         time.sleep(self.stage.shortened.baseline)
         p99 = self.stage.probe.quantile(0.99, 3.0) or 0.0
         self.say("stage", f"healthy baseline: p99 {p99 * 1000:.1f} ms, {self.stage.writer.acknowledged:,} writes acknowledged")
+
+    def _resume(self) -> None:
+        """A fresh install is halted: a person looks, and lets it act by their own token. Nobody else can."""
+        agent = self.stage.agent
+        stands = agent.cli("status").stdout.strip()
+        self.say("agent", stands)
+        word = ("resume", "--as", "ana", "--reason", "settings and targets looked at")
+        forged = agent.cli(*word, SRE_AGENT_APPROVER_TOKEN="guessed")  # noqa: S106
+        lifted = agent.cli(*word, SRE_AGENT_APPROVER_TOKEN=self.stage.tokens["ana"])
+        self.say("ana", lifted.stdout.strip() or lifted.stderr.strip())
+        held = "HALTED" in stands and forged.returncode != 0 and lifted.returncode == 0
+        self.checks.add("A fresh install is halted until a person resumes it by their own token", held, stands)
 
     def fall_sick(self) -> None:
         """The primary stops 0.5 s of every 0.6 s: alive for Sentinel, useless for users. The alert waits its debounce."""
