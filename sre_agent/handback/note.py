@@ -42,6 +42,8 @@ class NoteContent(BaseModel):
     reason: str = ""
     handed_to: str | None = None
     link: str = ""
+    audit: str = ""
+    """The newest audit record about the incident, "number:first half of its hash": an anchor outside the database."""
 
 
 def render(note: NoteContent) -> str:
@@ -53,6 +55,7 @@ def render(note: NoteContent) -> str:
     lines += _done_lines(note)
     lines += _measured_lines(note)
     lines += _owner_lines(note)
+    lines += ["", f"Audit record {note.audit}"] if note.audit else []
     text = "\n".join(lines)
     return text if len(text) <= LIMIT else text[: LIMIT - 20] + "\n[note shortened]"
 

@@ -54,7 +54,10 @@ class FollowUp:
     async def publish(self, incident_id: str) -> None:
         """Write or update the one living note."""
         record = await self.walk.load(incident_id)
-        text = render(note_content(record, self.runbooks, self.public_url))
+        content = note_content(record, self.runbooks, self.public_url)
+        chain = await self.walk.store.audit(incident_id)
+        anchor = f"{chain[-1].sequence}:{chain[-1].hash[:32]}" if chain else ""
+        text = render(content.model_copy(update={"audit": anchor}))
         note_id = await self.tracker.write_note(incident_id, marker(incident_id), text, record.note_id)
         if note_id != record.note_id:
             await self.walk.advance(incident_id, lambda r: Step(to=r.state, changes={"note_id": note_id}))

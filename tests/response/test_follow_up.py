@@ -31,3 +31,12 @@ async def test_a_policy_that_cannot_be_assigned_does_not_cost_people_the_note() 
     assert "could not be moved to escalation policy PGONE01" in record.handed_to
     (note,) = walk.tracker.notes[ID]
     assert "404: no such escalation policy" in note
+
+
+async def test_the_note_anchors_the_audit_chain_outside_the_database() -> None:
+    walk, _ = await handed_back({"default": ""})
+    (note,) = walk.tracker.notes[ID]
+    number, _, said = note.rsplit("Audit record ", 1)[1].partition(":")
+    (record,) = [r for r in await walk.store.audit(ID) if r.sequence == int(number)]
+    assert record.hash.startswith(said)
+    assert len(said) == 32
