@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 
 from sre_agent import __version__
 from sre_agent.incident.errors import SreAgentError
-from sre_agent.web import api, health, webhooks
+from sre_agent.web import api, health, switch, webhooks
 from sre_agent.web.front import Front
 from sre_agent.web.ports import WebPorts
 
@@ -16,13 +16,15 @@ def create_app(ports: WebPorts) -> FastAPI:
     app = FastAPI(
         title="sre-agent",
         version=__version__,
-        description="What the agent saw, decided, did and measured. Read-only; answers this machine only.",
+        description="What the agent saw, decided, did and measured, and its kill switch. Answers this machine only.",
         openapi_url=api.OPENAPI_PATH,
         docs_url=None,
         redoc_url=None,
     )
     app.include_router(health.routes(ports))
     app.include_router(api.routes(ports))
+    if ports.switch is not None:
+        app.include_router(switch.routes(ports.switch))
     app.add_exception_handler(SreAgentError, _unavailable)
     app.add_middleware(Front, doors={"/webhooks/pagerduty": webhooks.pagerduty(ports)})
     return app

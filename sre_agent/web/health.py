@@ -10,11 +10,19 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from sre_agent.incident.errors import SreAgentError
-from sre_agent.policy.halt import words
+from sre_agent.policy.halt import HaltCause
 from sre_agent.web.ports import Probe, WebPorts
 
 PROBE_WITHIN = 2.0
 """Seconds one probe may take; slower counts as not ready."""
+
+
+_WHY = {
+    HaltCause.INSTALL: "a fresh install",
+    HaltCause.UPGRADE: "an upgrade",
+    HaltCause.PERSON: "halted by a person",
+    HaltCause.UNREADABLE: "its state cannot be read",
+}
 
 
 def routes(ports: WebPorts) -> APIRouter:
@@ -47,14 +55,21 @@ def routes(ports: WebPorts) -> APIRouter:
 
 
 def _halt_note(ports: WebPorts) -> tuple[Probe, ...]:
-    """An engaged kill switch is told, with its reason. It makes nothing unready: deliveries are kept, nothing acts."""
+    """An engaged kill switch is told. It makes nothing unready: deliveries are kept, nothing acts.
+
+    Who moved it and their words are not for everybody who can reach this address: `sre-agent status` tells them.
+    """
     switch = ports.switch
     if switch is None:
         return ()
 
     async def engaged() -> str | None:
         state = await switch.state()
-        return words(state) if state.engaged else None
+        return (
+            f"engaged since {state.at:%Y-%m-%d %H:%M} UTC: {_WHY[state.cause]}; sre-agent status says more"
+            if state.engaged
+            else None
+        )
 
     return (Probe("kill switch", engaged),)
 

@@ -50,6 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     "web.health": {"fastapi", "starlette"},
     "web.metrics": {"prometheus_client"},
     "web.server": {"starlette", "uvicorn"},
+    "web.switch": {"fastapi"},
     "web.webhooks": {"starlette"},
     "wiring.rbac": {"yaml"},
 }

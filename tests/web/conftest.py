@@ -12,14 +12,19 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from sre_agent.approval.teams import Person, Teams
 from sre_agent.incident.event import IncidentEvent
+from sre_agent.policy.halt import HaltState
+from sre_agent.policy.people import People
 from sre_agent.response.record import IncidentRecord, State
-from sre_agent.testing.memory_store import MemoryStore
+from sre_agent.testing.memory_store import MemoryHalt, MemoryStore
 from sre_agent.web.app import create_app
 from sre_agent.web.metrics import Metrics
 from sre_agent.web.ports import Probe, WebPorts
+from sre_agent.wiring.switch import SwitchDesk
 
 NOW = datetime(2026, 11, 23, 3, 11, 9, tzinfo=UTC)
+TOKEN = "ana's own random token"
 SECRET = "c2VjcmV0LW9mLW9uZS1zdWJzY3JpcHRpb24="
 
 
@@ -28,6 +33,24 @@ class Stopped:
 
     def now(self) -> datetime:
         return NOW
+
+
+class Switchboard(MemoryHalt):
+    """The shipped kill switch double, with a failure it can be told to have."""
+
+    def __init__(self, *, store: MemoryStore) -> None:
+        super().__init__(store=store)
+        self.failure: Exception | None = None
+
+    async def state(self) -> HaltState:
+        if self.failure:
+            raise self.failure
+        return await super().state()
+
+    async def _move(self, to: HaltState) -> HaltState:
+        if self.failure:
+            raise self.failure
+        return await super()._move(to)
 
 
 class Shelf(MemoryStore):
@@ -82,8 +105,15 @@ def secrets() -> dict[str, str]:
 
 
 @pytest.fixture
-def app(shelf: Shelf, metrics: Metrics, probes: list[Probe], secrets: dict[str, str]):
-    ports = WebPorts(store=shelf, clock=Stopped(), metrics=metrics, pagerduty_secrets=secrets, probes=tuple(probes))
+def switch(shelf: Shelf) -> Switchboard:
+    return Switchboard(store=shelf)
+
+
+@pytest.fixture
+def app(shelf: Shelf, metrics: Metrics, probes: list[Probe], secrets: dict[str, str], switch: Switchboard):
+    people = People(people=(Person(id="ana", name="Ana", cli_token_sha256=hashlib.sha256(TOKEN.encode()).hexdigest()),), teams={})
+    desk = SwitchDesk(switch, Stopped(), Teams(people))
+    ports = WebPorts(store=shelf, clock=Stopped(), metrics=metrics, pagerduty_secrets=secrets, probes=tuple(probes), switch=desk)
     return create_app(ports)
 
 

@@ -101,4 +101,4 @@ async def test_a_store_that_is_away_is_503(local, shelf):
 
 async def test_the_openapi_document_describes_the_api_and_nothing_else(local):
     document = (await local.get("/api/v1/openapi.json")).json()
-    assert sorted(document["paths"]) == ["/api/v1/incidents", "/api/v1/incidents/{incident_id}"]
+    assert sorted(document["paths"]) == ["/api/v1/halt", "/api/v1/incidents", "/api/v1/incidents/{incident_id}", "/api/v1/resume"]
