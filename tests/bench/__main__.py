@@ -7,13 +7,14 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import footprint, gathering, incidents, ingest, verdicts
+from tests.bench import footprint, gathering, incidents, ingest, reservations, verdicts
 from tests.bench.cpu import machine
 from tests.bench.verdict import Row, table
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "ingest": ingest.rows,
     "guard": verdicts.rows,
+    "reservations": reservations.rows,
     "incident": incidents.rows,
     "gathering": gathering.rows,
     "start": footprint.rows,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import footprint, gathering, incidents, ingest, verdicts
+from tests.bench import footprint, gathering, incidents, ingest, reservations, verdicts
 from tests.bench.verdict import Row, percentile, table
 
 
@@ -27,13 +27,21 @@ def test_a_percentile_lies_among_the_values():
 
 
 def test_every_part_in_this_process_measures_something():
-    rows = [*verdicts.rows(rounds=1), *incidents.rows(rounds=1), *gathering.rows(rounds=1)]
+    rows = [*verdicts.rows(rounds=1, replayed=20), *incidents.rows(rounds=1), *gathering.rows(rounds=1)]
     assert [row.what for row in rows if not row.measured > 0] == []
 
 
 @pytest.mark.slow
 def test_both_servers_answer_and_keep_every_delivery():
     assert [row.what for row in ingest.rows(pairs=1, requests=48) if not row.measured > 0] == []
+
+
+@pytest.mark.slow
+def test_reservations_never_overspend_and_are_counted():
+    rows = reservations.rows(workers=4, tries=40)
+    rate, overspent = rows
+    assert rate.measured > 0
+    assert (overspent.target, overspent.held, "5 of 40 granted" in overspent.seen) == (0, True, True)
 
 
 @pytest.mark.slow
