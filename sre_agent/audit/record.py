@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,3 +50,22 @@ def first_break(records: Iterable[AuditRecord]) -> int | None:
             return expected
         previous, expected = r.hash, expected + 1
     return None
+
+
+def anchor(record: AuditRecord) -> str:
+    """What a note outside the database keeps of a record: "number:first half of its hash" (128 bits)."""
+    return f"{record.sequence}:{record.hash[:32]}"
+
+
+def unlike(records: Sequence[AuditRecord], anchors: Iterable[str]) -> tuple[str, ...]:
+    """The anchors that do not fit the chain (records from number 1 on, in order), each with why."""
+    wrong = []
+    for noted in anchors:
+        number, _, said = noted.strip().partition(":")
+        if not (number.isascii() and number.isdigit()) or len(said) < 16:
+            wrong.append(f"{noted!r} is not NUMBER:HASH")
+        elif not 1 <= int(number) <= len(records):
+            wrong.append(f"record {number} does not exist; the chain has {len(records)}")
+        elif not records[int(number) - 1].hash.startswith(said):
+            wrong.append(f"record {number} has another hash")
+    return tuple(wrong)

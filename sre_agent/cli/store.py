@@ -27,22 +27,34 @@ def migrate(context: typer.Context) -> None:
 
 
 @audit.command()
-def verify(context: typer.Context) -> None:
-    """Check the whole chain. Exit status 1 when a record was changed, removed or cut off."""
+def verify(
+    context: typer.Context,
+    anchor: Annotated[
+        list[str] | None, typer.Option(help="NUMBER:HASH as the last line of a note has it; may be given several times.")
+    ] = None,
+) -> None:
+    """Check the whole chain. Exit status 1 when a record was changed, removed or cut off.
+
+    Whoever owns the database could write a whole new chain; the notes on incidents carry what that one would have to match.
+    """
     import asyncio
 
+    from sre_agent.audit.record import AuditRecord, unlike
     from sre_agent.wiring.state import opened_state
 
-    async def run() -> tuple[int | None, int]:
+    async def run() -> tuple[int | None, tuple[AuditRecord, ...]]:
         async with opened_state(settings_of(context)) as state:
             broken = await state.plain_store.audit_break()
-            return broken, 0 if broken is not None else len(await state.plain_store.audit(None))
+            return broken, () if broken is not None else await state.plain_store.audit(None)
 
-    broken, length = asyncio.run(run())
+    broken, records = asyncio.run(run())
     if broken is not None:
         typer.echo(f"the audit chain is broken at record {broken}: it was changed, removed or cut off", err=True)
         raise typer.Exit(1)
-    typer.echo(f"the audit chain is whole: {length} records")
+    for wrong in unlike(records, anchor or ()):
+        typer.echo(f"the audit chain is whole, but not the one that was noted: {wrong}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"the audit chain is whole: {len(records)} records" + (f", {len(anchor)} as noted" if anchor else ""))
 
 
 @audit.command()

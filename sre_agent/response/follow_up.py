@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sre_agent.audit.record import anchor
 from sre_agent.handback.note import NoteContent, marker, render
 from sre_agent.handback.tracker import IncidentTracker
 from sre_agent.incident.errors import Conflict, Permanent, SreAgentError
@@ -56,8 +57,7 @@ class FollowUp:
         record = await self.walk.load(incident_id)
         content = note_content(record, self.runbooks, self.public_url)
         chain = await self.walk.store.audit(incident_id)
-        anchor = f"{chain[-1].sequence}:{chain[-1].hash[:32]}" if chain else ""
-        text = render(content.model_copy(update={"audit": anchor}))
+        text = render(content.model_copy(update={"audit": anchor(chain[-1]) if chain else ""}))
         note_id = await self.tracker.write_note(incident_id, marker(incident_id), text, record.note_id)
         if note_id != record.note_id:
             await self.walk.advance(incident_id, lambda r: Step(to=r.state, changes={"note_id": note_id}))

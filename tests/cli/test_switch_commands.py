@@ -1,6 +1,7 @@
 """`halt`, `resume` and `status` as a person uses them, on a real database that was just installed."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,11 @@ def test_an_install_is_halted_until_a_person_resumes_and_stays_as_people_leave_i
     assert (status, "HALTED" in out) == (0, True)
     assert "by ben: restarts look wrong" in said("status")[1]
     assert said("audit", "verify")[1] == "the audit chain is whole: 3 records\n"
+    record = json.loads(said("audit", "show")[1].splitlines()[1])
+    noted = f"2:{record['hash'][:32]}"
+    assert said("audit", "verify", "--anchor", noted)[1] == "the audit chain is whole: 3 records, 1 as noted\n"
+    status, _, err = said("audit", "verify", "--anchor", noted.replace("2:", "3:"))
+    assert (status, "record 3 has another hash" in err) == (1, True)
 
 
 @pytest.mark.usefixtures("installed")
