@@ -15,6 +15,7 @@ from sre_agent.policy.facts import SpentBudget
 TARGET_WINDOW_S = 30 * 60
 SERVICE_WINDOW_S = 6 * 3600
 GLOBAL_WINDOW_S = 3600
+DAY_WINDOW_S = 24 * 3600
 FAILOVERS = frozenset({"redis_failover", "redis_cluster_failover", "postgres_switchover"})
 """Actions of which one incident may have only so many, ever (a failover storm is worse than one outage)."""
 
@@ -30,6 +31,7 @@ class Limits(BaseModel):
     per_target_30m: int = Field(default=whitelist.ACTIONS_PER_TARGET_30M, ge=1)
     per_service_6h: int = Field(default=whitelist.ACTIONS_PER_SERVICE_6H, ge=1)
     global_1h: int = Field(default=whitelist.ACTIONS_GLOBAL_1H, ge=1)
+    global_24h: int = Field(default=whitelist.ACTIONS_GLOBAL_24H, ge=1)
     in_flight_global: int = Field(default=whitelist.IN_FLIGHT_GLOBAL, ge=1, le=3)
     failovers_per_incident: int = Field(default=whitelist.FAILOVERS_PER_INCIDENT, ge=1)
 
@@ -48,5 +50,7 @@ def refuse_if_spent(spent: SpentBudget, limits: Limits, intent: Intent) -> None:
         raise Refused("budget-service", f"{spent.service_actions_6h} action(s) for {intent.service} within 6 h")
     if spent.global_actions_1h >= limits.global_1h:
         raise Refused("budget-global", f"{spent.global_actions_1h} action(s) within 1 h")
+    if spent.global_actions_24h >= limits.global_24h:
+        raise Refused("budget-day", f"{spent.global_actions_24h} action(s) within 24 h")
     if intent.action in FAILOVERS and spent.incident_failovers >= limits.failovers_per_incident:
         raise Refused("budget-failover", f"{spent.incident_failovers} failover(s) were already tried for this incident")

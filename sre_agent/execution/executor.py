@@ -14,6 +14,7 @@ from sre_agent.execution.hands import Hands
 from sre_agent.execution.ledger import Intent, IntentState, Ledger, intent_key
 from sre_agent.incident.clock import Clock
 from sre_agent.incident.errors import Conflict, OutcomeUnknown, Permanent, Refused, Transient
+from sre_agent.policy.breakers import pre_state
 from sre_agent.policy.permit import TTL, Permit, seal_holds
 
 
@@ -58,6 +59,7 @@ class Executor:
                 service=service,
                 plan_hash=permit.plan_hash,
                 permit_id=permit.id,
+                pre_state=pre_state(permit.proposal),
                 precondition=precondition,
                 created_at=self._clock.now(),
             )

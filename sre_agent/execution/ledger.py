@@ -26,6 +26,7 @@ class IntentState(StrEnum):
 class Intent(BaseModel):
     """One row. `precondition` is what the target must still look like; `steps` the ones begun, in order.
 
+    `pre_state` says what was acted on and why (policy.breakers), "" in rows of before it was written.
     `scratch` is what a takeover needs to finish or undo (old primary, chosen replica, epoch, ...).
     """
 
@@ -38,6 +39,7 @@ class Intent(BaseModel):
     service: str
     plan_hash: str
     permit_id: str
+    pre_state: str = ""
     state: IntentState = IntentState.INTENT
     precondition: dict[str, Any] = {}
     scratch: dict[str, Any] = {}
@@ -79,4 +81,8 @@ class Ledger(Protocol):
 
     async def unfinished(self, incident_id: str) -> tuple[Intent, ...]:
         """Rows still in INTENT for an incident: to be observed before anything else."""
+        ...
+
+    async def since(self, moment: datetime) -> tuple[Intent, ...]:
+        """Rows opened after `moment`, whatever became of them, and all that are open; oldest first."""
         ...

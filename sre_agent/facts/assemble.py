@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from sre_agent.incident.alert import AlertClass
+from sre_agent.policy.breakers import Breaker
 from sre_agent.policy.facts import BOUND, FactCollector, FactContext, Facts, Mode
 
 DEADLINE_S: Final = 10.0
@@ -62,9 +63,11 @@ RESTRICTIVE: Final[Mapping[str, object]] = MappingProxyType(
         "target_actions_30m": BOUND,
         "service_actions_6h": BOUND,
         "global_actions_1h": BOUND,
+        "global_actions_24h": BOUND,
         "in_flight_target": BOUND,
         "in_flight_global": BOUND,
         "incident_failovers": BOUND,
+        "breakers": tuple(Breaker),
         "managed": False,
         "protected": True,
         "sentinel_aware": False,

@@ -107,7 +107,7 @@ def model_changed(context: FactContext) -> bool:
     first, last = onset_span(context)
     service = context.incident.service
     ours = {context.declaration.service, service.id, service.name}
-    for change in (*_changes(context.diagnosis), *_prompt_versions(context.diagnosis)):
+    for change in (*changes(context.diagnosis), *_prompt_versions(context.diagnosis)):
         # SAFETY: only a declared service can be told apart from others, under any of its names.
         elsewhere = bool(change.services) and bool(context.declaration.service) and ours.isdisjoint(change.services)
         if change.kind in _MODEL_CHANGES and first - LOOKBACK <= change.at <= last and not elsewhere:
@@ -130,7 +130,8 @@ def _whole(feed: Evidence) -> bool:
     return feed.window is None or feed.window.end - feed.window.start >= LOOKBACK
 
 
-def _changes(diagnosis: Diagnosis) -> tuple[Change, ...]:
+def changes(diagnosis: Diagnosis) -> tuple[Change, ...]:
+    """Every change that the readable feeds told of. Raises ValueError for a malformed one."""
     feeds = (e for e in diagnosis.evidence if e.kind is EvidenceKind.CHANGES and e.status is EvidenceStatus.OK)
     return tuple(Change.model_validate(raw) for e in feeds for raw in e.payload)
 

@@ -29,7 +29,7 @@ class IncidentEvent(BaseModel):
     """One authentic delivery. `incident_id` is None for pings and for events about other things.
 
     `agent_id` is who did it in the sender's system (None: automation); it lets the agent ignore
-    its own writes.
+    its own writes. `service_id` and `incident_key` (deduplication key) are hints, "" when not told: breakers count by them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,3 +43,5 @@ class IncidentEvent(BaseModel):
     incident_id: str | None
     occurred_at: datetime
     agent_id: str | None = None
+    service_id: str = ""
+    incident_key: str = ""

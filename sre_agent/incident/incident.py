@@ -64,3 +64,16 @@ class Incident(BaseModel):
     def label_values(self, name: str) -> frozenset[str]:
         """Every distinct value of one label over all alerts, firing or not."""
         return frozenset(a.labels[name] for a in self.alerts if name in a.labels)
+
+
+class OpenIncident(BaseModel):
+    """An incident that the tracker has open, as its list shows it. `acknowledged_by` holds people only, as in Incident."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    status: IncidentStatus
+    created_at: datetime | None
+    service: Reference
+    priority: str | None = None
+    acknowledged_by: tuple[Reference, ...] = ()

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sre_agent.incident.alert import Alert
-from sre_agent.incident.incident import Incident, IncidentStatus, Reference
+from sre_agent.incident.incident import Incident, IncidentStatus, OpenIncident, Reference
 from sre_agent.intake.alert_details import earliest
-from sre_agent.intake.untrusted import Unreadable, fields, items, moment, text
+from sre_agent.intake.untrusted import Unreadable, fields, items, moment, pagerduty_id, text
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMEOUT_SLACK: Final = timedelta(seconds=90)
@@ -44,6 +44,22 @@ def incident_from_rest(
         snoozed=_snoozed(shape),
         merged_into=merged_into or None,
         alerts=all_alerts,
+    )
+
+
+def open_incident_from_rest(rest: object, own_user_id: str | None) -> OpenIncident | None:
+    """One incident of a list; None when it is not open, or has no id that PagerDuty would give."""
+    shape = fields(rest)
+    identity = pagerduty_id(shape.get("id"))
+    if identity is None or shape.get("status") not in ("triggered", "acknowledged"):
+        return None
+    return OpenIncident(
+        id=identity,
+        status=_status(shape.get("status")),
+        created_at=moment(shape.get("created_at")),
+        service=_reference(shape.get("service")) or Reference(id=""),
+        priority=_name(shape.get("priority")) or None,
+        acknowledged_by=_people(shape, own_user_id),
     )
 
 

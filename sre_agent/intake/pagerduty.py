@@ -27,6 +27,7 @@ UNNAMED: Final = ""
 _MAX_SIGNATURES: Final = 10
 _MAX_HEADER: Final = 2048
 _MAX_ID: Final = 100
+_MAX_KEY: Final = 255
 _KINDS: Final = {kind.value: kind for kind in EventKind if kind not in (EventKind.PING, EventKind.OTHER)}
 
 
@@ -83,7 +84,7 @@ def parse_event(headers: Mapping[str, str], body: bytes, received_at: datetime) 
     digest = "sha256:" + hashlib.sha256(body).hexdigest()
     type_name = text(event.get("event_type"), _MAX_ID)
     incident_id = _incident_id(event)
-    kind = _kind(type_name)
+    kind, data = _kind(type_name), fields(event.get("data"))
     if incident_id is None and kind is not EventKind.PING:
         kind = EventKind.OTHER
     return IncidentEvent(
@@ -96,6 +97,8 @@ def parse_event(headers: Mapping[str, str], body: bytes, received_at: datetime) 
         incident_id=None if kind is EventKind.PING else incident_id,
         occurred_at=moment(event.get("occurred_at")) or received_at,
         agent_id=_person(event.get("agent")),
+        service_id=pagerduty_id(fields(data.get("service")).get("id")) or "",
+        incident_key=text(data.get("incident_key"), _MAX_KEY),
     )
 
 

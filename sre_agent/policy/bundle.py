@@ -10,7 +10,7 @@ from typing import Literal
 
 from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.decision import Verdict
-from sre_agent.policy.declarations import Protected, Targets
+from sre_agent.policy.declarations import Blocking, Protected, Targets
 from sre_agent.policy.engine import PolicyEngine
 from sre_agent.policy.people import People
 from sre_agent.triage.ownership import Ownership
@@ -45,6 +45,7 @@ class Declared:
     freezes: Freezes
     protected: Protected
     ownership: Ownership
+    blocking: Blocking
 
 
 @dataclass(frozen=True)

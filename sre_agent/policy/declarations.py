@@ -90,3 +90,30 @@ class Protected(BaseModel):
         for i, key in enumerate(self.objects):
             if not re.fullmatch(r"[a-z]+(/[^/\s]+){1,2}", key):
                 yield Problem(("objects", i), f"{key!r} is not kind/name or kind/namespace/name with the kind in lower case")
+
+
+class Blocking(BaseModel):
+    """data/breakers.yaml: alerts and priorities of incidents that stop every action while they last."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    blocking_alerts: tuple[str, ...]
+    major_priorities: tuple[str, ...]
+
+    def problems(self) -> Iterator[Problem]:
+        """Names go into a query as they are written, so they are plain words; an empty priority would match none."""
+        for i, name in enumerate(self.blocking_alerts):
+            if not re.fullmatch(r"[A-Za-z_][\w:-]*", name, re.ASCII):
+                yield Problem(("blocking_alerts", i), f"{name!r} is not the name of an alerting rule")
+        for i, name in enumerate(self.major_priorities):
+            if not name.strip():
+                yield Problem(("major_priorities", i), "an empty priority; write its name, or leave it out")
+
+    @property
+    def query(self) -> str:
+        """PromQL for those that fire; "" when none is declared."""
+        return f'ALERTS{{alertstate="firing",alertname=~"{"|".join(self.blocking_alerts)}"}}' if self.blocking_alerts else ""
+
+    def major(self, priority: str | None) -> bool:
+        """Whether an incident of this priority stops everything; case does not matter."""
+        return priority is not None and priority.strip().casefold() in {p.strip().casefold() for p in self.major_priorities}

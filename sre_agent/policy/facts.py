@@ -64,9 +64,12 @@ class Facts(BaseModel):
     target_actions_30m: Count
     service_actions_6h: Count
     global_actions_1h: Count
+    global_actions_24h: Count
     in_flight_target: Count
     in_flight_global: Count
     incident_failovers: Count
+    # what was seen and done lately: the ids of tripped breakers (policy.breakers)
+    breakers: tuple[Text, ...]
     # target declaration (policies/data/targets.yaml); missing means managed = False
     managed: bool
     target_resolved: bool
@@ -189,6 +192,7 @@ class SpentBudget(BaseModel):
     target_actions_30m: int
     service_actions_6h: int
     global_actions_1h: int
+    global_actions_24h: int
     in_flight_target: int
     in_flight_global: int
     incident_failovers: int

@@ -2,7 +2,7 @@
 
 A folder that is wrong in any way is refused whole, with a ConfigurationError that names file, line and what to do;
 `examine` names everything that is wrong, for people who are editing. An overlay folder may replace data files (targets,
-teams, freezes, protected, routing) by a deployment's own; what is in force then is what the bundle hash covers. The
+teams, freezes, protected, routing, breakers) by a deployment's own; what is in force then is what the bundle hash covers. The
 shipped files are compared with BUNDLE.lock in any case.
 """
 
@@ -18,7 +18,7 @@ from sre_agent.policy.bundle import Bundle, Declared, Rule
 from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.case import Case, differences, situation
 from sre_agent.policy.data_file import opened
-from sre_agent.policy.declarations import Problem, Protected, Targets
+from sre_agent.policy.declarations import Blocking, Problem, Protected, Targets
 from sre_agent.policy.engine import CedarEngine
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.lint import lint, shared_ids, suggestion, vocabulary
@@ -170,9 +170,10 @@ def _declared(paths: Mapping[str, Path]) -> tuple[Declared | None, tuple[str, ..
     freezes = read("freezes.yaml", Freezes, Freezes.problems)
     protected = read("protected.yaml", Protected, Protected.problems)
     routing = read("routing.yaml", Ownership, lambda _: iter(()))
-    if people is None or targets is None or freezes is None or protected is None or routing is None:
+    blocking = read("breakers.yaml", Blocking, Blocking.problems)
+    if people is None or targets is None or freezes is None or protected is None or routing is None or blocking is None:
         return None, tuple(wrong)
-    return Declared(targets, people, freezes, protected, routing), tuple(wrong)
+    return Declared(targets, people, freezes, protected, routing, blocking), tuple(wrong)
 
 
 def _self_test(folder: Path, bundle: Bundle) -> Iterator[str]:

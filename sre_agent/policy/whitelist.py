@@ -26,6 +26,7 @@ ACTIONS_PER_TARGET_30M: Final = 1
 """Budgets (G34, G35): the largest counts, the new action included; those in flight count."""
 ACTIONS_PER_SERVICE_6H: Final = 3
 ACTIONS_GLOBAL_1H: Final = 5
+ACTIONS_GLOBAL_24H: Final = 10
 IN_FLIGHT_PER_TARGET: Final = 1
 IN_FLIGHT_GLOBAL: Final = 1
 FAILOVERS_PER_INCIDENT: Final = 1

@@ -37,6 +37,7 @@ class NothingSpent:
             target_actions_30m=0,
             service_actions_6h=0,
             global_actions_1h=0,
+            global_actions_24h=0,
             in_flight_target=0,
             in_flight_global=0,
             incident_failovers=0,

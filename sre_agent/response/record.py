@@ -74,6 +74,21 @@ class IncidentRecord(BaseModel):
     timeline: tuple[TimelineEntry, ...] = ()
 
 
+class PastIncident(BaseModel):
+    """What breakers look at of an incident's row: small, so that many can be read for one decision.
+
+    `incident` is as last fetched by an investigation; None when it was over before one had begun.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    state: State
+    received_at: datetime
+    tried_in_vain: tuple[str, ...] = ()
+    incident: Incident | None = None
+
+
 class JobKind(StrEnum):
     """The jobs a step can start. EXECUTE and RECOVER run in the hands' queue only."""
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from sre_agent.approval.request import Answer, ApprovalRequest
 from sre_agent.audit.record import AuditEntry, AuditRecord
 from sre_agent.incident.event import IncidentEvent
-from sre_agent.response.record import IncidentRecord, State, Step
+from sre_agent.response.record import IncidentRecord, PastIncident, State, Step
 
 
 class Store(Protocol):
@@ -57,4 +57,16 @@ class Store(Protocol):
 
     async def audit(self, incident_id: str | None) -> tuple[AuditRecord, ...]:
         """The chain in order: all of it, or one incident's records."""
+        ...
+
+
+class IncidentHistory(Protocol):
+    """What happened lately, for the breakers. Both raise Transient when the database cannot be reached."""
+
+    async def heard(self, since: datetime, limit: int) -> tuple[IncidentEvent, ...]:
+        """Events about incidents received after `since`, newest first, `limit` at most."""
+        ...
+
+    async def past(self, since: datetime, incident_ids: tuple[str, ...], limit: int) -> tuple[PastIncident, ...]:
+        """Incidents that changed after `since`, newest first and `limit` at most, and all of those named."""
         ...

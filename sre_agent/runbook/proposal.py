@@ -14,6 +14,7 @@ class Proposal(BaseModel):
 
     `generation` is what identifies the *state* of the target the plan was made for (controller
     generation for a Pod's owner; primary run id for Redis): a change voids approvals.
+    `cause` is the kind of the finding that led here: what a loop is recognised by.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +25,7 @@ class Proposal(BaseModel):
     target: Target
     parameters: dict[str, str | int | bool] = {}
     generation: str = ""
+    cause: str = ""
     nominated_by_model: bool = False
 
 

@@ -11,7 +11,15 @@ from typing import Any
 from sre_agent.approval.decide import answered
 from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
 from sre_agent.audit.record import GENESIS, AuditEntry, AuditRecord, first_break, link
-from sre_agent.execution.budget import FAILOVERS, GLOBAL_WINDOW_S, SERVICE_WINDOW_S, TARGET_WINDOW_S, Limits, refuse_if_spent
+from sre_agent.execution.budget import (
+    DAY_WINDOW_S,
+    FAILOVERS,
+    GLOBAL_WINDOW_S,
+    SERVICE_WINDOW_S,
+    TARGET_WINDOW_S,
+    Limits,
+    refuse_if_spent,
+)
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.incident.errors import Conflict, Permanent, Refused
 from sre_agent.incident.event import IncidentEvent
@@ -19,7 +27,7 @@ from sre_agent.policy.facts import SpentBudget
 from sre_agent.policy.halt import HaltState, audited
 from sre_agent.response.applied import advanced, answer_entry, replaceable
 from sre_agent.response.document import as_stored
-from sre_agent.response.record import IncidentRecord, Job, State, Step
+from sre_agent.response.record import IncidentRecord, Job, PastIncident, State, Step
 
 
 class MemoryStore:
@@ -29,6 +37,7 @@ class MemoryStore:
         self.jobs: list[Job] = []
         self.arrived: list[int] = []
         self._inbox: list[IncidentEvent] = []
+        self._received: list[datetime] = []
         self._seen: set[tuple[object, ...]] = set()
         self._records: dict[str, IncidentRecord] = {}
         self._approvals: dict[str, ApprovalRequest] = {}
@@ -58,6 +67,7 @@ class MemoryStore:
             return False
         self._seen |= keys
         self._inbox.append(as_stored(event))
+        self._received.append(received_at)
         self.arrived.append(len(self._inbox))
         return True
 
@@ -82,6 +92,22 @@ class MemoryStore:
         """Newest first."""
         chosen = [r for r in self._records.values() if states is None or r.state in states]
         return tuple(sorted(chosen, key=lambda r: (r.received_at, r.id), reverse=True)[:limit])
+
+    async def heard(self, since: datetime, limit: int) -> tuple[IncidentEvent, ...]:
+        """Events about incidents received after `since`, newest first."""
+        rows = zip(self._received, range(len(self._inbox)), self._inbox, strict=True)
+        chosen = [(at, n) for at, n, event in rows if at > since and event.incident_id is not None]
+        return tuple(self._inbox[n] for _, n in sorted(chosen, reverse=True)[:limit])
+
+    async def past(self, since: datetime, incident_ids: tuple[str, ...], limit: int) -> tuple[PastIncident, ...]:
+        """Incidents that changed after `since`, newest first, and those named."""
+        ordered = sorted(self._records.values(), key=lambda r: (r.updated_at, r.id), reverse=True)
+        recent = {r.id for r in [r for r in ordered if r.updated_at > since][:limit]}
+        return tuple(
+            PastIncident(id=r.id, state=r.state, received_at=r.received_at, tried_in_vain=r.tried_in_vain, incident=r.incident)
+            for r in ordered
+            if r.id in recent or r.id in incident_ids
+        )
 
     async def advance(self, record: IncidentRecord, step: Step) -> IncidentRecord:
         """Compare-and-set on the version."""
@@ -213,6 +239,11 @@ class MemoryLedger:
         chosen = [row for row in self._rows.values() if row.incident_id == incident_id and row.state is IntentState.INTENT]
         return tuple(sorted(chosen, key=lambda row: (row.created_at, row.key)))
 
+    async def since(self, moment: datetime) -> tuple[Intent, ...]:
+        """Rows opened after `moment`, and all that are open, oldest first."""
+        chosen = [row for row in self._rows.values() if row.created_at > moment or row.state is IntentState.INTENT]
+        return tuple(sorted(chosen, key=lambda row: (row.created_at, row.key)))
+
     async def spent(self, target_key: str, service: str, incident_id: str, now: datetime) -> SpentBudget:
         """The counts at `now`."""
         return self._spent(target_key, service, incident_id, now)
@@ -229,6 +260,7 @@ class MemoryLedger:
             target_actions_30m=sum(row.target_key == target_key for row in within(TARGET_WINDOW_S)),
             service_actions_6h=sum(row.service == service for row in within(SERVICE_WINDOW_S)),
             global_actions_1h=len(within(GLOBAL_WINDOW_S)),
+            global_actions_24h=len(within(DAY_WINDOW_S)),
             in_flight_target=sum(row.target_key == target_key for row in open_rows),
             in_flight_global=len(open_rows),
             incident_failovers=sum(row.incident_id == incident_id and row.action in FAILOVERS for row in rows),

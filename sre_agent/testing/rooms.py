@@ -16,7 +16,7 @@ from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.execution.rights import Right
 from sre_agent.incident.errors import Permanent, Transient
-from sre_agent.incident.incident import Incident
+from sre_agent.incident.incident import Incident, OpenIncident
 from sre_agent.incident.target import Target
 from sre_agent.runbook.proposal import Investigated
 from sre_agent.triage.triage import Triage
@@ -44,13 +44,18 @@ class ManualClock:
 
 @dataclass
 class MemoryTracker:
-    """handback.tracker.IncidentTracker over plain dicts. `fetches` counts looks; `failure` is raised by the next write."""
+    """handback.tracker.IncidentTracker over plain dicts. `fetches` counts looks; `failure` is raised by the next write.
+
+    `listed` is what the tracker has open, `own_user` the agent's own user there: what breakers look at.
+    """
 
     incidents: dict[str, Incident] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     policies: dict[str, str] = field(default_factory=dict)
     fetches: int = 0
     failure: Exception | None = None
+    listed: list[OpenIncident] = field(default_factory=list)
+    own_user: str | None = None
 
     def put(self, incident: Incident) -> None:
         """The incident as it is now."""
@@ -81,6 +86,15 @@ class MemoryTracker:
         moved = self.policies.get(incident_id) != escalation_policy_id
         self.policies[incident_id] = escalation_policy_id
         return moved
+
+    async def open_incidents(self, since: datetime) -> tuple[OpenIncident, ...]:
+        """Those listed that began at `since` or later."""
+        self._fail()
+        return tuple(o for o in self.listed if o.created_at is None or o.created_at >= since)
+
+    async def own_user_id(self) -> str | None:
+        """The agent's own user."""
+        return self.own_user
 
     def _fail(self) -> None:
         failure, self.failure = self.failure, None

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sre_agent.facts.breakers import NoHistory
 from sre_agent.facts.kubernetes_deployment import KubernetesDeploymentFacts
 from sre_agent.facts.kubernetes_node import KubernetesNodeFacts
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
@@ -40,6 +41,7 @@ def dry_run(settings: Settings, books: Books, folder: Path) -> DryRun:
     targets = declared.targets if case.targets is None else Targets(case.targets)
     found = (
         *brain.collectors(books, Mode.AUTO, NeverHalted(), NothingSpent(), langfuse=case.langfuse is not None),
+        NoHistory(),
         RedisTargetFacts(RecordedRedis(case)),
         KubernetesTargetFacts(RecordedKubernetes(case)),
         KubernetesDeploymentFacts(RecordedKubernetes(case)),

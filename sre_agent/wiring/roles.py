@@ -23,6 +23,7 @@ from sre_agent.approval.decide import Approvers
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Action
 from sre_agent.execution.executor import Executor
+from sre_agent.facts.breakers import BreakerFacts, Looks
 from sre_agent.incident.errors import Conflict, SreAgentError, Transient
 from sre_agent.investigation.graph import build_investigator
 from sre_agent.policy.guard import Guard
@@ -121,7 +122,8 @@ async def _desks(
     """Responder, follow-up and, where there are `actions`, the operator: it alone shares the guard's sealing key."""
     clock, looking, key = SystemClock(), readers.eyes(settings, tracker), secrets.token_bytes(32)
     guard = books.guard(key)
-    assessor = await _assessor(settings, books, state, looking, guard)
+    looks = Looks(state.plain_store, state.ledger, tracker, looking.probes.metrics, looking.readers.kubernetes)
+    assessor = await _assessor(settings, books, state, looking, guard, BreakerFacts(looks, books.bundle.declared.blocking))
     walk = Walk(state.store, clock)
     responder = Responder(
         walk=walk,
@@ -152,7 +154,9 @@ async def _desks(
     return Desks(state.store, responder, follow_up, operator)
 
 
-async def _assessor(settings: Settings, books: brain.Books, state: State, looking: Eyes, guard: Guard) -> Assessor:
+async def _assessor(
+    settings: Settings, books: brain.Books, state: State, looking: Eyes, guard: Guard, breakers: BreakerFacts
+) -> Assessor:
     names = [s.name for s in looking.sources]
     investigator = build_investigator(
         looking.sources,
@@ -164,6 +168,7 @@ async def _assessor(settings: Settings, books: brain.Books, state: State, lookin
     )
     found = (
         *brain.collectors(books, settings.mode, state.halt, state.ledger, langfuse=looking.langfuse),
+        breakers,
         *brain.target_collectors(looking.readers),
     )
     return brain.assessor(books, guard, investigator, found, timedelta(seconds=settings.lookback))

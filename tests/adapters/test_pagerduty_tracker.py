@@ -277,6 +277,8 @@ async def test_open_incidents_are_listed_for_reconciling(pagerduty, tracker):
     found = await tracker.open_incidents(datetime.now(UTC) - timedelta(hours=1))
     assert [i.id for i in found] == ids[1:]
     assert (found[0].status, found[1].status) == (IncidentStatus.ACKNOWLEDGED, IncidentStatus.TRIGGERED)
+    assert (len(found[0].acknowledged_by), found[1].acknowledged_by) == (1, ())
+    assert found[1].service.id.startswith("P")
 
 
 async def test_an_unreachable_pagerduty_is_transient(incident):

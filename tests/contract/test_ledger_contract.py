@@ -18,7 +18,7 @@ from sre_agent.policy.facts import SpentBudget
 from sre_agent.testing.memory_store import MemoryHalt, MemoryLedger, MemoryStore
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-WIDE = Limits(per_target_30m=100, per_service_6h=100, global_1h=100, in_flight_global=3, failovers_per_incident=100)
+WIDE = Limits(per_target_30m=100, per_service_6h=100, global_1h=100, global_24h=100, in_flight_global=3, failovers_per_incident=100)
 
 
 @dataclass
@@ -170,6 +170,26 @@ async def test_a_service_has_three_actions_in_six_hours(side: Side) -> None:
     assert await refusal(side, intent(9, service="shop", created_at=NOW + timedelta(hours=6))) is None
 
 
+async def test_there_are_ten_actions_a_day_in_all(side: Side) -> None:
+    for n in range(10):
+        await done(side.ledger(WIDE), intent(n, created_at=NOW + timedelta(hours=2 * n)))
+    assert await refusal(side, intent(20, created_at=NOW + timedelta(hours=23, minutes=59))) == "budget-day"
+    assert await refusal(side, intent(21, created_at=NOW + timedelta(hours=24))) is None
+
+
+async def test_what_was_done_lately_is_listed_oldest_first_with_all_that_is_open_however_old(side: Side) -> None:
+    ledger = side.ledger(WIDE)
+    await ledger.open(intent(1))
+    for n, state in ((2, IntentState.NOT_DONE), (3, IntentState.DONE), (4, IntentState.FAILED)):
+        await done(ledger, intent(n, created_at=NOW + timedelta(hours=6 - n), pre_state=f"state-{n}"), state)
+    found = await ledger.since(NOW + timedelta(hours=3))
+    assert [(i.key, i.state.value, i.pre_state) for i in found] == [
+        ("key-1", "intent", ""),
+        ("key-2", "not_done", "state-2"),
+    ]
+    assert len(await ledger.since(NOW + timedelta(hours=2, minutes=59))) == 3
+
+
 async def test_there_are_five_actions_an_hour_in_all(side: Side) -> None:
     for n in range(5):
         await done(side.ledger(WIDE), intent(n))
@@ -194,6 +214,7 @@ async def test_an_intent_without_an_end_counts_however_old_it_is(side: Side) -> 
         target_actions_30m=1,
         service_actions_6h=1,
         global_actions_1h=1,
+        global_actions_24h=1,
         in_flight_target=1,
         in_flight_global=1,
         incident_failovers=0,
@@ -212,6 +233,7 @@ async def test_a_fresh_ledger_has_spent_nothing(side: Side) -> None:
         target_actions_30m=0,
         service_actions_6h=0,
         global_actions_1h=0,
+        global_actions_24h=0,
         in_flight_target=0,
         in_flight_global=0,
         incident_failovers=0,

@@ -8,6 +8,7 @@ import pytest
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.facts.agent import AgentFacts
 from sre_agent.facts.assemble import RESTRICTIVE, TARGET_FIELDS, assemble
+from sre_agent.facts.breakers import NoHistory
 from sre_agent.facts.budgets import BudgetFacts
 from sre_agent.facts.incident import IncidentFacts
 from sre_agent.facts.targets import TargetFacts
@@ -180,6 +181,7 @@ class Ledger:
             target_actions_30m=1,
             service_actions_6h=2,
             global_actions_1h=3,
+            global_actions_24h=3,
             in_flight_target=4,
             in_flight_global=BOUND * 9,
             incident_failovers=6,
@@ -208,5 +210,6 @@ async def test_the_collectors_together_answer_every_fact_that_does_not_depend_on
         AgentFacts(Mode.AUTO, Switch(False), Freezes()),
         BudgetFacts(Ledger()),
         TargetFacts(Protected(namespaces=())),
+        NoHistory(),
     ]
     assert (await assemble(collectors, context())).collector_errors == ()

@@ -32,6 +32,7 @@ async def test_a_slow_primary_ends_in_a_failover_proposed_for_its_run_id(made):
         "target": {"kind": "RedisMaster", "namespace": None, "name": "cache", "uid": made.RUN_ID},
         "parameters": {},
         "generation": made.RUN_ID,
+        "cause": "redis_primary_slow",
         "nominated_by_model": False,
     }
     assert done.applicable == ("redis-failover", "redis-failover-other")

@@ -14,6 +14,7 @@ from sre_agent.execution.action import Readers
 from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands
 from sre_agent.facts.assemble import assemble
+from sre_agent.facts.breakers import NoHistory
 from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.facts import FactContext, Facts, Mode
@@ -120,7 +121,7 @@ class Stage:
         mode, key = self.modes.get(name, Mode.AUTO), self.new_id("key").encode()
         declared = replace(bundle.declared, freezes=self.freezes)
         books = brain.Books(replace(bundle, declared=declared), RUNBOOKS)
-        found = (*brain.collectors(books, mode, self.halt, self.ledger, langfuse=False), PlaceFacts(self.world))
+        found = (*brain.collectors(books, mode, self.halt, self.ledger, langfuse=False), NoHistory(), PlaceFacts(self.world))
 
         async def facts(context: FactContext) -> Facts:
             await stop("facts")

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
-
 from sre_agent.adapters.pagerduty.changes import change_from_event
 from sre_agent.adapters.pagerduty.failure import NotAvailable, NotFound
 from sre_agent.adapters.pagerduty.gateway import Gateway, Patience
@@ -13,22 +11,12 @@ from sre_agent.adapters.pagerduty.pace import Pace
 from sre_agent.adapters.pagerduty.transport import Credentials, PdpyrasTransport
 from sre_agent.evidence.change import Change
 from sre_agent.incident.errors import ConfigurationError, Conflict, OutcomeUnknown, Permanent, Transient
-from sre_agent.incident.incident import Incident, IncidentStatus
+from sre_agent.incident.incident import Incident, OpenIncident
 from sre_agent.intake.alert_details import alerts_from_rest
-from sre_agent.intake.incident_rest import incident_from_rest
-from sre_agent.intake.untrusted import fields, moment, pagerduty_id, text
+from sre_agent.intake.incident_rest import incident_from_rest, open_incident_from_rest
+from sre_agent.intake.untrusted import fields, pagerduty_id, text
 
 _INCIDENT: Final[dict[str, str | list[str]]] = {"include[]": ["services"]}
-
-
-class OpenIncident(BaseModel):
-    """An incident that PagerDuty has open: what reconciling after an outage compares with the store."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    status: IncidentStatus
-    created_at: datetime | None
 
 
 class PagerDuty:
@@ -95,14 +83,11 @@ class PagerDuty:
         return True
 
     async def open_incidents(self, since: datetime) -> tuple[OpenIncident, ...]:
-        """Every incident triggered or acknowledged that began at `since` or later: dropped webhooks are silent."""
+        """Every incident triggered or acknowledged that began at `since` or later, wherever it is."""
+        own = await self._own_user_or_nobody()
         params: dict[str, str | list[str]] = {"statuses[]": ["triggered", "acknowledged"], "since": _stamp(since)}
         listed = await self._gateway.pages("/incidents", "incidents", {**params, "sort_by": "created_at:asc"})
-        return tuple(
-            OpenIncident(id=identity, status=IncidentStatus(text(shape.get("status"))), created_at=moment(shape.get("created_at")))
-            for shape in map(fields, listed)
-            if (identity := pagerduty_id(shape.get("id"))) and shape.get("status") in ("triggered", "acknowledged")
-        )
+        return tuple(found for shape in listed if (found := open_incident_from_rest(shape, own)) is not None)
 
     async def own_user_id(self) -> str | None:
         """The id of the agent's own user, by PAGERDUTY_FROM_EMAIL; None when there is none. Asked once."""

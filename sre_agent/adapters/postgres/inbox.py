@@ -100,6 +100,15 @@ class Inbox:
             raise Permanent(f"There is no inbox row {row}.")
         return IncidentEvent.model_validate_json(found[0])
 
+    async def heard(self, since: datetime, limit: int) -> tuple[IncidentEvent, ...]:
+        """Events about incidents received after `since`, newest first, `limit` at most."""
+        rows = await self._database.rows(
+            "SELECT event::text FROM inbox WHERE received_at > %(since)s AND incident_id IS NOT NULL"
+            " ORDER BY received_at DESC, id DESC LIMIT %(limit)s",
+            {"since": since, "limit": limit},
+        )
+        return tuple(IncidentEvent.model_validate_json(row[0]) for row in rows)
+
     async def _write(self) -> None:
         """Write until nobody waits."""
         while self._waiting:

@@ -5,7 +5,15 @@ from typing import Any
 
 from sre_agent import __version__
 from sre_agent.adapters.postgres.database import Connection, Database, lock_number
-from sre_agent.execution.budget import FAILOVERS, GLOBAL_WINDOW_S, SERVICE_WINDOW_S, TARGET_WINDOW_S, Limits, refuse_if_spent
+from sre_agent.execution.budget import (
+    DAY_WINDOW_S,
+    FAILOVERS,
+    GLOBAL_WINDOW_S,
+    SERVICE_WINDOW_S,
+    TARGET_WINDOW_S,
+    Limits,
+    refuse_if_spent,
+)
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.incident.errors import Conflict, Permanent, Refused
 from sre_agent.policy.facts import SpentBudget
@@ -17,6 +25,7 @@ SPENT = """
         count(*) FILTER (WHERE target_key = %(target)s AND (created_at > %(target_since)s OR state = 'intent')),
         count(*) FILTER (WHERE service = %(service)s AND (created_at > %(service_since)s OR state = 'intent')),
         count(*) FILTER (WHERE created_at > %(global_since)s OR state = 'intent'),
+        count(*) FILTER (WHERE created_at > %(day_since)s OR state = 'intent'),
         count(*) FILTER (WHERE target_key = %(target)s AND state = 'intent'),
         count(*) FILTER (WHERE state = 'intent'),
         count(*) FILTER (WHERE incident_id = %(incident)s AND action = ANY(%(failovers)s))
@@ -97,6 +106,14 @@ class PostgresLedger:
         )
         return tuple(Intent.model_validate_json(row[0]) for row in rows)
 
+    async def since(self, moment: datetime) -> tuple[Intent, ...]:
+        """Rows opened after `moment`, and all that are open, oldest first."""
+        rows = await self._database.rows(
+            "SELECT document::text FROM intent WHERE created_at > %(moment)s OR state = 'intent' ORDER BY created_at, key",
+            {"moment": moment},
+        )
+        return tuple(Intent.model_validate_json(row[0]) for row in rows)
+
     async def spent(self, target_key: str, service: str, incident_id: str, now: datetime) -> SpentBudget:
         """The counts at `now`: what the guard sees. `open` counts again, under its lock."""
         async with self._database.connection() as connection:
@@ -115,6 +132,7 @@ async def _spent(connection: Connection, target_key: str, service: str, incident
                 "target_since": now - timedelta(seconds=TARGET_WINDOW_S),
                 "service_since": now - timedelta(seconds=SERVICE_WINDOW_S),
                 "global_since": now - timedelta(seconds=GLOBAL_WINDOW_S),
+                "day_since": now - timedelta(seconds=DAY_WINDOW_S),
             },
         )
     ).fetchone()

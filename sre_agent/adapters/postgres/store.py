@@ -12,11 +12,18 @@ from sre_agent.incident.errors import Conflict, Permanent
 from sre_agent.incident.event import IncidentEvent
 from sre_agent.response.applied import advanced, answer_entry, replaceable
 from sre_agent.response.document import document
-from sre_agent.response.record import IncidentRecord, State, Step
+from sre_agent.response.record import IncidentRecord, PastIncident, State, Step
 
 COMPARE_AND_SET = """
     UPDATE incident SET state = %(state)s, version = %(version)s, updated_at = %(updated_at)s, document = %(document)s
     WHERE id = %(id)s AND version = %(expected)s
+"""
+
+PAST = """
+    WITH recent AS (SELECT id FROM incident WHERE updated_at > %(since)s ORDER BY updated_at DESC, id DESC LIMIT %(limit)s)
+    SELECT jsonb_build_object('id', id, 'state', state, 'received_at', document->'received_at',
+                              'tried_in_vain', document->'tried_in_vain', 'incident', document->'incident')::text
+    FROM incident WHERE id = ANY(%(ids)s) OR id IN (SELECT id FROM recent) ORDER BY updated_at DESC, id DESC
 """
 
 PUT_APPROVAL = """
@@ -70,6 +77,15 @@ class PostgresStore:
             {"states": None if states is None else [s.value for s in states], "limit": limit},
         )
         return tuple(IncidentRecord.model_validate_json(row[0]) for row in rows)
+
+    async def heard(self, since: datetime, limit: int) -> tuple[IncidentEvent, ...]:
+        """Events about incidents received after `since`, newest first."""
+        return await self._inbox.heard(since, limit)
+
+    async def past(self, since: datetime, incident_ids: tuple[str, ...], limit: int) -> tuple[PastIncident, ...]:
+        """Incidents that changed after `since`, newest first, and those named. The documents stay in the database."""
+        rows = await self._database.rows(PAST, {"since": since, "ids": list(incident_ids), "limit": limit})
+        return tuple(PastIncident.model_validate_json(row[0]) for row in rows)
 
     async def advance(self, record: IncidentRecord, step: Step) -> IncidentRecord:
         """One transition with all that belongs to it, or nothing of it; Conflict when somebody moved first."""

@@ -126,5 +126,6 @@ def _filled_in(runbook: Runbook, finding: Finding, planned: EvidenceView, nomina
         target=resolved.target,
         parameters=runbook.parameters,
         generation=resolved.generation,
+        cause=finding.kind.value,
         nominated_by_model=nominated,
     )

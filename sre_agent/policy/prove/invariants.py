@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sre_agent.policy import whitelist as limit
+from sre_agent.policy.breakers import REFUSING, Breaker
 from sre_agent.policy.prove.concrete import GREATEST_LONG, LEAST_LONG
 from sre_agent.policy.prove.goals import Goal, promised, reachable
 from sre_agent.policy.prove.reading import ANSWERING, REMEDIATION
@@ -21,6 +22,19 @@ from sre_agent.policy.whitelist import WHITELIST, Promise, Row
 FACTS: Final = "context.facts"
 INFRA: Final = 'Sre::AlertClass::"infra"'
 PROD: Final = 'resource.env == Sre::Environment::"prod"'
+
+_GUARDRAIL: Final = {
+    Breaker.STORM: "G37",
+    Breaker.BLOCKING_ALERT: "G38",
+    Breaker.MAJOR_INCIDENT: "G38",
+    Breaker.COOLDOWN: "G43",
+    Breaker.FAILING: "G44",
+    Breaker.INEFFECTIVE: "G45",
+    Breaker.RATCHET: "G46",
+    Breaker.FLAPPING: "G48",
+    Breaker.VERIFYING: "G47",
+}
+"""Where each breaker that refuses comes from."""
 
 GENERAL: Final = (
     Promise("1", "only infra, labelled infra", f"{FACTS}.alert_class == {INFRA} && {FACTS}.labelled_class == {INFRA}"),
@@ -54,6 +68,7 @@ GENERAL: Final = (
     Promise("14", "budget per target", f"{FACTS}.target_actions_30m < {limit.ACTIONS_PER_TARGET_30M}"),
     Promise("14", "budget per service", f"{FACTS}.service_actions_6h < {limit.ACTIONS_PER_SERVICE_6H}"),
     Promise("14", "budget everywhere", f"{FACTS}.global_actions_1h < {limit.ACTIONS_GLOBAL_1H}"),
+    Promise("14", "budget of a day", f"{FACTS}.global_actions_24h < {limit.ACTIONS_GLOBAL_24H}"),
     Promise("14", "in flight on the target", f"{FACTS}.in_flight_target < {limit.IN_FLIGHT_PER_TARGET}"),
     Promise("14", "in flight everywhere", f"{FACTS}.in_flight_global < {limit.IN_FLIGHT_GLOBAL}"),
     Promise("18", "the model does not see another class", f"context.claims.alert_class == {FACTS}.alert_class"),
@@ -66,6 +81,13 @@ GENERAL: Final = (
     Promise("G52", "every condition of the action's own is met", f"{FACTS}.unmet.isEmpty()"),
     Promise("2", "nothing that would change a model, a prompt or configuration", f"!{FACTS}.touches_behaviour"),
     Promise("P8", "never when a fact could not be read", f"{FACTS}.collector_errors.isEmpty()"),
+    *(Promise(_GUARDRAIL[b], f"never while the breaker {b} is tripped", f'!{FACTS}.breakers.contains("{b}")') for b in REFUSING),
+    Promise(
+        "G39",
+        "where people are at work, a person approves",
+        "context.approvals >= 1",
+        given=f'{FACTS}.breakers.contains("{Breaker.HUMAN_ACTIVITY}")',
+    ),
     Promise("P10", "never against the model's veto", "!context.claims.veto"),
 )
 
@@ -77,11 +99,13 @@ GENERAL_EDGES: Final = (
     f"{FACTS}.target_actions_30m == {limit.ACTIONS_PER_TARGET_30M - 1}",
     f"{FACTS}.service_actions_6h == {limit.ACTIONS_PER_SERVICE_6H - 1}",
     f"{FACTS}.global_actions_1h == {limit.ACTIONS_GLOBAL_1H - 1}",
+    f"{FACTS}.global_actions_24h == {limit.ACTIONS_GLOBAL_24H - 1}",
     f"{FACTS}.in_flight_target == {limit.IN_FLIGHT_PER_TARGET - 1}",
     f"{FACTS}.in_flight_global == {limit.IN_FLIGHT_GLOBAL - 1}",
     f'{FACTS}.mode == Sre::Mode::"approve"',
     f"{FACTS}.human_acknowledged",
     f"{FACTS}.nominated_by_model",
+    f'{FACTS}.breakers.contains("{Breaker.HUMAN_ACTIVITY}")',
 )
 """Must stay possible for every action: with the promises these pin every limit from both sides."""
 

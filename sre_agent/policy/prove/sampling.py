@@ -33,8 +33,9 @@ class Sampler:
         self._world = world
         self._dice = dice
         self._seeds = seeds
-        everywhere = rules.constants()
-        compared = _compared(rules)
+        about = _about(rules, world)
+        everywhere = about.constants()
+        compared = _compared(about)
         self._pools = {
             names: _pool(kind, everywhere, compared.get(names, ())) for names, kind in world.symbols.items() if names != RESOURCE
         }
@@ -63,6 +64,12 @@ class Sampler:
 
     def _pick(self, of: Sequence[X]) -> X:
         return of[self._dice.randrange(len(of))]
+
+
+def _about(rules: Ruleset, world: World) -> Ruleset:
+    """The policies that can speak in a world: what others compare with is not worth trying there."""
+    known = {*world.actions, *world.groups}
+    return rules.having(tuple(p for p in rules.policies if p.actions is None or not known.isdisjoint(a.id for a in p.actions)))
 
 
 def _pool(kind: Kind, everywhere: Sequence[bool | int | str], own: Sequence[bool | int | str]) -> tuple[Value, ...]:
