@@ -19,6 +19,9 @@ class FindingKind(StrEnum):
     REDIS_OVERLOADED = "redis_overloaded"
     REDIS_CLUSTER_PRIMARY_SLOW = "redis_cluster_primary_slow"
     POSTGRES_PRIMARY_SICK = "postgres_primary_sick"
+    QUEUE_DOWNSTREAM_FAILING = "queue_downstream_failing"
+    QUEUE_MODEL_ERRORS = "queue_model_errors"
+    QUEUE_LEFT_PAUSED = "queue_left_paused"
     POD_CRASH_LOOP = "pod_crash_loop"
     POD_OOM_KILLED = "pod_oom_killed"
     POD_IMAGE_PULL_FAILED = "pod_image_pull_failed"
@@ -53,6 +56,12 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
         "a primary of a Redis Cluster answers slowly while its replicas are fine",
     ),
     FindingKind.POSTGRES_PRIMARY_SICK: (AlertClass.INFRA, "a PostgreSQL leader answers late while the other members are fine"),
+    FindingKind.QUEUE_DOWNSTREAM_FAILING: (
+        AlertClass.INFRA,
+        "most jobs of a queue fail because what is behind it does not answer",
+    ),
+    FindingKind.QUEUE_MODEL_ERRORS: (AlertClass.MODEL, "jobs of a queue fail at a model: for whoever owns the prompt"),
+    FindingKind.QUEUE_LEFT_PAUSED: (AlertClass.INFRA, "a queue that this agent paused is still paused, and its time is over"),
     FindingKind.POD_CRASH_LOOP: (AlertClass.INFRA, "a container keeps exiting and being restarted"),
     FindingKind.POD_OOM_KILLED: (AlertClass.INFRA, "a container was killed at its memory limit"),
     FindingKind.POD_IMAGE_PULL_FAILED: (AlertClass.INFRA, "an image cannot be pulled; a restart cannot fix it"),

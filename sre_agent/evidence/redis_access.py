@@ -1,5 +1,6 @@
 """How to reach a Sentinel-managed Redis as one user. Two of these exist: one that reads, one that writes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -28,6 +29,25 @@ class ClusterAccess:
 
     name: str
     nodes: tuple[str, ...]
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca: str | None = None
+
+
+@dataclass(frozen=True)
+class QueuePlace:
+    """Where one BullMQ queue is, as its owners declared it: its Redis ("host:port") and the prefix of its keys."""
+
+    address: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class QueueAccess:
+    """The declared queues by name, and one user's credentials for the Redis that holds them. `tls` and `ca` as in RedisAccess."""
+
+    queues: Mapping[str, QueuePlace]
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: bool = False

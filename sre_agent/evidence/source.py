@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
 from sre_agent.evidence.patroni_state import PatroniState
+from sre_agent.evidence.queue_state import QueueState
 from sre_agent.evidence.redis_cluster_state import RedisClusterState
 from sre_agent.evidence.redis_state import RedisState
 from sre_agent.evidence.series import Series
@@ -85,6 +86,14 @@ class PatroniReader(Protocol):
 
     async def glance(self, cluster: str) -> PatroniState:
         """As `read`, asked once."""
+        ...
+
+
+class QueueReader(Protocol):
+    """Read-only view of BullMQ queues. Permanent for a queue that is not declared."""
+
+    async def read(self, queue: str) -> QueueState:
+        """Everything at one instant. Raises Transient when its Redis does not answer."""
         ...
 
 

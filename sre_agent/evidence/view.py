@@ -10,6 +10,8 @@ from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.patroni_state import SOURCE as PATRONI_SOURCE
 from sre_agent.evidence.patroni_state import PatroniState
+from sre_agent.evidence.queue_state import SOURCE as QUEUE_SOURCE
+from sre_agent.evidence.queue_state import QueueState
 from sre_agent.evidence.redis_cluster_state import SOURCE as CLUSTER_SOURCE
 from sre_agent.evidence.redis_cluster_state import RedisClusterState
 from sre_agent.evidence.redis_state import RedisState
@@ -31,7 +33,13 @@ class EvidenceView(BaseModel):
 
     def redis(self) -> Iterator[tuple[str, RedisState]]:
         """(evidence id, state) per Sentinel-managed Redis master seen."""
-        return ((e.id, RedisState.model_validate(e.payload)) for e in self.ok(EvidenceKind.REDIS) if e.source != CLUSTER_SOURCE)
+        seen = (e for e in self.ok(EvidenceKind.REDIS) if e.source not in (CLUSTER_SOURCE, QUEUE_SOURCE))
+        return ((e.id, RedisState.model_validate(e.payload)) for e in seen)
+
+    def queues(self) -> Iterator[tuple[str, QueueState]]:
+        """(evidence id, state) per BullMQ queue seen."""
+        seen = (e for e in self.ok(EvidenceKind.REDIS) if e.source == QUEUE_SOURCE)
+        return ((e.id, QueueState.model_validate(e.payload)) for e in seen)
 
     def redis_clusters(self) -> Iterator[tuple[str, RedisClusterState]]:
         """(evidence id, state) per Redis Cluster seen."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from sre_agent.evidence.source import KubernetesReader, PatroniReader, RedisClusterReader, RedisReader
+from sre_agent.evidence.source import KubernetesReader, PatroniReader, QueueReader, RedisClusterReader, RedisReader
 from sre_agent.execution.hands import Hands
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.execution.rights import Right
@@ -29,6 +29,7 @@ class Readers:
     kubernetes: KubernetesReader | None = None
     redis_cluster: RedisClusterReader | None = None
     patroni: PatroniReader | None = None
+    queues: QueueReader | None = None
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,33 @@ class PatroniHands(Protocol):
 
 
 @dataclass(frozen=True)
+class QueueTerms:
+    """What a write to a queue is bound to, checked again where it happens.
+
+    `run_id`: the Redis process that was looked at. `token`: the intent's key, `plan`: its plan's hash. `deadline_ms`: the
+    latest moment (unix ms of that server's clock) at which the write may still happen. `owner`: for a resumption, whose pause.
+    """
+
+    run_id: str
+    token: str
+    plan: str
+    deadline_ms: int
+    owner: str = ""
+
+
+class QueueHands(Protocol):
+    """Writes to BullMQ queues: a flag and its event, never a job. One atomic script each; a dry run stores nothing."""
+
+    async def pause(self, queue: str, terms: QueueTerms, *, dry_run: bool) -> None:
+        """Workers take no more jobs. Refused with the id of the first condition that does not hold there and then."""
+        ...
+
+    async def resume(self, queue: str, terms: QueueTerms, *, dry_run: bool) -> None:
+        """Workers take jobs again, if the pause is still `terms.owner`'s and nobody else's. Refused otherwise."""
+        ...
+
+
+@dataclass(frozen=True)
 class Hands:
     """The set of verbs one process was given. None: this process has no such credentials."""
 
@@ -147,3 +174,4 @@ class Hands:
     redis: RedisHands | None = None
     redis_cluster: RedisClusterHands | None = None
     patroni: PatroniHands | None = None
+    queues: QueueHands | None = None

@@ -19,6 +19,7 @@ _LABELS = {
     "redis_master": "redis",
     "redis_cluster": "redis",
     "patroni_cluster": "postgres",
+    "queue": "queue",
     "tool_name": "tool",
 }
 _OWNERS = ("deployment", "statefulset", "daemonset")
@@ -68,6 +69,9 @@ def _seen(view: EvidenceView) -> Iterator[str]:
     for _, database in view.patroni():
         if database.answering:
             yield f"postgres/{database.name.lower()}"
+    for _, queue in view.queues():
+        if not queue.error:
+            yield f"queue/{queue.name.lower()}"
     namespaces = view.scope.incident.label_values("namespace")
     for kind in ("Pod", "Deployment", "StatefulSet", "DaemonSet", "Node"):
         for _, item in view.objects(kind):

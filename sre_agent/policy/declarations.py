@@ -14,6 +14,8 @@ ENVIRONMENTS = ("prod", "staging", "dev")
 
 _PREFIXES = {"RedisMaster": "redis"}
 
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:\[\]/@]+):\d{1,5}")
+
 # Kubernetes builds random suffixes from an alphabet without vowels and look-alikes, so they can be told from words.
 _POD_NAMES = (
     ("deployment", re.compile(r"^(?P<owner>.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$")),
@@ -69,6 +71,10 @@ class Targets(RootModel[dict[str, TargetDeclaration]]):
                 yield Problem((key,), f"key {key!r} is not kind/name or kind/namespace/name with the kind in lower case")
             if declared.environment not in ENVIRONMENTS:
                 yield Problem((key, "environment"), f"unknown environment {declared.environment!r}", ENVIRONMENTS)
+            if declared.redis and not _ADDRESS.fullmatch(declared.redis):
+                yield Problem((key, "redis"), f"{declared.redis!r} is not host:port")
+            if not re.fullmatch(r"[^\s:][^\s]*", declared.key_prefix):
+                yield Problem((key, "key_prefix"), f"{declared.key_prefix!r} is not a prefix of keys")
             if declared.managed and declared.team not in teams:
                 yield Problem((key, "team"), f"unknown team {declared.team!r}: a managed target needs one that can approve", teams)
 

@@ -112,6 +112,8 @@ class TargetDeclaration(BaseModel):
     stateful: bool = False
     has_prompts: bool = False
     service: str = ""
+    redis: str = ""
+    key_prefix: str = "bull"
 
 
 class Claims(BaseModel):

@@ -242,6 +242,22 @@ POSTGRES_SWITCHOVER: Final = Row(
     promises=(Promise("10", "a declared dataset", "resource.stateful"), _ONE_FAILOVER),
 )
 
+PAUSE_QUEUE: Final = Row(
+    action="pause_queue",
+    tier=Tier.SERVICE,
+    kinds=("Queue",),
+    approvals=environments(prod=1, staging=1, dev=1),
+    stateful=1,
+)
+
+RESUME_QUEUE: Final = Row(
+    action="resume_queue",
+    tier=Tier.SERVICE,
+    kinds=("Queue",),
+    approvals=environments(prod=1, staging=1, dev=1),
+    stateful=1,
+)
+
 WHITELIST: Final = (
     RESTART_POD,
     ROLLOUT_RESTART,
@@ -252,6 +268,8 @@ WHITELIST: Final = (
     REDIS_FAILOVER,
     REDIS_CLUSTER_FAILOVER,
     POSTGRES_SWITCHOVER,
+    PAUSE_QUEUE,
+    RESUME_QUEUE,
 )
 """Every action there is. What has no row is not possible (G01)."""
 
@@ -270,6 +288,9 @@ NEVER: Final[Mapping[str, str]] = MappingProxyType(
         "redis_cluster_takeover": "breaks the cluster's epochs",
         "patroni_failover": "skips the checks that a switchover makes: lost writes",
         "drain_queue": "loses jobs",
+        "obliterate_queue": "loses jobs",
+        "clean_queue": "loses jobs",
+        "resume_foreign_queue": "undoes what a person did on purpose",
         "uncordon_foreign_node": "undoes what a person did on purpose",
     }
 )

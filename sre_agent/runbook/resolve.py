@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.finding import Finding
 from sre_agent.evidence.patroni_state import identity
+from sre_agent.evidence.queue_state import identity as queue_identity
 from sre_agent.evidence.redis_cluster_health import named_node, primaries
 from sre_agent.evidence.redis_state import RedisState
 from sre_agent.evidence.view import EvidenceView
@@ -89,6 +90,19 @@ def _postgres_cluster(finding: Finding, view: EvidenceView) -> Resolved | None:
         return None
     (uid,) = seen
     return Resolved(target=Target(kind="PostgresCluster", name=name, uid=uid), generation=uid)
+
+
+def _queue(finding: Finding, view: EvidenceView) -> Resolved | None:
+    """The queue that the label `queue` names: uid and generation are its server process, its keys and whose pause there is."""
+    names = view.scope.incident.label_values("queue")
+    if len(names) != 1:
+        return None
+    (name,) = names
+    seen = {queue_identity(s) for _, s in view.queues() if s.name == name}
+    if not name or finding.object != f"queue/{name.lower()}" or len(seen) != 1 or not all(seen):
+        return None
+    (uid,) = seen
+    return Resolved(target=Target(kind="Queue", name=name, uid=uid), generation=uid)
 
 
 def _pod(finding: Finding, view: EvidenceView) -> Resolved | None:
@@ -204,6 +218,7 @@ _RESOLVERS: dict[str, Callable[[Finding, EvidenceView], Resolved | None]] = {
     "Node": _node,
     "Pod": _pod,
     "PostgresCluster": _postgres_cluster,
+    "Queue": _queue,
     "RedisCluster": _redis_cluster,
     "RedisMaster": _redis_master,
 }

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sre_agent.evidence.redis_state import RedisState
-from sre_agent.evidence.source import KubernetesReader, MetricsReader, PatroniReader, RedisClusterReader, RedisReader
+from sre_agent.evidence.source import KubernetesReader, MetricsReader, PatroniReader, QueueReader, RedisClusterReader, RedisReader
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.target import Target
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.runbook.runbook import Objective
 from sre_agent.verification.data_stores import patroni_state_ok, redis_cluster_state_ok
+from sre_agent.verification.queues import queue_ok
 from sre_agent.verification.verify import Sample
 from sre_agent.verification.workloads import deployment_ok, node_ok
 
@@ -24,6 +25,7 @@ class Probes:
     kubernetes: KubernetesReader | None = None
     redis_cluster: RedisClusterReader | None = None
     patroni: PatroniReader | None = None
+    queues: QueueReader | None = None
 
     async def level(self, objective: Objective | None, target: Target, now: datetime) -> float | None:
         """The objective's worst value now; None when there is none or it could not be read."""
@@ -51,6 +53,8 @@ class Probes:
                 return redis_cluster_state_ok(await self.redis_cluster.read(proposal.target.name), proposal.target.uid)
             if proposal.target.kind == "PostgresCluster" and self.patroni is not None:
                 return patroni_state_ok(await self.patroni.read(proposal.target.name), proposal.target.uid)
+            if proposal.target.kind == "Queue" and self.queues is not None:
+                return queue_ok(await self.queues.read(proposal.target.name), proposal)
             if proposal.target.kind == "Pod" and self.kubernetes is not None:
                 pods = await self.kubernetes.objects("Pod", proposal.target.namespace)
                 return pods_ok(pods, proposal)

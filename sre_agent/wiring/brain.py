@@ -20,6 +20,7 @@ from sre_agent.facts.kubernetes_deployment import KubernetesDeploymentFacts
 from sre_agent.facts.kubernetes_node import KubernetesNodeFacts
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
 from sre_agent.facts.patroni import PatroniFacts
+from sre_agent.facts.queue import QueueFacts
 from sre_agent.facts.redis_cluster import RedisClusterFacts
 from sre_agent.facts.redis_target import RedisTargetFacts
 from sre_agent.facts.targets import TargetFacts
@@ -100,6 +101,8 @@ def target_collectors(readers: Readers) -> tuple[FactCollector, ...]:
         found.append(RedisClusterFacts(readers.redis_cluster))
     if readers.patroni is not None:
         found.append(PatroniFacts(readers.patroni))
+    if readers.queues is not None:
+        found.append(QueueFacts(readers.queues))
     return tuple(found)
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from sre_agent.adapters.pagerduty.tracker import PagerDuty, connect
 from sre_agent.adapters.pagerduty.transport import Credentials
-from sre_agent.evidence.redis_access import ClusterAccess, RedisAccess
+from sre_agent.evidence.redis_access import ClusterAccess, QueueAccess, QueuePlace, RedisAccess
 from sre_agent.evidence.source import EvidenceSource
 from sre_agent.execution.action import Readers
 from sre_agent.incident.errors import ConfigurationError
+from sre_agent.policy.declarations import Targets
 from sre_agent.settings import Settings
+from sre_agent.sources.bullmq import QueueSource
 from sre_agent.sources.changes import ChangesSource
 from sre_agent.sources.kubernetes import KubernetesCluster, KubernetesSource
 from sre_agent.sources.langfuse import LangfuseProject, LangfuseSource
@@ -79,13 +81,34 @@ def cluster_access(settings: Settings, *, write: bool) -> ClusterAccess | None:
     )
 
 
+def queue_access(settings: Settings, declared: Targets | None, *, write: bool) -> QueueAccess | None:
+    """How to reach the queues that owners declared as the reading or the writing user; None when there are none.
+
+    SAFETY: the hands never fall back to the reading identity, and no place comes from anywhere but a declaration.
+    """
+    if write and settings.redis_write_username is None:
+        return None
+    keyed = {k.removeprefix("queue/"): d for k, d in (declared.root if declared else {}).items() if k.startswith("queue/")}
+    places = {name: QueuePlace(d.redis, d.key_prefix) for name, d in keyed.items() if d.redis and d.managed}
+    if not places:
+        return None
+    password = settings.redis_write_password if write else settings.redis_password
+    return QueueAccess(
+        queues=places,
+        username=settings.redis_write_username if write else settings.redis_username,
+        password=password.get_secret_value() if password else None,
+        tls=settings.redis_tls,
+        ca=str(settings.redis_ca) if settings.redis_ca else None,
+    )
+
+
 def _written(addresses: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
     """ "host:port" each, an IPv6 host in brackets."""
     return tuple(f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in addresses)
 
 
-def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
-    """Everything that is configured; what is not is simply not asked."""
+def eyes(settings: Settings, changes: PagerDuty, declared: Targets | None = None) -> Eyes:
+    """Everything that is configured, and the queues that are declared; what is not is simply not asked."""
     sources: list[EvidenceSource] = [ChangesSource(changes)]
     metrics = redis = cluster = None
     if settings.prometheus_url:
@@ -101,6 +124,9 @@ def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
     sources.extend([shards] if shards else [])
     members = PatroniSource(settings.patroni_urls) if settings.patroni_urls else None
     sources.extend([members] if members else [])
+    to_queues = queue_access(settings, declared, write=False)
+    queues = QueueSource(to_queues) if to_queues else None
+    sources.extend([queues] if queues else [])
     if settings.kubeconfig is not None or "KUBERNETES_SERVICE_HOST" in os.environ:
         cluster = KubernetesCluster(settings.kubeconfig)
         sources.append(KubernetesSource(cluster))
@@ -109,7 +135,7 @@ def eyes(settings: Settings, changes: PagerDuty) -> Eyes:
         sources.append(LangfuseSource(LangfuseProject(settings.langfuse_host, settings.langfuse_public_key, secret)))
     return Eyes(
         sources=tuple(sources),
-        readers=Readers(redis=redis, kubernetes=cluster, redis_cluster=shards, patroni=members),
-        probes=Probes(metrics=metrics, redis=redis, kubernetes=cluster, redis_cluster=shards, patroni=members),
+        readers=Readers(redis=redis, kubernetes=cluster, redis_cluster=shards, patroni=members, queues=queues),
+        probes=Probes(metrics=metrics, redis=redis, kubernetes=cluster, redis_cluster=shards, patroni=members, queues=queues),
         langfuse=settings.langfuse_host is not None,
     )

@@ -120,7 +120,7 @@ async def _desks(
     settings: Settings, books: brain.Books, state: State, tracker: PagerDuty, actions: Mapping[str, Action] | None
 ) -> Desks:
     """Responder, follow-up and, where there are `actions`, the operator: it alone shares the guard's sealing key."""
-    clock, looking, key = SystemClock(), readers.eyes(settings, tracker), secrets.token_bytes(32)
+    clock, looking, key = SystemClock(), readers.eyes(settings, tracker, books.bundle.declared.targets), secrets.token_bytes(32)
     guard = books.guard(key)
     looks = Looks(state.plain_store, state.ledger, tracker, looking.probes.metrics, looking.readers.kubernetes)
     assessor = await _assessor(settings, books, state, looking, guard, BreakerFacts(looks, books.bundle.declared.blocking))
@@ -143,7 +143,7 @@ async def _desks(
             walk=walk,
             tracker=tracker,
             assessor=assessor,
-            executor=Executor(actions, state.ledger, tools(settings, looking), key, clock),
+            executor=Executor(actions, state.ledger, tools(settings, looking, books.bundle.declared.targets), key, clock),
             ledger=state.ledger,
             halt=state.halt,
             runbooks=books.runbooks,

@@ -38,6 +38,8 @@ def test_only_causes_that_a_restart_or_failover_can_cure_have_an_action():
         FindingKind.REDIS_PRIMARY_SLOW,
         FindingKind.REDIS_CLUSTER_PRIMARY_SLOW,
         FindingKind.POSTGRES_PRIMARY_SICK,
+        FindingKind.QUEUE_DOWNSTREAM_FAILING,
+        FindingKind.QUEUE_LEFT_PAUSED,
         FindingKind.POD_CRASH_LOOP,
         FindingKind.POD_OOM_KILLED,
         FindingKind.POD_NOT_READY,
