@@ -64,8 +64,7 @@ def _downstream(view: EvidenceView, evidence: str, state: QueueState, share: str
 
 
 def _left(view: EvidenceView, evidence: str, state: QueueState) -> Finding:
-    waiting = [(e, s) for e, s in view.series() if _about(s, state) and _names(s, _BACKLOG) and not is_counter(s)]
-    piled = [e for e, s in waiting if (last := _last(view, s)) is not None and last > 0]
+    piled = [e for e, s in view.series() if _about(s, state) and _backlog(s) and (last := _last(view, s)) is not None and last > 0]
     event = state.meta.get(EVENT, "").partition("-")[0]
     return Finding(
         kind=FindingKind.QUEUE_LEFT_PAUSED,
@@ -86,6 +85,12 @@ def _names(series: Series, what: "re.Pattern[str]") -> bool:
     """By a label that tells the jobs' state, else by the metric's name."""
     states = [series.labels[label] for label in _STATE_LABELS if label in series.labels]
     return any(what.search(s.lower()) for s in states) if states else bool(what.search(series.name))
+
+
+def _backlog(series: Series) -> bool:
+    """A level of waiting jobs, not a count of all that ever waited. Exporters call it "..._count" with the state as a label."""
+    level = not series.name.endswith("_total") if any(n in series.labels for n in _STATE_LABELS) else not is_counter(series)
+    return level and _names(series, _BACKLOG)
 
 
 def _ended(view: EvidenceView, told: list[tuple[str, Series]], what: "re.Pattern[str]") -> tuple[tuple[str, ...], float | None]:
