@@ -232,6 +232,11 @@ def test_the_numbers_in_the_reasons_are_those_of_the_code(bundle) -> None:
     assert ("twice" in bundle.rules["deny-ratchet"].reason, rule.RAISES) == (True, 2)
 
 
+def test_the_page_about_policies_explains_every_breaker() -> None:
+    page = (POLICIES.parent / "docs" / "policies.md").read_text()
+    assert [b for b in Breaker if f"\n| `{b}` | " not in page] == []
+
+
 @settings(deadline=None, derandomize=True, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     base=st.sampled_from(["good-restart", "good-failover", "good-scale-up", "good-rollback", "good-cordon"]),

@@ -6,7 +6,7 @@ import pytest
 
 from sre_agent.incident.target import Target
 from sre_agent.policy.calendar import Freezes
-from sre_agent.policy.declarations import Protected, Targets, keys_of
+from sre_agent.policy.declarations import Blocking, Protected, Targets, keys_of
 from sre_agent.policy.facts import TargetDeclaration
 
 
@@ -100,3 +100,20 @@ def test_a_freeze_covers_its_scope_and_whatever_is_not_known_to_be_outside(scope
 def test_the_shipped_routing_names_every_receiver(bundle) -> None:
     assert set(bundle.declared.ownership.receivers) == {"pd-platform", "pd-ai-eng", "pd-integration-owners", "default"}
     assert not bundle.declared.ownership.escalation_policy("pd-platform")
+
+
+@pytest.mark.parametrize("name", ["", "Kube API", 'x"} or vector(1) #', "a|b", ".*", "é", "a\n"])
+def test_the_name_of_a_blocking_alert_cannot_be_anything_but_a_name(name) -> None:
+    wrong = Blocking(blocking_alerts=("KubeAPIDown", name), major_priorities=())
+    assert [p.path for p in wrong.problems()] == [("blocking_alerts", 1)]
+
+
+def test_an_empty_priority_would_match_nothing_and_is_refused() -> None:
+    assert [p.path for p in Blocking(blocking_alerts=(), major_priorities=("P1", " ")).problems()] == [("major_priorities", 1)]
+
+
+def test_what_blocks_is_asked_for_by_exact_names_and_nothing_declared_asks_nothing() -> None:
+    some = Blocking(blocking_alerts=("KubeAPIDown", "etcd_NoLeader"), major_priorities=("P1",))
+    assert some.query == 'ALERTS{alertstate="firing",alertname=~"KubeAPIDown|etcd_NoLeader"}'
+    assert [some.major(p) for p in ("P1", "p1 ", "P10", "", None)] == [True, True, False, False, False]
+    assert Blocking(blocking_alerts=(), major_priorities=()).query == ""

@@ -20,6 +20,7 @@ GROWING = {
     "target_actions_30m": (0, 0, 1, 2),
     "service_actions_6h": (0, 2, 3, 4),
     "global_actions_1h": (0, 4, 5),
+    "global_actions_24h": (0, 9, 10),
     "in_flight_target": (0, 0, 1),
     "in_flight_global": (0, 0, 1),
     "incident_failovers": (0, 0, 1),

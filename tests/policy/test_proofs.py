@@ -262,6 +262,7 @@ def test_the_limits_of_the_ledger_are_those_of_the_policies() -> None:
         per_target_30m=whitelist.ACTIONS_PER_TARGET_30M,
         per_service_6h=whitelist.ACTIONS_PER_SERVICE_6H,
         global_1h=whitelist.ACTIONS_GLOBAL_1H,
+        global_24h=whitelist.ACTIONS_GLOBAL_24H,
         in_flight_global=whitelist.IN_FLIGHT_GLOBAL,
         failovers_per_incident=whitelist.FAILOVERS_PER_INCIDENT,
     )
