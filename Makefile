@@ -5,11 +5,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 TEST := $(RUN) -m pytest -n 4 --dist worksteal
 PYTHON3 ?=
+CASES ?=
 
-.PHONY: help demo test check format-check lint types imports faults properties prove cluster bench format docs lock wheel venv dev-venv clean
+.PHONY: help demo test check format-check lint types imports faults properties prove cluster bench bench-diagnosis format docs lock wheel venv dev-venv clean
 
 help: ## List the targets.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 demo: venv ## One night on call, on real parts, in about a minute and a half.
 	$(RUN) -m sre_agent demo
@@ -45,6 +46,9 @@ cluster: dev-venv ## The contract tests against the cluster of KUBECONFIG.
 
 bench: dev-venv ## Speed, as ratios for this machine (webhook ingest beside a bare FastAPI route, ...).
 	$(RUN) -m tests.bench
+
+bench-diagnosis: dev-venv ## How often the rules name the cause, over the recordings in CASES (a folder that stays outside).
+	$(RUN) -m tests.bench.diagnosis "$(CASES)"
 
 format: dev-venv ## Format everything.
 	$(RUN) -m ruff format .

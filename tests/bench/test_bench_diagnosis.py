@@ -1,0 +1,55 @@
+"""The diagnosis benchmark without any recordings: it says so, and its scoring is right."""
+
+import json
+import subprocess
+import sys
+
+from sre_agent.evidence.finding import FindingKind, RootCause
+from tests.bench.diagnosis import kubernetes_text, nezha
+from tests.bench.diagnosis.answer import Answer, ranks
+
+
+def answer(*objects, summary=""):
+    causes = tuple(RootCause(kind=FindingKind.METRIC_SHIFTED, object=o, score=0.3, evidence=("e1",)) for o in objects)
+    return Answer("c", causes, (), False, summary, 1.0)
+
+
+def test_without_recordings_nothing_is_measured_and_that_is_no_failure(tmp_path):
+    for given in ([], [str(tmp_path / "nowhere")], [""]):
+        run = subprocess.run([sys.executable, "-m", "tests.bench.diagnosis", *given], capture_output=True, text=True, check=False)
+        assert run.returncode == 0
+        assert "nothing measured" in run.stdout
+
+
+def test_a_place_counts_objects_not_findings():
+    told = answer("service/A".lower(), "service/a", "service/b")
+    assert (told.place("A"), told.place("b"), told.place("c")) == (1, 2, 99)
+
+
+def test_the_shares_of_a_set_are_over_all_of_its_cases():
+    first, three = ranks("x", [1, 2, 3, 4], (0.25, 0.8))
+    assert (first.measured, first.held, three.measured, three.held) == (0.25, True, 0.75, False)
+
+
+def test_a_fact_needs_its_quoted_names_and_most_of_its_words():
+    fact = "The `pay-1` pod was killed because it ran out of memory"
+    assert kubernetes_text._told(fact, "pay-1: the pod was killed, it ran into its memory limit")
+    assert not kubernetes_text._told(fact, "pay-2: the pod was killed, it ran into its memory limit")
+    assert not kubernetes_text._told(fact, "pay-1 is pending")
+
+
+def test_a_pod_counts_as_its_service():
+    assert nezha._service("carts-api-5dc8d4f9fd-llznp") == "carts-api"
+    assert nezha._service("carts-api") == "carts-api"
+
+
+def test_a_recording_made_here_is_measured(tmp_path):
+    told = {
+        "prompt": "what is wrong with shop-1?",
+        "alert": None,
+        "expected": ["nothing to see"],
+        "observations": [{"tool": "logs", "args": {}, "status": "no_data", "output": ""}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(told), encoding="utf-8")
+    facts, cost = kubernetes_text.measured(tmp_path)
+    assert (facts.measured, facts.held, cost.measured > 0) == (0.0, False, True)
