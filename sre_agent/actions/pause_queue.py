@@ -5,6 +5,7 @@ still add. The pause is marked as ours and should end after 15 minutes: it never
 it. Steps, each recorded first: dry_run, pause (point of no return).
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sre_agent.evidence.queue_health import unmet_for_pause
@@ -51,7 +52,11 @@ def _told(state: QueueState) -> Outcome:
     if state.lost > 0:
         why = f"{state.name} is paused, but {state.lost} job(s) that should wait do not: look before anything else"
         return Outcome(IntentState.FAILED, why, measured)
-    said = f"{state.name} is paused: {state.backlog} jobs wait, {state.active} still run to their end"
+    until = datetime.fromtimestamp(state.until_ms / 1000, UTC).strftime("%H:%M UTC")
+    said = (
+        f"{state.name} is paused: {state.backlog} jobs wait, {state.active} still run to their end. "
+        f"Meant until {until}; it does not end by itself: queue.resume(), or resume_queue once that is approved"
+    )
     return Outcome(IntentState.DONE, said, measured)
 
 

@@ -1,5 +1,7 @@
 """pause_queue and resume_queue interrupted: crash, lost and late answers, halt, missing rights, another Redis process."""
 
+import asyncio
+
 import pytest
 
 from sre_agent.actions.pause_queue import PauseQueue
@@ -12,8 +14,10 @@ from sre_agent.execution.ledger import IntentState
 from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
 from sre_agent.incident.target import Target
 from sre_agent.sources.bullmq import QueueSource
+from sre_agent.testing.bullmq import BullQueue
 from sre_agent.testing.queue_redis import QueueRedis
 from sre_agent.testing.redis_bench import Crashed
+from sre_agent.testing.redis_client import ask
 from tests.actions.queue_stage import Scene
 
 pytestmark = pytest.mark.slow
@@ -207,3 +211,56 @@ async def test_a_redis_that_does_not_answer_is_transient_to_read_and_never_sent_
         await QueueSource(access).read("calls")
     with pytest.raises(Transient, match="not sent"):
         await QueueWriter(writing).pause("calls", QueueTerms("r", "t", "p", 1), dry_run=False)
+
+
+@pytest.mark.parametrize(("prefix", "paused"), [("{bull}", True), ("bull", False)])
+async def test_in_a_redis_cluster_only_a_queue_whose_keys_are_one_nodes_is_paused(prefix, paused):
+    with QueueRedis(prefix=prefix, cluster=True) as node:
+        queue = BullQueue(node.address, "calls", "{bull}")
+        await queue.create()
+        scene = Scene(node, queue)
+        await scene.failing()
+        if paused:
+            outcome = await scene.run(PauseQueue())
+            assert outcome.state is IntentState.DONE, outcome.result
+            assert (await scene.run(ResumeQueue(), key="c" * 64)).state is IntentState.DONE
+        else:
+            # Keys without a tag are spread over slots: neither reading them at one instant nor the script is possible.
+            with pytest.raises(Permanent, match="cannot be read"):
+                await scene.state()
+            with pytest.raises(Refused):
+                await scene.writer.pause("calls", QueueTerms("r", "t", "p", 2**50), dry_run=False)
+        await queue.aclose()
+
+
+async def test_a_replica_takes_no_pause(server, queue):
+    scene = Scene(server, queue)
+    await scene.failing()
+    with QueueRedis() as other:
+        port = server.address.rpartition(":")[2]
+        ask(other.address, "REPLICAOF", "127.0.0.1", port)
+        async with asyncio.timeout(10):
+            while ask(other.address, "INFO", "replication").get("master_link_status") != "up":
+                await asyncio.sleep(0.05)
+        replica = Scene(other, queue)
+        state = await replica.state()
+        assert await replica.refuses(PauseQueue()) == "queue-not-primary"
+        with pytest.raises(Refused) as no:
+            await replica.writer.pause(queue.name, QueueTerms(state.run_id, "t", "p", state.at_ms + 60_000), dry_run=False)
+        assert no.value.rule == "queue-not-primary"
+    assert not (await scene.state()).paused
+
+
+@pytest.mark.parametrize("part", ["meta", "marker", "events", "wait", "prioritized", "delayed"])
+async def test_keys_that_are_not_bullmqs_are_left_alone(server, queue, part):
+    scene = Scene(server, queue)
+    await scene.failing()
+    state = await scene.state()
+    await queue.say("DEL", queue.at(part))
+    await queue.say("SET", queue.at(part), "somebody else's")
+    with pytest.raises(Refused) as no:
+        await scene.writer.pause(queue.name, QueueTerms(state.run_id, "t", "p", state.at_ms + 60_000), dry_run=False)
+    assert no.value.rule == "queue-wrong-type"
+    assert await queue.say("GET", queue.at(part)) == "somebody else's"
+    if part != "meta":
+        assert not await queue.say("HEXISTS", queue.at("meta"), "paused")
