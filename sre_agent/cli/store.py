@@ -7,7 +7,10 @@ import typer
 from sre_agent.cli.context import own_token, settings_of
 
 if TYPE_CHECKING:
+    from sre_agent.policy.facts import Mode
     from sre_agent.policy.halt import HaltState
+    from sre_agent.settings import Settings
+    from sre_agent.wiring.modes import ModeRow
 
 audit = typer.Typer(help="The hash-chained record of everything.", no_args_is_help=True)
 
@@ -114,7 +117,7 @@ def resume(
 
 
 def status(context: typer.Context) -> None:
-    """Show how the kill switch stands, and the mode."""
+    """Show how the kill switch stands, and which mode holds for what: what has been earned, until when, why not auto."""
     import asyncio
 
     from sre_agent.policy.halt import words
@@ -127,3 +130,34 @@ def status(context: typer.Context) -> None:
             return await desk.state()
 
     typer.echo(f"mode {settings.mode.value}; {words(asyncio.run(run()))}")
+    # Last: how the switch stands is told even when the policies are broken.
+    _show_modes(settings)
+
+
+def _show_modes(settings: "Settings") -> None:
+    import asyncio
+
+    from sre_agent.cli.render import table
+    from sre_agent.policy.autonomy import AGREEMENTS
+    from sre_agent.wiring.modes import open_modes
+
+    async def run() -> "tuple[Mode, tuple[ModeRow, ...]]":
+        async with open_modes(settings) as board:
+            return board.others, await board.rows()
+
+    others, found = asyncio.run(run())
+    columns = ("action", "service", "mode", "agreements", "until", "why not auto")
+    rows = [
+        (
+            row.entry.action,
+            row.entry.service,
+            row.mode.value,
+            f"{row.standing.agreements} of {AGREEMENTS}",
+            f"{row.standing.until:%Y-%m-%d %H:%M} UTC" if row.standing.until else "",
+            row.why_not_auto,
+        )
+        for row in found
+    ]
+    if rows:
+        table(columns, rows)
+    typer.echo(f"{'everything else' if rows else 'every action'}: {others.value}")

@@ -2,16 +2,16 @@
 
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.policy.calendar import Freezes
-from sre_agent.policy.facts import FactContext, Halt, Mode
+from sre_agent.policy.facts import FactContext, Halt, ModeSource
 
 
 class AgentFacts:
-    """FactCollector over settings, the kill switch and the freeze calendar."""
+    """FactCollector over modes, the kill switch and the freeze calendar."""
 
     name = "agent"
 
-    def __init__(self, mode: Mode, halt: Halt, freezes: Freezes) -> None:
-        self._mode = mode
+    def __init__(self, modes: ModeSource, halt: Halt, freezes: Freezes) -> None:
+        self._modes = modes
         self._halt = halt
         self._freezes = freezes
 
@@ -19,7 +19,7 @@ class AgentFacts:
         """mode, halted, active_freezes."""
         namespace = context.proposal.target.namespace
         return {
-            "mode": self._mode,
+            "mode": await self._modes.mode(context.proposal.action, context.declaration.service, context.now),
             "halted": await self._halted(),
             "active_freezes": self._freezes.active(context.now, context.declaration, namespace),
         }

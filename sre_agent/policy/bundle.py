@@ -12,6 +12,7 @@ from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.decision import Verdict
 from sre_agent.policy.declarations import Blocking, Protected, Targets
 from sre_agent.policy.engine import PolicyEngine
+from sre_agent.policy.modes import Modes
 from sre_agent.policy.people import People
 from sre_agent.triage.ownership import Ownership
 
@@ -41,6 +42,7 @@ class Declared:
     """The data half of a bundle: what owners and operators wrote into data/*.yaml."""
 
     targets: Targets
+    modes: Modes
     people: People
     freezes: Freezes
     protected: Protected

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict
 
 from sre_agent.policy.bundle import Bundle, Declared, Rule
 from sre_agent.policy.decision import Decision, Verdict
-from sre_agent.policy.facts import Situation
+from sre_agent.policy.facts import Mode, Situation
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.lock import SCHEMA
+from sre_agent.policy.modes import UNLISTED, strictest
 
 AGENT = "policy-diff"
 
@@ -129,6 +130,8 @@ def _entries(declared: Declared) -> Iterator[tuple[tuple[str, str], Entry]]:
     """(file, name) -> what is said there."""
     for key, target in declared.targets.root.items():
         yield ("targets.yaml", key), target.model_dump(mode="json")
+    for listed in declared.modes.modes:
+        yield ("modes.yaml", f"{listed.action} on {listed.service}"), listed.mode.value
     for person in declared.people.people:
         yield ("teams.yaml", f"person {person.id}"), person.model_dump(mode="json")
     for team, members in declared.people.teams.items():
@@ -150,6 +153,9 @@ def _gives_room(place: tuple[str, str], was: Any, now: Any, new: Declared) -> bo
     match file:
         case "targets.yaml":
             return bool(now["managed"]) if now is not None else _covered(name, new)
+        case "modes.yaml":
+            before, after = (UNLISTED if mode is None else Mode(mode) for mode in (was, now))
+            return strictest(before, after) is not after
         case "teams.yaml" if name.startswith("team "):
             return not set(now or ()) <= set(was or ())
         case "teams.yaml":

@@ -186,6 +186,14 @@ class Halt(Protocol):
         ...
 
 
+class ModeSource(Protocol):
+    """Which mode holds for an action on a service, now. What cannot be read is never auto."""
+
+    async def mode(self, action: str, service: str, now: datetime) -> Mode:
+        """The mode in force."""
+        ...
+
+
 class SpentBudget(BaseModel):
     """Actions already done or in flight, as the ledger counts them."""
 

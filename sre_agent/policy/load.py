@@ -33,6 +33,7 @@ from sre_agent.policy.lock import (
     read_text,
     sha256_text,
 )
+from sre_agent.policy.modes import Modes
 from sre_agent.policy.people import People
 from sre_agent.triage.ownership import Ownership
 
@@ -60,7 +61,7 @@ def examine(folder: Path, overlay: Path | None = None, *, locked: bool = True) -
         texts = policy_texts(folder)
         data = _data_paths(folder, overlay)
         rules, wrong = _rules(folder, texts)
-        declared, more = _declared(data)
+        declared, more = _declared(data, None if wrong else granted(rules))
         if wrong or more or declared is None:
             return None, (*wrong, *more)
         bundle = _bundle(texts, data, rules, declared)
@@ -75,8 +76,8 @@ def write_lock(folder: Path, approved_by: str = "") -> Path:
 
     Raises ConfigurationError when the policies or data themselves would not load.
     """
-    _, wrong = _rules(folder, policy_texts(folder))
-    _, more = _declared(_data_paths(folder, None))
+    rules, wrong = _rules(folder, policy_texts(folder))
+    _, more = _declared(_data_paths(folder, None), None if wrong else granted(rules))
     for complaint in (*wrong, *more):
         raise ConfigurationError(complaint)
     path = folder / LOCK
@@ -149,7 +150,13 @@ def _data_paths(folder: Path, overlay: Path | None) -> dict[str, Path]:
     return paths
 
 
-def _declared(paths: Mapping[str, Path]) -> tuple[Declared | None, tuple[str, ...]]:
+def granted(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """The actions that some grant names, sorted: all that the agent could ever do."""
+    named = {action for rule in rules if rule.effect == "permit" and not rule.shadow for action in rule.actions}
+    return tuple(sorted(named - {"approve"}))
+
+
+def _declared(paths: Mapping[str, Path], actions: tuple[str, ...] | None) -> tuple[Declared | None, tuple[str, ...]]:
     """The declared data, or None and every complaint about every file."""
     wrong: list[str] = []
 
@@ -167,13 +174,17 @@ def _declared(paths: Mapping[str, Path]) -> tuple[Declared | None, tuple[str, ..
     people = read("teams.yaml", People, People.problems)
     teams = None if people is None else tuple(people.teams)
     targets = read("targets.yaml", Targets, lambda t: t.problems(teams) if teams is not None else iter(()))
+    services = None if targets is None else tuple(sorted({t.service for t in targets.root.values() if t.service}))
+    modes = read("modes.yaml", Modes, lambda m: m.problems(actions, services))
     freezes = read("freezes.yaml", Freezes, Freezes.problems)
     protected = read("protected.yaml", Protected, Protected.problems)
     routing = read("routing.yaml", Ownership, lambda _: iter(()))
     blocking = read("breakers.yaml", Blocking, Blocking.problems)
-    if people is None or targets is None or freezes is None or protected is None or routing is None or blocking is None:
+    if people is None or targets is None or modes is None or freezes is None:
         return None, tuple(wrong)
-    return Declared(targets, people, freezes, protected, routing, blocking), tuple(wrong)
+    if protected is None or routing is None or blocking is None:
+        return None, tuple(wrong)
+    return Declared(targets, modes, people, freezes, protected, routing, blocking), tuple(wrong)
 
 
 def _self_test(folder: Path, bundle: Bundle) -> Iterator[str]:

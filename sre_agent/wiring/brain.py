@@ -28,7 +28,7 @@ from sre_agent.investigation.reasoner import Reasoner
 from sre_agent.investigation.rules import RulesReasoner
 from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.declarations import Targets
-from sre_agent.policy.facts import Budgets, FactCollector, Halt, Mode
+from sre_agent.policy.facts import Budgets, FactCollector, Halt, ModeSource
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.load import load_bundle
 from sre_agent.response.assess import LOOKBACK, Assessor
@@ -78,12 +78,12 @@ def assessor(
     )
 
 
-def collectors(books: Books, mode: Mode, halt: Halt, budgets: Budgets, *, langfuse: bool) -> tuple[FactCollector, ...]:
+def collectors(books: Books, modes: ModeSource, halt: Halt, budgets: Budgets, *, langfuse: bool) -> tuple[FactCollector, ...]:
     """The collectors every decision needs."""
     declared = books.bundle.declared
     return (
         IncidentFacts(langfuse=langfuse),
-        AgentFacts(mode, halt, declared.freezes),
+        AgentFacts(modes, halt, declared.freezes),
         BudgetFacts(budgets),
         TargetFacts(declared.protected),
     )

@@ -6,6 +6,7 @@ from sre_agent.facts.breakers import NoHistory
 from sre_agent.facts.kubernetes_deployment import KubernetesDeploymentFacts
 from sre_agent.facts.kubernetes_node import KubernetesNodeFacts
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
+from sre_agent.facts.modes import FixedMode
 from sre_agent.facts.redis_target import RedisTargetFacts
 from sre_agent.investigation.graph import build_investigator
 from sre_agent.policy.declarations import Targets
@@ -40,7 +41,7 @@ def dry_run(settings: Settings, books: Books, folder: Path) -> DryRun:
     declared = books.bundle.declared
     targets = declared.targets if case.targets is None else Targets(case.targets)
     found = (
-        *brain.collectors(books, Mode.AUTO, NeverHalted(), NothingSpent(), langfuse=case.langfuse is not None),
+        *brain.collectors(books, FixedMode(Mode.AUTO), NeverHalted(), NothingSpent(), langfuse=case.langfuse is not None),
         NoHistory(),
         RedisTargetFacts(RecordedRedis(case)),
         KubernetesTargetFacts(RecordedKubernetes(case)),

@@ -40,6 +40,7 @@ from sre_agent.wiring import brain, discovery, readers
 from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.hands import new_id, tools
 from sre_agent.wiring.jobs import Desks
+from sre_agent.wiring.modes import earned_modes
 from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.state import State, StateOpener, opened_state
 from sre_agent.wiring.switch import SwitchDesk
@@ -167,7 +168,7 @@ async def _assessor(
         checkpointer=await state.checkpoints.open(),
     )
     found = (
-        *brain.collectors(books, settings.mode, state.halt, state.ledger, langfuse=looking.langfuse),
+        *brain.collectors(books, earned_modes(settings, books, state), state.halt, state.ledger, langfuse=looking.langfuse),
         breakers,
         *brain.target_collectors(looking.readers),
     )

@@ -15,6 +15,7 @@ from sre_agent.adapters.postgres.ledger import PostgresLedger
 from sre_agent.adapters.postgres.migrate import migrate
 from sre_agent.adapters.postgres.store import PostgresStore
 from sre_agent.adapters.postgres.target_lock import TargetLock, TargetLocks
+from sre_agent.adapters.postgres.track_record import PostgresTrackRecord
 from sre_agent.execution.budget import Limits
 from sre_agent.incident.errors import Conflict, Transient
 from sre_agent.response.store import Store
@@ -31,6 +32,7 @@ class State:
     plain_store: PostgresStore
     ledger: PostgresLedger
     halt: PostgresHalt
+    track_record: PostgresTrackRecord
     checkpoints: Checkpoints
 
     @asynccontextmanager
@@ -98,6 +100,7 @@ async def opened_state(settings: Settings, observers: tuple[Observer, ...] = (),
                 plain_store=store,
                 ledger=PostgresLedger(database, Limits()),
                 halt=PostgresHalt(database),
+                track_record=PostgresTrackRecord(database),
                 checkpoints=checkpoints,
             )
         finally:

@@ -1,6 +1,7 @@
 """`sre-agent policy diff` and `lock`: what a change of the rules means, before it decides anything."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,25 @@ def test_a_change_of_declared_data_says_whether_it_gives_room(change, said, fold
     assert status == wanted, out
     assert f"data/{name}: " in out
     assert ("[more room]" in out) is (wanted == 3)
+
+
+LISTED = "modes: [{{action: restart_pod, service: voice, mode: {}}}]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [(None, "auto", 3), ("auto", None, 0), (None, "observe", 0), ("observe", None, 3), ("off", "approve", 3), ("auto", "off", 0)],
+)
+def test_a_change_of_the_mode_table_says_whether_it_gives_room(old, new, wanted, said, folder, tmp_path):
+    edit(folder / "data/targets.yaml", "\n{}\n", "\nredis/cache: {managed: true, team: platform, service: voice}\n")
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    for place, mode in ((folder, old), (other, new)):
+        if mode is not None:
+            edit(place / "data/modes.yaml", "modes: []", LISTED.format(mode))
+    status, out, _ = said("policy", "diff", folder, other)
+    assert status == wanted, out
+    assert "data/modes.yaml: restart_pod on voice" in out
 
 
 @pytest.mark.slow

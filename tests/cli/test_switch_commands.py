@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,22 @@ def test_an_install_is_halted_until_a_person_resumes_and_stays_as_people_leave_i
     assert said("audit", "verify", "--anchor", noted)[1] == "the audit chain is whole: 3 records, 1 as noted\n"
     status, _, err = said("audit", "verify", "--anchor", noted.replace("2:", "3:"))
     assert (status, "record 3 has another hash" in err) == (1, True)
+
+
+@pytest.mark.usefixtures("installed")
+def test_status_shows_where_each_entry_of_the_mode_table_stands(said, tmp_path, monkeypatch) -> None:
+    assert said("status")[1].endswith("every action: observe\n")
+    listed = [("redis_failover", "auto"), ("restart_pod", "observe")]
+    lines = "".join(f"  - {{action: {a}, service: voice-platform, mode: {m}}}\n" for a, m in listed)
+    (tmp_path / "data/modes.yaml").write_text(f"modes:\n{lines}")
+    monkeypatch.setenv("SRE_AGENT_MODE", "auto")
+    status, out, _ = said("status")
+    assert status == 0
+    assert re.search(r"redis_failover +voice-platform +approve +0 of 20 +0 of 20 agreements", out), out
+    assert re.search(r"restart_pod +voice-platform +observe +0 of 20 +modes.yaml says observe", out), out
+    assert out.endswith("everything else: approve\n")
+    monkeypatch.setenv("SRE_AGENT_MODE", "approve")
+    assert "the agent's own mode is approve" in said("status")[1]
 
 
 @pytest.mark.usefixtures("installed")

@@ -11,6 +11,7 @@ from sre_agent.facts.assemble import RESTRICTIVE, TARGET_FIELDS, assemble
 from sre_agent.facts.breakers import NoHistory
 from sre_agent.facts.budgets import BudgetFacts
 from sre_agent.facts.incident import IncidentFacts
+from sre_agent.facts.modes import FixedMode
 from sre_agent.facts.targets import TargetFacts
 from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.errors import Permanent, Refused, Transient
@@ -161,14 +162,14 @@ class Switch:
     [(False, False), (True, True), (Transient("database gone"), True), (Permanent("no table"), True), (OSError("disk"), True)],
 )
 async def test_a_kill_switch_that_cannot_be_read_is_engaged(switch, halted) -> None:
-    found = await AgentFacts(Mode.AUTO, Switch(switch), Freezes()).collect(context())
+    found = await AgentFacts(FixedMode(Mode.AUTO), Switch(switch), Freezes()).collect(context())
     assert found == {"mode": Mode.AUTO, "halted": halted, "active_freezes": ()}
 
 
 async def test_freezes_are_those_in_force_now_for_this_target() -> None:
     window = {"id": "w", "from": "2026-03-04T00:00:00", "to": "2026-03-05T00:00:00", "tz": "UTC", "scope": {"namespace": "a"}}
     freezes = Freezes.model_validate({"windows": [window, {**window, "id": "x", "scope": {"namespace": "b"}}]})
-    assert (await AgentFacts(Mode.AUTO, Switch(False), freezes).collect(context()))["active_freezes"] == ("w",)
+    assert (await AgentFacts(FixedMode(Mode.AUTO), Switch(False), freezes).collect(context()))["active_freezes"] == ("w",)
 
 
 class Ledger:
@@ -207,7 +208,7 @@ async def test_what_is_declared_about_the_target() -> None:
 async def test_the_collectors_together_answer_every_fact_that_does_not_depend_on_the_target() -> None:
     collectors = [
         IncidentFacts(),
-        AgentFacts(Mode.AUTO, Switch(False), Freezes()),
+        AgentFacts(FixedMode(Mode.AUTO), Switch(False), Freezes()),
         BudgetFacts(Ledger()),
         TargetFacts(Protected(namespaces=())),
         NoHistory(),

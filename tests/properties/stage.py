@@ -15,6 +15,7 @@ from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands
 from sre_agent.facts.assemble import assemble
 from sre_agent.facts.breakers import NoHistory
+from sre_agent.facts.modes import FixedMode
 from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.facts import FactContext, Facts, Mode
@@ -121,7 +122,11 @@ class Stage:
         mode, key = self.modes.get(name, Mode.AUTO), self.new_id("key").encode()
         declared = replace(bundle.declared, freezes=self.freezes)
         books = brain.Books(replace(bundle, declared=declared), RUNBOOKS)
-        found = (*brain.collectors(books, mode, self.halt, self.ledger, langfuse=False), NoHistory(), PlaceFacts(self.world))
+        found = (
+            *brain.collectors(books, FixedMode(mode), self.halt, self.ledger, langfuse=False),
+            NoHistory(),
+            PlaceFacts(self.world),
+        )
 
         async def facts(context: FactContext) -> Facts:
             await stop("facts")

@@ -1,0 +1,68 @@
+"""The modes in force, put together for deciding and for telling people."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sre_agent.facts.modes import EarnedModes
+from sre_agent.incident.clock import Clock
+from sre_agent.policy.autonomy import Standing
+from sre_agent.policy.facts import Mode
+from sre_agent.policy.modes import UNLISTED, ModeEntry, Modes, strictest
+from sre_agent.settings import Settings
+from sre_agent.wiring.brain import Books, load_books
+from sre_agent.wiring.clock import SystemClock
+from sre_agent.wiring.state import State, opened_state
+
+
+@dataclass(frozen=True)
+class ModeRow:
+    """One entry of modes.yaml as it stands: the mode in force, what was earned, and why it is not auto ("" when it is)."""
+
+    entry: ModeEntry
+    mode: Mode
+    standing: Standing
+    why_not_auto: str
+
+
+@dataclass(frozen=True)
+class ModeBoard:
+    """What modes.yaml and the history make of the agent's own mode."""
+
+    overall: Mode
+    declared: Modes
+    earned: EarnedModes
+    clock: Clock
+
+    @property
+    def others(self) -> Mode:
+        """The mode of every pair without an entry."""
+        return strictest(self.overall, UNLISTED)
+
+    async def rows(self) -> tuple[ModeRow, ...]:
+        """Every entry, in the file's order."""
+        return tuple([await self._row(entry) for entry in self.declared.modes])
+
+    async def _row(self, entry: ModeEntry) -> ModeRow:
+        now = self.clock.now()
+        standing = await self.earned.standing(entry.action, entry.service, now)
+        mode = await self.earned.mode(entry.action, entry.service, now)
+        why = "" if mode is Mode.AUTO else standing.why
+        if entry.mode is not Mode.AUTO:
+            why = f"modes.yaml says {entry.mode.value}"
+        elif self.overall is not Mode.AUTO:
+            why = f"the agent's own mode is {self.overall.value}"
+        return ModeRow(entry, mode, standing, why)
+
+
+def earned_modes(settings: Settings, books: Books, state: State) -> EarnedModes:
+    """What decides the fact `mode`."""
+    return EarnedModes(settings.mode, books.bundle.declared.modes, state.track_record)
+
+
+@asynccontextmanager
+async def open_modes(settings: Settings) -> AsyncIterator[ModeBoard]:
+    """The board over the configured database and bundle."""
+    books = load_books(settings.policies_dir, settings.policy_data, settings.runbooks_dir)
+    async with opened_state(settings) as state:
+        yield ModeBoard(settings.mode, books.bundle.declared.modes, earned_modes(settings, books, state), SystemClock())
