@@ -55,6 +55,8 @@ async def test_our_own_pause_is_taken_back_and_work_goes_on(server, queue):
     ((_, event),) = await queue.say("XREVRANGE", queue.at("events"), "+", "-", "COUNT", "1")
     assert event == {"event": "resumed"}
     assert await queue.take() is not None
+    await scene.run(PauseQueue(), key="d" * 64)
+    assert RESUMED not in (await scene.state()).meta
 
 
 async def test_with_nothing_to_do_a_resumption_wakes_the_workers_for_the_next_delayed_job(server, queue):
@@ -219,8 +221,14 @@ async def test_a_redis_that_fills_up_between_the_look_and_the_pause_takes_none()
         with pytest.raises(Refused) as no:
             await PauseQueue().effect(intent, scene.recorder.bench())
         assert no.value.rule == "queue-memory"
+        # The script sees it by itself, whatever the look said.
+        terms = QueueTerms(state.run_id, "t", "p", state.at_ms + 60_000)
+        with pytest.raises(Refused) as no:
+            await scene.writer.pause("calls", terms, dry_run=False)
+        assert no.value.rule == "queue-memory"
         await queue.say("CONFIG", "SET", "maxmemory", "64mb")
-        assert not (await scene.state()).paused
+        await scene.writer.pause("calls", terms, dry_run=False)
+        assert (await scene.state()).owner == "t"
         await queue.aclose()
 
 
