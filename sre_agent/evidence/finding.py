@@ -40,6 +40,8 @@ class FindingKind(StrEnum):
     MODEL_PROVIDER_ERRORS = "model_provider_errors"
     TOOL_RATE_LIMITED = "tool_rate_limited"
     TOOL_ERRORS = "tool_errors"
+    SERVICE_SLOW = "service_slow"
+    SERVICE_FAILING = "service_failing"
     METRIC_SHIFTED = "metric_shifted"
     DEPLOYED_BEFORE_ONSET = "deployed_before_onset"
 
@@ -92,6 +94,14 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
     FindingKind.MODEL_PROVIDER_ERRORS: (AlertClass.MODEL, "the model provider answers 429, 5xx or late"),
     FindingKind.TOOL_RATE_LIMITED: (AlertClass.TOOL, "a tool's API answers 429"),
     FindingKind.TOOL_ERRORS: (AlertClass.TOOL, "a tool's API fails or times out"),
+    FindingKind.SERVICE_SLOW: (
+        AlertClass.UNKNOWN,
+        "a service that the alerted one calls, directly or not, became slow together with it; where, not why",
+    ),
+    FindingKind.SERVICE_FAILING: (
+        AlertClass.UNKNOWN,
+        "a service that the alerted one calls, directly or not, fails more together with it; where, not why",
+    ),
     FindingKind.METRIC_SHIFTED: (AlertClass.UNKNOWN, "a metric changed level near the onset; where, not why"),
     FindingKind.DEPLOYED_BEFORE_ONSET: (AlertClass.INFRA, "a deploy, config or flag change shortly before the onset"),
 }

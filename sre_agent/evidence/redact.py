@@ -178,8 +178,16 @@ def redact_json(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         return _redact_object(value, depth)
     if isinstance(value, list | tuple):
-        return [item if item.__class__ in (float, int) else redact_json(item, depth + 1) for item in value]
+        return [item if item.__class__ in _NUMBERS or _is_sample(item) else redact_json(item, depth + 1) for item in value]
     return value
+
+
+_NUMBERS = (float, int)
+
+
+def _is_sample(item: object) -> bool:
+    """A pair of numbers: a hundred services have hundreds of thousands of them, and they cannot hold a text."""
+    return isinstance(item, list) and len(item) == 2 and item[0].__class__ in _NUMBERS and item[1].__class__ in _NUMBERS
 
 
 def redact_evidence(evidence: Evidence) -> Evidence:

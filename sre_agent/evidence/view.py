@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
@@ -26,6 +26,7 @@ class EvidenceView(BaseModel):
 
     scope: Scope
     evidence: tuple[Evidence, ...]
+    _read: tuple[tuple[Evidence, ...], tuple[tuple[str, Series], ...]] | None = PrivateAttr(default=None)
 
     def ok(self, kind: EvidenceKind) -> Iterator[Evidence]:
         """Evidence of a kind that holds data."""
@@ -60,11 +61,18 @@ class EvidenceView(BaseModel):
 
     def series(self, name: str | None = None) -> Iterator[tuple[str, Series]]:
         """(evidence id, series), all or those of one metric name."""
-        for e in self.ok(EvidenceKind.METRICS):
-            for raw in e.payload:
-                s = Series.model_validate(raw)
-                if name is None or s.name == name:
-                    yield e.id, s
+        # Read once: every detector asks, and dozens of services have many samples. A copy of this view with other evidence
+        # takes the private field along, so what was read counts only for the very evidence it was read from.
+        if self._read is None or self._read[0] is not self.evidence:
+            told = tuple((e.id, Series.model_validate(raw)) for e in self.ok(EvidenceKind.METRICS) for raw in e.payload)
+            self._read = (self.evidence, told)
+        return ((i, s) for i, s in self._read[1] if name is None or s.name == name)
+
+    def calls(self) -> Iterator[tuple[str, str, str]]:
+        """(evidence id, caller, callee) of the call graph, where one is known."""
+        for e in self.ok(EvidenceKind.TOPOLOGY):
+            for caller, callee in e.payload.get("calls", ()):
+                yield e.id, str(caller), str(callee)
 
     def changes(self) -> Iterator[tuple[str, Change]]:
         """(evidence id, change) over every change feed."""

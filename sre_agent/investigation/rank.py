@@ -40,7 +40,9 @@ _OF_A_DEPLOYMENT = {
     K.ROLLOUT_REGRESSION: (K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_NOT_READY),
 }
 _CHANGES = (K.PROMPT_CHANGED, K.MODEL_CHANGED)
-_CONTEXT = (K.DEPLOYED_BEFORE_ONSET, K.METRIC_SHIFTED)
+# Where, not why: they are context for anything typed, and name the place when nothing else does.
+_PLACES = (K.SERVICE_SLOW, K.SERVICE_FAILING)
+_CONTEXT = (*_PLACES, K.DEPLOYED_BEFORE_ONSET, K.METRIC_SHIFTED)
 
 
 class Ranked(BaseModel):
@@ -129,7 +131,7 @@ def _nearness(finding: Finding, findings: Sequence[Finding], view: EvidenceView)
 def _place(finding: Finding, near: int, explained: bool) -> tuple[int, int, int]:
     """(tier, distance, depth): lower comes first."""
     if finding.kind in _CONTEXT:
-        tier = 4 + _CONTEXT.index(finding.kind)
+        tier = 4 if finding.kind in _PLACES else 5 + _CONTEXT.index(finding.kind)
     elif explained:
         tier = 3
     elif finding.kind in _CHANGES:
