@@ -68,7 +68,7 @@ class Night:
     def _resume(self) -> None:
         """A fresh install is halted: a person looks, and lets it act by their own token. Nobody else can."""
         agent = self.stage.agent
-        stands = agent.cli("status").stdout.strip()
+        stands = (agent.cli("status").stdout.splitlines() or ["no answer"])[0]
         self.say("agent", stands)
         word = ("resume", "--as", "ana", "--reason", "settings and targets looked at")
         forged = agent.cli(*word, SRE_AGENT_APPROVER_TOKEN="guessed")  # noqa: S106
