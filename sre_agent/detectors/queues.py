@@ -34,7 +34,7 @@ def _judged(view: EvidenceView, evidence: str, state: QueueState) -> Finding | N
         return _left(view, evidence, state) if left_paused(state) else None
     if not jobs_fail(state):
         return None
-    share = f"{state.recent.failing:.0%} of {state.recent.ended} attempts failed in 5 minutes"
+    share = f"{state.recent.failing:.0%} of {state.recent.ended} jobs that ended in 5 minutes failed"
     if at_model(state):
         return Finding(
             kind=FindingKind.QUEUE_MODEL_ERRORS,

@@ -12,7 +12,7 @@ from sre_agent.evidence.queue_state import QueueState, identity
 MIN_MAJOR = 6
 MOST_MEMORY_PCT = 70
 MIN_ENDED = 10
-"""Attempts that must have ended lately before a share of them means anything."""
+"""Jobs that must have ended lately before a share of them means anything."""
 FAILING = 0.5
 MODEL_SHARE = 0.1
 DOWNSTREAM_SHARE = 0.5
@@ -28,7 +28,7 @@ WORDS = {
     "queue-already-paused": "it is paused already",
     "queue-memory": "its Redis uses 70 percent or more of its memory, or has no limit to tell by: waiting jobs need room",
     "queue-evicts": "its Redis may evict keys (maxmemory-policy is not noeviction): waiting jobs could be among them",
-    "queue-jobs-well": "not more than half of at least 10 attempts failed in the last 5 minutes",
+    "queue-jobs-well": "not more than half of at least 10 jobs that ended in the last 5 minutes failed",
     "queue-model-errors": "some of its jobs fail at a model: that is not for a pause",
     "queue-cause-unknown": "most of the reasons that its jobs give do not tell of a system behind it that does not answer",
     "queue-not-our-pause": "this agent did not pause it",
@@ -56,7 +56,7 @@ def at_model(state: QueueState) -> bool:
 
 
 def jobs_fail(state: QueueState) -> bool:
-    """Whether more than half of enough attempts failed lately."""
+    """Whether more than half of enough jobs failed lately."""
     return state.recent.ended >= MIN_ENDED and state.recent.failing > FAILING
 
 

@@ -38,27 +38,27 @@ _KINDS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _
 
 
 class Recent(BaseModel):
-    """Attempts that ended in the last RECENT_MS, from the event stream. `retried` failed and will be tried again.
+    """Jobs that were done or failed for good in the last RECENT_MS, from the event stream.
 
-    `reasons` counts the kinds of reason of those that failed for good: model, tool, downstream, other.
+    `reasons` counts the kinds of reason of those that failed: model, tool, downstream, other. An attempt that failed and will
+    be repeated is not counted: its event is the same as that of a job that is limited in rate or puts itself off.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     completed: int = 0
     failed: int = 0
-    retried: int = 0
     reasons: dict[str, int] = {}
 
     @property
     def ended(self) -> int:
-        """All attempts that ended."""
-        return self.completed + self.failed + self.retried
+        """All jobs that ended."""
+        return self.completed + self.failed
 
     @property
     def failing(self) -> float:
         """Share of them that failed, 0..1; 0 when none ended."""
-        return (self.failed + self.retried) / self.ended if self.ended else 0.0
+        return self.failed / self.ended if self.ended else 0.0
 
     def share(self, kind: str) -> float:
         """Share of the reasons told that are of a kind, 0..1."""
@@ -158,23 +158,11 @@ def identity(state: QueueState) -> str:
 
 
 def recent(events: Events) -> Recent:
-    """The attempts that these events tell of."""
-    counts: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-    running: set[str] = set()
-    for _, fields in events:
-        event, job = fields.get("event", ""), fields.get("jobId", "")
-        if event == "active":
-            running.add(job)
-        elif event in ("completed", "failed"):
-            counts[event] += 1
-            running.discard(job)
-            if event == "failed":
-                reasons[reason_kind(fields.get("failedReason", ""))] += 1
-        elif (event == "delayed" and job in running) or (event == "waiting" and fields.get("prev") == "failed"):
-            counts["retried"] += 1
-            running.discard(job)
-    return Recent(completed=counts["completed"], failed=counts["failed"], retried=counts["retried"], reasons=dict(reasons))
+    """The ends of jobs that these events tell of."""
+    ends = [(fields.get("event"), fields.get("failedReason", "")) for _, fields in events]
+    reasons = Counter(reason_kind(reason) for event, reason in ends if event == "failed")
+    completed = sum(event == "completed" for event, _ in ends)
+    return Recent(completed=completed, failed=reasons.total(), reasons=dict(reasons))
 
 
 def reason_kind(text: str) -> str:

@@ -74,7 +74,7 @@ if call('LREM', active, -1, id) == 0 then return redis.error_reply('Job is not i
 if set == 'retry' then
   call('RPUSH', wait, id)
   wake()
-  tell('event', 'waiting', 'jobId', id, 'prev', 'failed')
+  tell('event', 'waiting', 'jobId', id, 'prev', 'active')
   return 'ok'
 end
 call('ZADD', base .. set, now, id)

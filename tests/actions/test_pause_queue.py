@@ -183,14 +183,16 @@ async def test_only_a_system_behind_it_that_does_not_answer_pauses_a_queue(serve
     assert await scene.refuses(PauseQueue()) == rule
 
 
-async def test_half_of_the_attempts_is_not_more_than_half_and_retries_count(server, queue):
+async def test_half_of_the_jobs_is_not_more_than_half_and_repetitions_do_not_count(server, queue):
     scene = Scene(server, queue)
     await scene.failing(jobs=10, waiting=12)
     for _ in range(10):
         await queue.complete(await queue.take())
     assert await scene.refuses(PauseQueue()) == "queue-jobs-well"
-    await queue.retry(await queue.take())
-    assert (await scene.state()).recent.retried == 1
+    job = await queue.take()
+    await queue.retry(job)
+    assert await scene.refuses(PauseQueue()) == "queue-jobs-well"
+    await queue.fail(await queue.take())
     assert await scene.intent(PauseQueue())
 
 
