@@ -21,6 +21,7 @@ class HaltCause(StrEnum):
 
     INSTALL = "install"
     UPGRADE = "upgrade"
+    CHAIN = "chain"
     PERSON = "person"
     UNREADABLE = "unreadable"
 
@@ -69,6 +70,12 @@ def upgraded(stored: HaltState, was: str, version: str, now: datetime) -> HaltSt
     if stored.engaged:
         reason = f"{reason} (halted before that by {stored.by}: {stored.reason})"
     return HaltState(engaged=True, by="sre-agent", reason=reason, at=now, cause=HaltCause.UPGRADE)
+
+
+def tampered(record: int, now: datetime) -> HaltState:
+    """The position when the audit chain is broken at `record`: whoever changed the past is not helped to act (G59)."""
+    reason = f"the audit chain is broken at record {record}: see sre-agent audit verify; once understood: {HOW_TO_RESUME}"
+    return HaltState(engaged=True, by="sre-agent", reason=reason, at=now, cause=HaltCause.CHAIN)
 
 
 def audited(state: HaltState) -> AuditEntry:

@@ -20,6 +20,7 @@ PROBE_WITHIN = 2.0
 _WHY = {
     HaltCause.INSTALL: "a fresh install",
     HaltCause.UPGRADE: "an upgrade",
+    HaltCause.CHAIN: "the audit chain is broken",
     HaltCause.PERSON: "halted by a person",
     HaltCause.UNREADABLE: "its state cannot be read",
 }

@@ -70,7 +70,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
         # Before the database is started: a missing token is told at once, and leaves nothing running behind.
         tracker = readers.tracker(settings) if QUEUES[role] else None
         state = await stack.enter_async_context(parts.opened(settings, (metrics.observe,), migrated=True))
-        await _enter(state)
+        await _enter(state, acting=HANDS in QUEUES[role])
         running: list[Coroutine[Any, Any, None]] = []
         if tracker is not None:
             stack.push_async_callback(tracker.aclose)
@@ -88,12 +88,16 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
         await _together([*running, beat.run(stop)], stop)
 
 
-async def _enter(state: State) -> None:
-    """After an upgrade the kill switch is engaged here. A database without our tables stops the start; one that is away
-    for a while does not: the door then answers 503, and to a program of another version the switch is engaged anyway.
+async def _enter(state: State, *, acting: bool) -> None:
+    """After an upgrade the kill switch is engaged here, and where hands find the audit chain broken. A database without our
+    tables stops the start; one that is away for a while does not: the door then answers 503, and to a program of another
+    version the switch is engaged anyway.
     """
     with suppress(Transient):
         told = await state.halt.entered()
+        broken = await state.plain_store.audit_break() if acting else None
+        if broken is not None:
+            told = await state.halt.distrust(broken, SystemClock().now())
         if told.engaged:
             _log.warning("halt_in_force", extra={"by": told.by, "reason": told.reason, "cause": told.cause.value})
 

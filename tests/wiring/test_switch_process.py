@@ -29,10 +29,21 @@ def url(postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def agent(url: str, tmp_path: Path) -> Iterator[AgentProcess]:
+def role() -> str:
+    return "web"
+
+
+@pytest.fixture
+def agent(url: str, tmp_path: Path, role: str) -> Iterator[AgentProcess]:
     data = declare_owners(tmp_path / "data", "cache", {"ana": TOKEN})
-    settings = {"DATABASE_URL": url, "SRE_AGENT_POLICY_DATA": str(data), "PAGERDUTY_WEBHOOK_SECRET": "s"}
-    process = AgentProcess(settings, tmp_path / "agent.log", role="web")
+    settings = {
+        "DATABASE_URL": url,
+        "SRE_AGENT_POLICY_DATA": str(data),
+        "PAGERDUTY_WEBHOOK_SECRET": "s",
+        "PAGERDUTY_API_TOKEN": "not-used-here",
+        "PAGERDUTY_FROM_EMAIL": "agent@example.com",
+    }
+    process = AgentProcess(settings, tmp_path / "agent.log", role=role)
     asyncio.run(migrate_database(url))
     yield process
     process.stop()
@@ -61,3 +72,17 @@ def test_an_install_and_an_upgrade_are_halted_and_a_restart_keeps_what_people_sa
     assert "upgrade from 0.0.1" in str(stands["reason"])
     assert httpx.post(f"{agent.url}/api/v1/resume", json=GO, headers=BEARER).json()["engaged"] is False
     assert httpx.post(f"{agent.url}/api/v1/halt", json={"reason": "looks wrong"}).json()["cause"] == "person"
+
+
+@pytest.mark.parametrize("role", ["all"])
+def test_hands_that_find_the_past_changed_are_halted_until_a_person_has_understood_it(agent: AgentProcess, url: str) -> None:
+    served(agent)
+    assert httpx.post(f"{agent.url}/api/v1/resume", json=GO, headers=BEARER).json()["engaged"] is False
+    assert served(agent)["engaged"] is False
+    with psycopg.connect(url) as connection:
+        connection.execute("SET session_replication_role = replica")  # past the trigger that refuses this
+        connection.execute("UPDATE audit SET entry = replace(entry, 'looked at', 'all fine') WHERE sequence = 2")
+    stands = served(agent)
+    assert (stands["engaged"], stands["cause"]) == (True, "chain")
+    assert "broken at record 2" in str(stands["reason"])
+    assert "the audit chain is broken" in httpx.get(f"{agent.url}/readyz").json()["notes"]["kill switch"]

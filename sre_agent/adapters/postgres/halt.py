@@ -10,7 +10,7 @@ from sre_agent import __version__
 from sre_agent.adapters.postgres import chain
 from sre_agent.adapters.postgres.database import Connection, Database, Row
 from sre_agent.incident.errors import ConfigurationError, SreAgentError
-from sre_agent.policy.halt import HaltState, audited, installed, upgraded
+from sre_agent.policy.halt import HaltState, audited, installed, tampered, upgraded
 
 _READ = "SELECT engaged, moved_by, reason, at, cause, version, now() FROM halt"
 _WRITE = """
@@ -61,6 +61,11 @@ class PostgresHalt:
             if row is None:
                 raise ConfigurationError("The database has no kill switch. Run: sre-agent migrate")
             return await _on_record(connection, self._version, row)
+
+    async def distrust(self, record: int, now: datetime) -> HaltState:
+        """Engage because the audit chain is broken at `record`, unless it is engaged: then the older reason stays."""
+        stands = await self.state()
+        return stands if stands.engaged else await self._move(tampered(record, now))
 
     async def _move(self, to: HaltState) -> HaltState:
         async with self._database.transaction() as connection:
