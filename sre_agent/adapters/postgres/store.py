@@ -21,9 +21,10 @@ COMPARE_AND_SET = """
 
 PAST = """
     WITH recent AS (SELECT id FROM incident WHERE updated_at > %(since)s ORDER BY updated_at DESC, id DESC LIMIT %(limit)s)
-    SELECT jsonb_build_object('id', id, 'state', state, 'received_at', document->'received_at',
-                              'tried_in_vain', document->'tried_in_vain', 'incident', document->'incident')::text
-    FROM incident WHERE id = ANY(%(ids)s) OR id IN (SELECT id FROM recent) ORDER BY updated_at DESC, id DESC
+    SELECT jsonb_build_object('id', id, 'state', state, 'received_at', told.received_at,
+                              'tried_in_vain', told.tried_in_vain, 'incident', told.incident)::text
+    FROM incident, jsonb_to_record(document) AS told (received_at jsonb, tried_in_vain jsonb, incident jsonb)
+    WHERE id = ANY(%(ids)s) OR id IN (SELECT id FROM recent) ORDER BY updated_at DESC, id DESC
 """
 
 PUT_APPROVAL = """
