@@ -9,8 +9,8 @@ from sre_agent.cli.context import own_token, settings_of
 if TYPE_CHECKING:
     from sre_agent.policy.facts import Mode
     from sre_agent.policy.halt import HaltState
+    from sre_agent.policy.modes import ModeRow
     from sre_agent.settings import Settings
-    from sre_agent.wiring.modes import ModeRow
 
 audit = typer.Typer(help="The hash-chained record of everything.", no_args_is_help=True)
 

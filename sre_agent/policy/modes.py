@@ -4,9 +4,11 @@ Pure. `auto` here is leave to earn it, not the thing itself: see policy.autonomy
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from sre_agent.policy.autonomy import Standing
 from sre_agent.policy.declarations import Problem
 from sre_agent.policy.facts import Mode
 
@@ -35,6 +37,16 @@ class ModeEntry(BaseModel):
     def _off_is_a_word(cls, value: object) -> object:
         """YAML reads a bare `off` as false."""
         return "off" if value is False else value
+
+
+@dataclass(frozen=True)
+class ModeRow:
+    """One entry as it stands: the mode in force, what was earned, and why it is not auto ("" when it is)."""
+
+    entry: ModeEntry
+    mode: Mode
+    standing: Standing
+    why_not_auto: str
 
 
 class Modes(BaseModel):

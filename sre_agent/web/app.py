@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 
 from sre_agent import __version__
 from sre_agent.incident.errors import SreAgentError
-from sre_agent.web import api, health, switch, webhooks
+from sre_agent.web import api, health, modes, switch, webhooks
 from sre_agent.web.front import Front
 from sre_agent.web.ports import WebPorts
 
@@ -25,6 +25,8 @@ def create_app(ports: WebPorts) -> FastAPI:
     app.include_router(api.routes(ports))
     if ports.switch is not None:
         app.include_router(switch.routes(ports.switch))
+    if ports.modes is not None:
+        app.include_router(modes.routes(ports.modes))
     app.add_exception_handler(SreAgentError, _unavailable)
     app.add_middleware(Front, doors={"/webhooks/pagerduty": webhooks.pagerduty(ports)})
     return app

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sre_agent.incident.clock import Clock
+from sre_agent.policy.facts import Mode
 from sre_agent.policy.halt import HaltState
+from sre_agent.policy.modes import ModeRow
 from sre_agent.response.store import Store
 from sre_agent.web.metrics import Metrics
 
@@ -37,13 +39,31 @@ class Switch(Protocol):
         ...
 
 
+class ModeTable(Protocol):
+    """Which mode holds for what."""
+
+    @property
+    def overall(self) -> Mode:
+        """The agent's own mode."""
+        ...
+
+    @property
+    def others(self) -> Mode:
+        """The mode of every pair without an entry."""
+        ...
+
+    async def rows(self) -> tuple[ModeRow, ...]:
+        """Every entry of modes.yaml. Never raises for a history that cannot be read: that is in the row."""
+        ...
+
+
 @dataclass(frozen=True)
 class WebPorts:
     """Everything an app is made of.
 
     `pagerduty_secrets` is by subscription id, "" for any; empty answers 503 at that door. `probes` are the
     conditions of `/readyz`: database, migrations, bundle, workers. `notes` are told there and make nothing unready. Without
-    a `switch` nothing is told of it and nothing moves it.
+    a `switch` nothing is told of it and nothing moves it; without `modes` they are not told.
     """
 
     store: Store
@@ -53,3 +73,4 @@ class WebPorts:
     probes: tuple[Probe, ...] = ()
     notes: tuple[Probe, ...] = ()
     switch: Switch | None = None
+    modes: ModeTable | None = None

@@ -6,23 +6,12 @@ from dataclasses import dataclass
 
 from sre_agent.facts.modes import EarnedModes
 from sre_agent.incident.clock import Clock
-from sre_agent.policy.autonomy import Standing
 from sre_agent.policy.facts import Mode
-from sre_agent.policy.modes import UNLISTED, ModeEntry, Modes, strictest
+from sre_agent.policy.modes import UNLISTED, ModeEntry, ModeRow, Modes, strictest
 from sre_agent.settings import Settings
 from sre_agent.wiring.brain import Books, load_books
 from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.state import State, opened_state
-
-
-@dataclass(frozen=True)
-class ModeRow:
-    """One entry of modes.yaml as it stands: the mode in force, what was earned, and why it is not auto ("" when it is)."""
-
-    entry: ModeEntry
-    mode: Mode
-    standing: Standing
-    why_not_auto: str
 
 
 @dataclass(frozen=True)
@@ -60,9 +49,14 @@ def earned_modes(settings: Settings, books: Books, state: State) -> EarnedModes:
     return EarnedModes(settings.mode, books.bundle.declared.modes, state.track_record)
 
 
+def mode_board(settings: Settings, books: Books, state: State) -> ModeBoard:
+    """What people are told of the same."""
+    return ModeBoard(settings.mode, books.bundle.declared.modes, earned_modes(settings, books, state), SystemClock())
+
+
 @asynccontextmanager
 async def open_modes(settings: Settings) -> AsyncIterator[ModeBoard]:
     """The board over the configured database and bundle."""
     books = load_books(settings.policies_dir, settings.policy_data, settings.runbooks_dir)
     async with opened_state(settings) as state:
-        yield ModeBoard(settings.mode, books.bundle.declared.modes, earned_modes(settings, books, state), SystemClock())
+        yield mode_board(settings, books, state)

@@ -40,7 +40,7 @@ from sre_agent.wiring import brain, discovery, readers
 from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.hands import new_id, tools
 from sre_agent.wiring.jobs import Desks
-from sre_agent.wiring.modes import earned_modes
+from sre_agent.wiring.modes import ModeBoard, earned_modes, mode_board
 from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.state import State, StateOpener, opened_state
 from sre_agent.wiring.switch import SwitchDesk
@@ -83,7 +83,10 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
         if role in ("all", "web"):
             watch = BooksWatch(settings, books, metrics)
             desk = SwitchDesk(state.halt, SystemClock(), Teams(books.bundle.declared.people))
-            running += [watch.run(stop), _web(settings, state, (metrics, watch, desk), (host, port), stop)]
+            running += [
+                watch.run(stop),
+                _web(settings, state, (metrics, watch, desk, mode_board(settings, books, state)), (host, port), stop),
+            ]
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
 
@@ -182,7 +185,7 @@ async def _assessor(
 async def _web(
     settings: Settings,
     state: State,
-    shown: tuple[Metrics, BooksWatch, SwitchDesk],
+    shown: tuple[Metrics, BooksWatch, SwitchDesk, ModeBoard],
     address: tuple[str, int],
     stop: asyncio.Event,
 ) -> None:
@@ -190,7 +193,7 @@ async def _web(
     from sre_agent.web.app import create_app
     from sre_agent.web.server import listen, serve
 
-    metrics, watch, desk = shown
+    metrics, watch, desk, board = shown
     ports = WebPorts(
         store=state.store,
         clock=SystemClock(),
@@ -199,6 +202,7 @@ async def _web(
         probes=(Probe("database", lambda: _unwell(state)),),
         notes=(Probe("policies", watch.note),),
         switch=desk,
+        modes=board,
     )
     await serve(create_app(ports), listen(*address), stop)
 

@@ -51,6 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "web.front": {"starlette"},
     "web.health": {"fastapi", "starlette"},
     "web.metrics": {"prometheus_client"},
+    "web.modes": {"fastapi"},
     "web.server": {"starlette", "uvicorn"},
     "web.switch": {"fastapi"},
     "web.webhooks": {"starlette"},

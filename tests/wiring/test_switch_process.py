@@ -65,6 +65,8 @@ def test_an_install_and_an_upgrade_are_halted_and_a_restart_keeps_what_people_sa
     assert httpx.post(f"{agent.url}/api/v1/resume", json=GO).status_code == 401
     assert httpx.post(f"{agent.url}/api/v1/resume", json=GO, headers=BEARER).status_code == 200
     assert served(agent)["engaged"] is False
+    modes = httpx.get(f"{agent.url}/api/v1/modes").json()
+    assert (modes["overall"], modes["others"], modes["pairs"]) == ("observe", "observe", [])
     with psycopg.connect(url) as connection:  # as if another version had been resumed and running until now
         connection.execute("UPDATE halt SET version = '0.0.1'")
     stands = served(agent)
