@@ -42,6 +42,10 @@ class FindingKind(StrEnum):
     TOOL_ERRORS = "tool_errors"
     SERVICE_SLOW = "service_slow"
     SERVICE_FAILING = "service_failing"
+    NETWORK_SLOW = "network_slow"
+    SERVICE_BUSY = "service_busy"
+    LOG_ERRORS_NEW = "log_errors_new"
+    LOG_LINES_MISSING = "log_lines_missing"
     METRIC_SHIFTED = "metric_shifted"
     DEPLOYED_BEFORE_ONSET = "deployed_before_onset"
 
@@ -102,6 +106,10 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
         AlertClass.UNKNOWN,
         "a service that the alerted one calls, directly or not, fails more together with it; where, not why",
     ),
+    FindingKind.NETWORK_SLOW: (AlertClass.UNKNOWN, "calls to a service lose time on the way, while it answers as before"),
+    FindingKind.SERVICE_BUSY: (AlertClass.UNKNOWN, "a service uses many times the CPU it used before the onset"),
+    FindingKind.LOG_ERRORS_NEW: (AlertClass.UNKNOWN, "a pod writes errors since the onset that it never wrote before"),
+    FindingKind.LOG_LINES_MISSING: (AlertClass.UNKNOWN, "a pod stopped writing a line that it wrote all the time before the onset"),
     FindingKind.METRIC_SHIFTED: (AlertClass.UNKNOWN, "a metric changed level near the onset; where, not why"),
     FindingKind.DEPLOYED_BEFORE_ONSET: (AlertClass.INFRA, "a deploy, config or flag change shortly before the onset"),
 }

@@ -1,7 +1,7 @@
 """A 46-service booking system, one injected fault each, in metrics, logs and traces: which service is it?
 
 The healthy minute of the same day, hours earlier, is moved to the minute before the fault's first one. Spans are told as
-the gauges that a span-metrics processor derives: time spent in the service itself, and calls, ten seconds each.
+the counters that a service-graph processor derives from them, ten seconds each.
 """
 
 import json
@@ -20,6 +20,7 @@ from tests.bench.diagnosis.tables import Samples, incident, number, one_series, 
 from tests.bench.verdict import Row
 
 NAME, BUCKET_S, APART_S = "nezha_tt", 10, 720.0
+_PARTS = (("client_seconds_count", 0), ("server_seconds_count", 0), ("client_seconds_sum", 1), ("server_seconds_sum", 2))
 _HASH = re.compile(r"-[0-9a-f]{6,10}-[0-9a-z]{5}$")
 _COLUMN = re.compile(r"^(.*?)_([A-Z].*?)(?:\((.*)\))?$")
 
@@ -100,19 +101,25 @@ def _spans(path: Path) -> Iterator[tuple[str, _Span]]:
 
 
 def _traced(spans: Iterable[tuple[str, _Span]]) -> Iterator[Series]:
-    """Own time (90th percentile) and calls of each service."""
-    spans = list(spans)
-    inside: dict[str, float] = defaultdict(float)
-    for _, span in spans:
-        inside[span.parent] += span.seconds
-    own: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for identity, span in spans:
-        bucket = int(span.began // BUCKET_S) * BUCKET_S
-        own[span.service][bucket].append(max(0.0, span.seconds - inside[identity]))
-    for service, buckets in sorted(own.items()):
-        late = [(float(t), sorted(v)[int(0.9 * (len(v) - 1))]) for t, v in buckets.items()]
-        yield one_series({"__name__": "traces_own_seconds_p90", "service": service}, late)
-        yield one_series({"__name__": "traces_calls", "service": service}, [(float(t), float(len(v))) for t, v in buckets.items()])
+    """The counters of a service graph: calls and seconds by caller and callee, on either side, every BUCKET_S seconds."""
+    by_id = dict(spans)
+    seen: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0.0, 0.0]))
+    buckets = sorted({int(s.began // BUCKET_S) * BUCKET_S for s in by_id.values()})
+    for span in by_id.values():
+        caller = by_id.get(span.parent)
+        if caller is not None and caller.service != span.service:
+            one = seen[caller.service, span.service][int(span.began // BUCKET_S) * BUCKET_S]
+            one[:] = [one[0] + 1, one[1] + caller.seconds, one[2] + span.seconds]
+    for (client, server), counted in sorted(seen.items()):
+        grown = [[sum(counted[b][k] for b in buckets if b <= t) for k in range(3)] for t in buckets]
+        for part, k in (
+            ("client_seconds_count", 0),
+            ("server_seconds_count", 0),
+            ("client_seconds_sum", 1),
+            ("server_seconds_sum", 2),
+        ):
+            labels = {"__name__": f"traces_service_graph_request_{part}", "client": client, "server": server}
+            yield one_series(labels, [(float(t), row[k]) for t, row in zip(buckets, grown, strict=True)])
 
 
 def _calls(spans: Iterable[tuple[str, _Span]]) -> set[tuple[str, str]]:
@@ -135,7 +142,7 @@ def _logs(folder: Path, healthy: Path, moved: float) -> Iterator[LogFile]:
             lines[line[at["PodName"]]].append((stamp.isoformat(), _text(line[at["Log"]])))
     for pod, told in sorted(lines.items()):
         whole = [f"{stamp} {text}" for stamp, text in sorted(told)]
-        yield LogFile("app", pod, "server", False, tuple(whole), len(whole) > KEPT_LOG_LINES)
+        yield LogFile("app", pod, "server", False, tuple(whole[-KEPT_LOG_LINES:]), len(whole) > KEPT_LOG_LINES)
 
 
 def _text(cell: str) -> str:

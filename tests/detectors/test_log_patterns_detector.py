@@ -1,0 +1,92 @@
+"""LOG_ERRORS_NEW and LOG_LINES_MISSING: what a log says only since the onset, and what it stopped saying."""
+
+from datetime import UTC, datetime, timedelta
+
+from sre_agent.detectors.log_patterns import detect
+from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
+from sre_agent.evidence.finding import FindingKind
+from sre_agent.evidence.log_pattern import is_error, pattern
+from sre_agent.evidence.source import Scope
+from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.window import Window
+from sre_agent.incident.incident import Incident, IncidentStatus, Reference
+
+ONSET = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+def lines(text, count, since, every=5):
+    """`count` stamped lines from `since` seconds after the onset on; {i} is their number."""
+    stamps = (ONSET + timedelta(seconds=since + every * i) for i in range(count))
+    return [f"{at.isoformat()} {text.format(i=i)}" for i, at in enumerate(stamps)]
+
+
+def found(*told, pod="cart-1"):
+    now = ONSET + timedelta(minutes=10)
+    incident = Incident(id="Q1", status=IncidentStatus.TRIGGERED, created_at=ONSET, service=Reference(id="P1"))
+    window = Window(start=ONSET - timedelta(hours=1), end=now)
+    scope = Scope(incident=incident, now=now, onset=ONSET, window=window, change_window=window)
+    payload = {
+        "namespace": "shop",
+        "pod": pod,
+        "container": "main",
+        "previous": False,
+        "lines": sorted(line for each in told for line in each),
+    }
+    kind, status = EvidenceKind.LOGS, EvidenceStatus.OK
+    log = Evidence(id="e1", source="x", kind=kind, query="", status=status, observed_at=now, payload=payload)
+    return detect(EvidenceView(scope=scope, evidence=(log,)))
+
+
+USUAL = lines("INFO order {i} accepted", 60, -600), lines("INFO order {i} accepted", 60, 0)
+
+
+def test_errors_that_were_never_written_before_are_found():
+    (new,) = found(*USUAL, lines("ERROR no contact for order {i}", 5, 10))
+    assert (new.kind, new.object, new.namespace, new.evidence) == (FindingKind.LOG_ERRORS_NEW, "pod/cart-1", "shop", ("e1",))
+    assert new.onset == ONSET + timedelta(seconds=10)
+    assert "ERROR no contact for order 0" in new.cause
+    assert new.strength <= 0.4
+
+
+def test_errors_that_were_always_there_are_no_news():
+    assert found(*USUAL, lines("ERROR no contact for {i}", 5, -500), lines("ERROR no contact for {i}", 9, 10)) == ()
+
+
+def test_two_new_errors_or_many_new_lines_that_are_no_errors_are_no_news():
+    assert found(*USUAL, lines("ERROR no contact for {i}", 2, 10)) == ()
+    assert found(*USUAL, lines("INFO refund {i} paid", 30, 10)) == ()
+
+
+def test_without_a_before_nothing_is_new():
+    assert found(lines("ERROR no contact for {i}", 50, 10)) == ()
+
+
+def test_a_usual_line_that_is_gone_while_others_go_on_is_found():
+    (gone,) = found(*USUAL, lines("INFO price of {i} told", 100, -600))
+    assert (gone.kind, gone.object) == (FindingKind.LOG_LINES_MISSING, "pod/cart-1")
+    assert "INFO price of # told" in gone.cause
+
+
+def test_a_log_that_falls_silent_as_a_whole_does_not_miss_a_line():
+    assert found(USUAL[0], lines("INFO price of {i} told", 60, -600), lines("INFO order {i} accepted", 2, 0)) == ()
+
+
+def test_a_line_that_only_became_rarer_is_not_missing():
+    assert found(*USUAL, lines("INFO price of {i} told", 60, -600), lines("INFO price of {i} told", 20, 0, every=15)) == ()
+
+
+def test_lines_without_times_and_odd_payloads_say_nothing():
+    assert found(["ERROR x"] * 50, [""]) == ()
+    assert found([]) == ()
+
+
+def test_lines_of_one_statement_have_one_pattern():
+    one = pattern('2026-05-04T12:00:00.123Z ERROR order 17 of "ann" [user: 4, x=1] 0xdeadbeef at 3fa85f64-5717-4562')
+    two = pattern('2026-05-04T13:07:10Z ERROR order 9 of "bob" [user: 77, x=2] 0xfeedface at 9aa85f64-5717-4562')
+    assert one == two
+    assert pattern("ERROR no such order") != pattern("ERROR no such user")
+
+
+def test_a_line_calls_itself_an_error_by_a_word_of_its_own():
+    assert [line for line in ("ERROR x", "java.io Exception: y", "panic: z") if not is_error(line)] == []
+    assert not is_error("INFO errorless run, terrors none")
