@@ -83,10 +83,8 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
         if role in ("all", "web"):
             watch = BooksWatch(settings, books, metrics)
             desk = SwitchDesk(state.halt, SystemClock(), Teams(books.bundle.declared.people))
-            running += [
-                watch.run(stop),
-                _web(settings, state, (metrics, watch, desk, mode_board(settings, books, state)), (host, port), stop),
-            ]
+            shown = (metrics, watch, desk, mode_board(settings, books, state))
+            running += [watch.run(stop), _web(settings, state, shown, (host, port), stop)]
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
 
