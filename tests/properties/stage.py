@@ -14,7 +14,7 @@ from sre_agent.execution.action import Readers
 from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands
 from sre_agent.facts.assemble import assemble
-from sre_agent.facts.breakers import NoHistory
+from sre_agent.facts.breakers import BreakerFacts, Looks, NoHistory
 from sre_agent.facts.modes import FixedMode
 from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.policy.calendar import Freezes
@@ -62,7 +62,9 @@ class WatchedDesks:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a planted bug may replace: the classes the stage is built of."""
+    """What a planted bug may replace: the classes the stage is built of. With `breakers` the agents look at their past as well,
+    which holds up much of what the other guards are there for: a bug in those is looked for without.
+    """
 
     ledger: type[WatchedLedger] = WatchedLedger
     store: type[WatchedStore] = WatchedStore
@@ -72,6 +74,7 @@ class Parts:
     guard: type[Guard] = Guard
     approvers: type[Approvers] = Approvers
     crowd: type[Crowd] = Crowd
+    breakers: bool = False
 
 
 @dataclass
@@ -122,9 +125,10 @@ class Stage:
         mode, key = self.modes.get(name, Mode.AUTO), self.new_id("key").encode()
         declared = replace(bundle.declared, freezes=self.freezes)
         books = brain.Books(replace(bundle, declared=declared), RUNBOOKS)
+        looks = Looks(self.store, self.ledger, self.tracker)
         found = (
             *brain.collectors(books, FixedMode(mode), self.halt, self.ledger, langfuse=False),
-            NoHistory(),
+            BreakerFacts(looks, declared.blocking) if self.parts.breakers else NoHistory(),
             PlaceFacts(self.world),
         )
 

@@ -18,7 +18,7 @@ from tests.properties.history import play
 from tests.properties.laws import Broken
 from tests.properties.moves import Arrive, Change, Live, Move, Say, Script, Settle, Until
 from tests.properties.planted import BUGS, Bug
-from tests.properties.stage import Stage
+from tests.properties.stage import Parts, Stage
 from tests.properties.world import INCIDENTS
 
 HARD_TO_SHOW = {"compares no versions", "loses a dead worker's jobs"}
@@ -49,7 +49,7 @@ def test_the_laws_hold_in_every_history() -> None:
     @settings(FAST, max_examples=110)
     @given(histories)
     def hold(history: tuple[Move, ...]) -> None:
-        stages.append(play(history))
+        stages.append(play(history, Parts(breakers=True)))
 
     hold()
     seen = judged(stages)
@@ -61,7 +61,7 @@ def test_the_laws_hold_in_every_history() -> None:
 @settings(FAST, max_examples=15)
 @given(histories)
 def test_the_same_history_gives_the_same_decisions_and_notes_to_the_byte(history: tuple[Move, ...]) -> None:
-    once, again = play(history, final=False), play(history, final=False)
+    once, again = (play(history, Parts(breakers=True), final=False) for _ in range(2))
     chains = [[r.model_dump_json() for r in at_once(stage.store.audit(None))] for stage in (once, again)]
     assert chains[0] == chains[1]
     decided = [[e.told.decision.model_dump_json() for e in stage.world.entries("judged")] for stage in (once, again)]

@@ -248,7 +248,8 @@ def forge(proposal: Proposal | None, live: LivePlace, incident_id: str) -> Propo
     """A proposal as a lying investigation could hand over: any field changed."""
     if not live.lies.forged:
         return proposal
-    made = proposal or Proposal(incident_id=incident_id, runbook="restart-pod", action=live.place.action, target=live.target)
+    what = {"action": live.place.action, "target": live.target, "cause": "pod_crash_loop"}
+    made = proposal or Proposal(incident_id=incident_id, runbook="restart-pod", **what)
     changes = dict(live.lies.forged)
     target = {name[7:]: changes.pop(name) for name in [n for n in changes if n.startswith("target.")]}
     return made.model_copy(update={**changes, "target": made.target.model_copy(update=target)})
