@@ -3,6 +3,7 @@
 Pure. One finding per object, naming its strongest metrics; weaker than any typed cause by construction.
 """
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,8 +19,10 @@ MAX_OBJECTS = 8
 MAX_NAMED = 3
 # Buckets repeat their histogram; clocks and build marks move without meaning anything.
 _IGNORED_SUFFIXES = ("_bucket", "_created", "_info", "_timestamp_seconds", "_time_seconds", "_uptime_seconds", "_uptime_in_seconds")
+_BETTER_WHEN_MORE = re.compile(r"(^|_)(free|freeable|available|headroom|remaining)(_|$)")
 _OBJECT_LABELS = (
     ("redis_master", "redis"),
+    ("dbinstance_identifier", "postgres"),
     ("tool_name", "tool"),
     ("prompt", "prompt"),
     ("prompt_name", "prompt"),
@@ -49,6 +52,8 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
         if found is None or abs(found.score) < MIN_SCORE:
             continue
         if found.before and abs(found.after - found.before) < MIN_CHANGE * abs(found.before):
+            continue
+        if found.after > found.before and _BETTER_WHEN_MORE.search(series.name):
             continue
         moved[subject(series, view)].append(_Moved(series, found, evidence_id))
     findings = [_finding(key, each) for key, each in moved.items()]

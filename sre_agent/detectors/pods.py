@@ -139,13 +139,14 @@ def _cause(sick: _Sick) -> str:
         return f"{who} cannot start, a volume is missing: {said[:QUOTE]}"
     if c is None or sick.trouble is Trouble.NOT_READY:
         return f"{who} runs but fails its readiness check"
-    times = f"restarted {c.restarts} times"
+    times = f"restarted {c.restarts} times" + (", now in CrashLoopBackOff" if c.waiting == "CrashLoopBackOff" else "")
     match sick.trouble:
         case Trouble.OOM_KILLED:
             limit = f"its memory limit of {c.memory_limit}" if c.memory_limit else "its memory limit"
             return f"{who} was killed at {limit} (OOMKilled), {times}"
         case Trouble.IMAGE_PULL:
-            return f"{who} cannot pull its image ({c.waiting}): {c.message[:QUOTE]}"
+            told = (text(e, "message") for _, e in sick.events if "pull" in text(e, "message").lower())
+            return f"{who} cannot pull its image ({c.waiting}): {(c.message or next(told, ''))[:QUOTE]}"
         case Trouble.BAD_CONFIG if c.waiting and c.waiting != "CrashLoopBackOff":
             return f"{who} cannot be created ({c.waiting}): {c.message[:QUOTE]}"
         case Trouble.BAD_CONFIG:

@@ -19,6 +19,11 @@ class FindingKind(StrEnum):
     REDIS_OVERLOADED = "redis_overloaded"
     REDIS_CLUSTER_PRIMARY_SLOW = "redis_cluster_primary_slow"
     POSTGRES_PRIMARY_SICK = "postgres_primary_sick"
+    POSTGRES_DISK_FULL = "postgres_disk_full"
+    POSTGRES_CONNECTIONS_FULL = "postgres_connections_full"
+    POSTGRES_REPLICA_LAG = "postgres_replica_lag"
+    POSTGRES_CPU_FULL = "postgres_cpu_full"
+    POSTGRES_RESTARTED = "postgres_restarted"
     QUEUE_DOWNSTREAM_FAILING = "queue_downstream_failing"
     QUEUE_MODEL_ERRORS = "queue_model_errors"
     QUEUE_LEFT_PAUSED = "queue_left_paused"
@@ -27,6 +32,12 @@ class FindingKind(StrEnum):
     POD_IMAGE_PULL_FAILED = "pod_image_pull_failed"
     POD_BAD_CONFIG = "pod_bad_config"
     POD_NOT_READY = "pod_not_ready"
+    POD_UNSCHEDULABLE = "pod_unschedulable"
+    POD_PROBE_FAILING = "pod_probe_failing"
+    CLAIM_UNBOUND = "claim_unbound"
+    JOB_FAILED = "job_failed"
+    REFERENCE_MISSING = "reference_missing"
+    DNS_FAILING = "dns_failing"
     ROLLOUT_REGRESSION = "rollout_regression"
     DEPLOYMENT_DEGRADED = "deployment_degraded"
     DEPLOYMENT_SATURATED = "deployment_saturated"
@@ -46,6 +57,7 @@ class FindingKind(StrEnum):
     SERVICE_BUSY = "service_busy"
     LOG_ERRORS_NEW = "log_errors_new"
     LOG_LINES_MISSING = "log_lines_missing"
+    LOG_ERRORS = "log_errors"
     METRIC_SHIFTED = "metric_shifted"
     DEPLOYED_BEFORE_ONSET = "deployed_before_onset"
 
@@ -62,6 +74,14 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
         "a primary of a Redis Cluster answers slowly while its replicas are fine",
     ),
     FindingKind.POSTGRES_PRIMARY_SICK: (AlertClass.INFRA, "a PostgreSQL leader answers late while the other members are fine"),
+    FindingKind.POSTGRES_DISK_FULL: (AlertClass.INFRA, "the storage of a PostgreSQL is nearly used up, and shrinks"),
+    FindingKind.POSTGRES_CONNECTIONS_FULL: (
+        AlertClass.INFRA,
+        "a PostgreSQL's connections grew by half and stand at a ceiling",
+    ),
+    FindingKind.POSTGRES_REPLICA_LAG: (AlertClass.INFRA, "a replica of a PostgreSQL is minutes behind"),
+    FindingKind.POSTGRES_CPU_FULL: (AlertClass.INFRA, "the CPU of a PostgreSQL is used up"),
+    FindingKind.POSTGRES_RESTARTED: (AlertClass.INFRA, "all connections of a PostgreSQL were gone at once and came back"),
     FindingKind.QUEUE_DOWNSTREAM_FAILING: (
         AlertClass.INFRA,
         "most jobs of a queue fail because what is behind it does not answer",
@@ -73,6 +93,12 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
     FindingKind.POD_IMAGE_PULL_FAILED: (AlertClass.INFRA, "an image cannot be pulled; a restart cannot fix it"),
     FindingKind.POD_BAD_CONFIG: (AlertClass.INFRA, "a container cannot start for its command, config or secret"),
     FindingKind.POD_NOT_READY: (AlertClass.INFRA, "a running pod fails its readiness probe"),
+    FindingKind.POD_UNSCHEDULABLE: (AlertClass.INFRA, "no node takes a pod; a restart cannot fix it"),
+    FindingKind.POD_PROBE_FAILING: (AlertClass.INFRA, "a pod that works is killed by its own liveness probe"),
+    FindingKind.CLAIM_UNBOUND: (AlertClass.INFRA, "a volume claim cannot be bound, so its pods cannot start"),
+    FindingKind.JOB_FAILED: (AlertClass.INFRA, "a job has used up its retries"),
+    FindingKind.REFERENCE_MISSING: (AlertClass.UNKNOWN, "something refers to an object that does not exist, as a tool's text says"),
+    FindingKind.DNS_FAILING: (AlertClass.UNKNOWN, "names cannot be resolved, as logs say"),
     FindingKind.ROLLOUT_REGRESSION: (
         AlertClass.INFRA,
         "the pods of a Deployment's new revision fail, which came shortly before the onset, and the previous one was well",
@@ -110,6 +136,7 @@ EXPLANATIONS: dict[FindingKind, tuple[AlertClass, str]] = {
     FindingKind.SERVICE_BUSY: (AlertClass.UNKNOWN, "a service uses many times the CPU it used before the onset"),
     FindingKind.LOG_ERRORS_NEW: (AlertClass.UNKNOWN, "a pod writes errors since the onset that it never wrote before"),
     FindingKind.LOG_LINES_MISSING: (AlertClass.UNKNOWN, "a pod stopped writing a line that it wrote all the time before the onset"),
+    FindingKind.LOG_ERRORS: (AlertClass.UNKNOWN, "a log that was handed over as text holds errors"),
     FindingKind.METRIC_SHIFTED: (AlertClass.UNKNOWN, "a metric changed level near the onset; where, not why"),
     FindingKind.DEPLOYED_BEFORE_ONSET: (AlertClass.INFRA, "a deploy, config or flag change shortly before the onset"),
 }

@@ -4,12 +4,13 @@ INVARIANT: what a proposal may rest on comes from the evidence that code planned
 asked for can add findings, and so take a proposal away; they can never make one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sre_agent.evidence.finding import Finding
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.investigation.fetch import MALFORMED
-from sre_agent.investigation.rank import Ranked, rank
+from sre_agent.investigation.rank import Ranked, from_text_alone, rank
+from sre_agent.investigation.text_reading import described_view, weaker
 
 Detector = Callable[[EvidenceView], tuple[Finding, ...]]
 
@@ -26,15 +27,17 @@ def examine(view: EvidenceView, detectors: Sequence[Detector], planned: int | No
     first = view if planned is None else view.model_copy(update={"evidence": view.evidence[:planned]})
     base, notes = _detect(first, detectors)
     ranked = rank(base, first, not notes)
+    # SAFETY: what only text says is for people to read; a proposal rests on what was measured.
+    measured = tuple(f for f in ranked.causes if not from_text_alone(f, first))
     if len(first.evidence) == len(view.evidence):
-        return _examined(ranked, notes, ranked.causes)
+        return _examined(ranked, notes, measured)
     wider, more_notes = _detect(view, detectors)
     known = {(f.kind, f.object, f.namespace) for f in base}
     both = (*base, *(f for f in wider if (f.kind, f.object, f.namespace) not in known))
     notes = tuple(dict.fromkeys((*notes, *more_notes)))
     joint = rank(both, view, not notes)
     same_top = bool(joint.causes and ranked.causes) and _same(joint.causes[0], ranked.causes[0])
-    return _examined(joint, notes, ranked.causes if same_top else ())
+    return _examined(joint, notes, measured if same_top else ())
 
 
 def _examined(ranked: Ranked, notes: tuple[str, ...], standing: tuple[Finding, ...]) -> Examined:
@@ -46,10 +49,30 @@ def _same(a: Finding, b: Finding) -> bool:
 
 
 def _detect(view: EvidenceView, detectors: Sequence[Detector]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """The strongest finding per (kind, object), and notes on detectors that failed or cited nothing real."""
-    ids = {e.id for e in view.evidence}
-    best: dict[tuple[str, str, str | None], Finding] = {}
+    """The strongest finding per (kind, object), and notes on detectors that failed or cited nothing real.
+
+    What tools described as text is read a second time, as objects; it adds what the first reading did not find.
+    """
     notes: list[str] = []
+    best = _strongest(_run(view, detectors, notes))
+    as_objects = described_view(view)
+    if as_objects is not None:
+        second = _strongest(weaker(f, view) for f in _run(as_objects, detectors, notes))
+        best = second | best
+    return tuple(best.values()), tuple(dict.fromkeys(notes))
+
+
+def _strongest(findings: Iterable[Finding]) -> dict[tuple[str, str, str | None], Finding]:
+    best: dict[tuple[str, str, str | None], Finding] = {}
+    for finding in findings:
+        key = (finding.kind.value, finding.object, finding.namespace)
+        if key not in best or finding.strength > best[key].strength:
+            best[key] = finding
+    return best
+
+
+def _run(view: EvidenceView, detectors: Sequence[Detector], notes: list[str]) -> Iterator[Finding]:
+    ids = {e.id for e in view.evidence}
     for detector in detectors:
         name = detector.__module__.rpartition(".")[2]
         try:
@@ -58,10 +81,7 @@ def _detect(view: EvidenceView, detectors: Sequence[Detector]) -> tuple[tuple[Fi
             notes.append(f"the {name} detector could not read its evidence ({type(error).__name__})")
             continue
         for finding in found:
-            if not finding.evidence or not ids.issuperset(finding.evidence):
+            if finding.evidence and ids.issuperset(finding.evidence):
+                yield finding
+            else:
                 notes.append(f"the {name} detector cited evidence that does not exist")
-                continue
-            key = (finding.kind.value, finding.object, finding.namespace)
-            if key not in best or finding.strength > best[key].strength:
-                best[key] = finding
-    return tuple(best.values()), tuple(dict.fromkeys(notes))

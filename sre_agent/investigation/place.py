@@ -19,6 +19,7 @@ _LABELS = {
     "redis_master": "redis",
     "redis_cluster": "redis",
     "patroni_cluster": "postgres",
+    "dbinstance_identifier": "postgres",
     "queue": "queue",
     "tool_name": "tool",
 }
@@ -69,6 +70,9 @@ def _seen(view: EvidenceView) -> Iterator[str]:
     for _, database in view.patroni():
         if database.answering:
             yield f"postgres/{database.name.lower()}"
+    for _, series in view.series():
+        if series.samples and (instance := series.labels.get("dbinstance_identifier")):
+            yield f"postgres/{instance.lower()}"
     for _, queue in view.queues():
         if not queue.error:
             yield f"queue/{queue.name.lower()}"

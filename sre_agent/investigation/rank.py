@@ -26,7 +26,7 @@ K = FindingKind
 # crash loop. SAFETY: this keeps a failover from being proposed for memory or load, and a restart for bad config.
 _LADDERS: tuple[tuple[FindingKind, ...], ...] = (
     (K.REDIS_MEMORY_FULL, K.REDIS_OVERLOADED, K.REDIS_PRIMARY_DOWN, K.REDIS_PRIMARY_SLOW, K.REDIS_REPLICATION_BROKEN),
-    (K.POD_IMAGE_PULL_FAILED, K.POD_BAD_CONFIG, K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_NOT_READY),
+    (K.POD_IMAGE_PULL_FAILED, K.POD_BAD_CONFIG, K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_PROBE_FAILING, K.POD_NOT_READY),
     (K.PROMPT_REGRESSION, K.PROMPT_CHANGED),
     (K.TOOL_RATE_LIMITED, K.TOOL_ERRORS),
 )
@@ -41,7 +41,17 @@ _OF_A_DEPLOYMENT = {
 }
 _CHANGES = (K.PROMPT_CHANGED, K.MODEL_CHANGED)
 # Where, not why: they are context for anything typed, and name the place when nothing else does.
-_PLACES = (K.SERVICE_SLOW, K.SERVICE_FAILING, K.NETWORK_SLOW, K.SERVICE_BUSY, K.LOG_ERRORS_NEW, K.LOG_LINES_MISSING)
+_PLACES = (
+    K.SERVICE_SLOW,
+    K.SERVICE_FAILING,
+    K.NETWORK_SLOW,
+    K.SERVICE_BUSY,
+    K.LOG_ERRORS_NEW,
+    K.LOG_LINES_MISSING,
+    K.LOG_ERRORS,
+    K.DNS_FAILING,
+    K.REFERENCE_MISSING,
+)
 _CONTEXT = (*_PLACES, K.DEPLOYED_BEFORE_ONSET, K.METRIC_SHIFTED)
 
 
@@ -59,15 +69,26 @@ class Ranked(BaseModel):
 def rank(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool = True) -> Ranked:
     """The findings ranked, and how the investigation ended. `trustworthy` False: a detector failed."""
     outcome = _outcome(findings, view, trustworthy)
-    explained = {_key(b) for b in findings if any(_explains(a, b, view) for a in findings)}
+    text_only = {_key(f) for f in findings if from_text_alone(f, view)}
+    explained = {
+        _key(b)
+        for b in findings
+        if any(_explains(a, b, view) for a in findings if _key(a) not in text_only or _key(b) in text_only)
+    }
     near = {_key(f): _nearness(f, findings, view) for f in findings}
-    placed = sorted((_place(f, near[_key(f)], _key(f) in explained), _order(f), i) for i, f in enumerate(findings))
+    tiers = [(4, -near[_key(f)], 0) if _key(f) in text_only else _place(f, near[_key(f)], _key(f) in explained) for f in findings]
+    placed = sorted((tiers[i], _order(f), i) for i, f in enumerate(findings))
     ordered = tuple(findings[i].model_copy(update={"id": f"f{n}"}) for n, (_, _, i) in enumerate(placed, start=1))
     if outcome.healthy:
         return Ranked(findings=ordered, outcome=outcome)
     causes = tuple(f for f in ordered if _key(f) not in explained)
     rivals = [
-        f for f in causes if f.kind not in (*_CHANGES, *_CONTEXT) and near[_key(f)] and f.strength >= RIVAL * causes[0].strength
+        f
+        for f in causes
+        if _key(f) not in text_only
+        and f.kind not in (*_CHANGES, *_CONTEXT)
+        and near[_key(f)]
+        and f.strength >= RIVAL * causes[0].strength
     ]
     families = {f.kind.value.partition("_")[0] for f in rivals}
     return Ranked(
@@ -76,6 +97,15 @@ def rank(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool = Tr
         root_causes=_scored(ordered, explained),
         outcome=outcome.model_copy(update={"several_causes": len(families) > 1}),
     )
+
+
+def from_text_alone(finding: Finding, view: EvidenceView) -> bool:
+    """True when all it cites is what somebody handed over as text.
+
+    SAFETY: such a finding never stands above, explains or rivals one that was measured, and no proposal rests on it.
+    """
+    cited = {e.kind for e in view.evidence if e.id in finding.evidence}
+    return bool(cited) and cited <= {EvidenceKind.TEXT, EvidenceKind.ALERT}
 
 
 def _key(finding: Finding) -> tuple[FindingKind, str, str | None]:

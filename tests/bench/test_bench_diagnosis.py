@@ -47,7 +47,7 @@ def test_a_recording_made_here_is_measured(tmp_path):
     told = {
         "prompt": "what is wrong with shop-1?",
         "alert": None,
-        "expected": ["nothing to see"],
+        "expected": ["the certificate expired"],
         "observations": [{"tool": "logs", "args": {}, "status": "no_data", "output": ""}],
     }
     (tmp_path / "a.json").write_text(json.dumps(told), encoding="utf-8")

@@ -8,11 +8,12 @@ from typing import Any
 
 import yaml
 
-from sre_agent.evidence.change import Change, ChangeKind
+from sre_agent.evidence.evidence import EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.kubernetes_state import instant
 from sre_agent.evidence.series import Series
 from sre_agent.replay.case import Case
+from sre_agent.replay.case_shapes import Observation
 from tests.bench.diagnosis.answer import Answer, cost, share, warmed
 from tests.bench.diagnosis.opensre_cluster import objects, pod_logs
 from tests.bench.diagnosis.tables import incident, one_series
@@ -24,12 +25,22 @@ CATEGORY = {
     K.POD_IMAGE_PULL_FAILED: "configuration_error",
     K.POD_BAD_CONFIG: "configuration_error",
     K.POD_CRASH_LOOP: "code_defect",
+    K.POD_UNSCHEDULABLE: "resource_exhaustion",
+    K.POD_PROBE_FAILING: "configuration_error",
+    K.CLAIM_UNBOUND: "configuration_error",
+    K.REFERENCE_MISSING: "configuration_error",
+    K.DNS_FAILING: "configuration_error",
     K.ROLLOUT_REGRESSION: "configuration_error",
     K.NODE_PRESSURE: "resource_exhaustion",
     K.DEPLOYMENT_SATURATED: "resource_exhaustion",
     K.NODE_NOT_READY: "infrastructure",
     K.NODE_FAILING_PODS: "infrastructure",
     K.POSTGRES_PRIMARY_SICK: "infrastructure",
+    K.POSTGRES_RESTARTED: "infrastructure",
+    K.POSTGRES_DISK_FULL: "resource_exhaustion",
+    K.POSTGRES_CONNECTIONS_FULL: "resource_exhaustion",
+    K.POSTGRES_REPLICA_LAG: "resource_exhaustion",
+    K.POSTGRES_CPU_FULL: "resource_exhaustion",
 }
 """What the set calls each kind of finding."""
 
@@ -77,20 +88,19 @@ def _case(name: str, told: dict[str, Any]) -> Case:
         labels[labels["workload_type"]] = labels["workload_name"]
     if instance := notes.get("db_instance_identifier"):
         labels["dbinstance_identifier"] = instance
-    series, changes = tuple(_series(told)), tuple(_events(told))
+    series = tuple(_series(told))
     logs = tuple(pod_logs(told))
     at = max(
         [*_times(told), *(datetime.fromtimestamp(s.samples[-1][0], UTC) for s in series)], default=datetime(2026, 1, 1, tzinfo=UTC)
     )
-    onset = min([at - LATER, *(c.at for c in changes)])
     return Case(
         id=name,
         at=at + timedelta(seconds=1),
-        incident=incident(name, alert["title"], labels, onset.timestamp(), notes),
+        incident=incident(name, alert["title"], labels, (at - LATER).timestamp(), notes),
         kubernetes=objects(told, at),
         logs=logs,
         metrics=series or None,
-        changes=changes or None,
+        observations=_events(told) or None,
         postgres={"activity": told["aws_performance_insights"]["top_sql"]} if told.get("aws_performance_insights") else None,
     )
 
@@ -119,12 +129,10 @@ def _snake(name: str) -> str:
     return out
 
 
-def _events(told: dict[str, Any]) -> Iterator[Change]:
-    for event in told.get("aws_rds_events", {}).get("events", ()):
-        at = instant(event["date"])
-        if at is not None:
-            target = f"postgres/{event['source_identifier']}"
-            yield Change(at=at, kind=ChangeKind.INFRA, target=target, summary=event["message"], source="aws_rds_events")
+def _events(told: dict[str, Any]) -> tuple[Observation, ...]:
+    """What the provider said of its databases, as text."""
+    said = [f"{e['date']} {e['source_identifier']}: {e['message']}" for e in told.get("aws_rds_events", {}).get("events", ())]
+    return (Observation(source="aws", operation="rds events", status=EvidenceStatus.OK, output="\n".join(said)),) if said else ()
 
 
 def _times(told: dict[str, Any]) -> list[datetime]:

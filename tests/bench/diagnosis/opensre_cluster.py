@@ -15,10 +15,26 @@ def objects(told: dict[str, Any], at: datetime) -> tuple[JsonObject, ...] | None
     if "eks_pods" not in told:
         return None
     found = [_pod(p, at) for p in told["eks_pods"].get("pods", ())]
+    deployments = [d["name"] for d in told.get("eks_deployments", {}).get("deployments", ())]
+    found += _replica_sets(found, deployments)
     found += [_node(n, at) for n in told.get("eks_node_health", {}).get("nodes", ())]
     found += [_deployment(d) for d in told.get("eks_deployments", {}).get("deployments", ())]
     events = told.get("eks_events", {}).get("warning_events", ())
     return (*found, *(_event(e, i) for i, e in enumerate(events)))
+
+
+def _replica_sets(pods: list[JsonObject], deployments: list[str]) -> list[JsonObject]:
+    """Whose pods they are, as their names say; the pods are given their owner."""
+    made: dict[str, JsonObject] = {}
+    for pod in pods:
+        name, namespace = pod["metadata"]["name"].rpartition("-")[0], pod["metadata"]["namespace"]
+        owner = next((d for d in deployments if name.startswith(f"{d}-")), None)
+        if owner is not None:
+            pod["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": name, "uid": name, "controller": True}]
+            above = [{"kind": "Deployment", "name": owner, "uid": f"deployment-{owner}", "controller": True}]
+            metadata = {"name": name, "namespace": namespace, "uid": name, "ownerReferences": above}
+            made[name] = {"kind": "ReplicaSet", "metadata": metadata, "spec": {}, "status": {}}
+    return list(made.values())
 
 
 def pod_logs(told: dict[str, Any]) -> Iterator[LogFile]:
