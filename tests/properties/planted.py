@@ -16,6 +16,7 @@ from sre_agent.policy.guard import Guard
 from sre_agent.response.assess import Assessment
 from sre_agent.response.operate import LastLine, Operator
 from sre_agent.response.record import IncidentRecord, Step
+from sre_agent.response.sweep import Sweep
 from sre_agent.testing.crowd import Crowd
 from tests.properties.stage import Parts
 from tests.properties.watched import WatchedLedger, WatchedStore
@@ -113,6 +114,13 @@ class LosesJobs(Crowd):
         return super().crash(name)
 
 
+class SweepsNothing(Sweep):
+    """Looks away from silent incidents."""
+
+    async def once(self) -> int:
+        return 0
+
+
 @dataclass(frozen=True)
 class Bug:
     """What is wrong, in which part, what sort of crossing brings it out (see drawn.GROUPS), and the laws it breaks."""
@@ -133,5 +141,5 @@ BUGS: dict[str, Bug] = {
     "tries again what did not help": Bug(Parts(store=ForgetsFailures), ("rounds",), "P11"),
     "compares no versions": Bug(Parts(store=LastWriteWins), ("stalls", "people"), "P|W|L"),
     "keeps no record of decisions": Bug(Parts(store=KeepsNoRecord), ("time",), "P1"),
-    "loses a dead worker's jobs": Bug(Parts(crowd=LosesJobs), ("crashes",), "L"),
+    "loses a dead worker's jobs": Bug(Parts(crowd=LosesJobs, sweep=SweepsNothing), ("crashes",), "L"),
 }

@@ -74,6 +74,7 @@ class Parts:
     guard: type[Guard] = Guard
     approvers: type[Approvers] = Approvers
     crowd: type[Crowd] = Crowd
+    sweep: type[Sweep] = Sweep
     breakers: bool = False
 
 
@@ -203,7 +204,7 @@ class Stage:
 
     def sweep(self) -> None:
         """A worker's minutely look for silent incidents."""
-        self.people().visit("sweep", Sweep(Walk(stepped(self.store, "store"), self.clock)).once())
+        self.people().visit("sweep", self.parts.sweep(Walk(stepped(self.store, "store"), self.clock)).once())
 
     def people(self) -> Crowd:
         """The crowd."""

@@ -17,11 +17,11 @@ from tests.properties.drawn import CAUGHT, FAST, GROUPS, STOPS, crossed, histori
 from tests.properties.history import play
 from tests.properties.laws import Broken
 from tests.properties.moves import Arrive, Change, Live, Move, Say, Script, Settle, Until
-from tests.properties.planted import BUGS, Bug
+from tests.properties.planted import BUGS, Bug, LosesJobs
 from tests.properties.stage import Parts, Stage
 from tests.properties.world import INCIDENTS
 
-HARD_TO_SHOW = {"compares no versions", "loses a dead worker's jobs"}
+HARD_TO_SHOW = {"compares no versions"}
 """Found in the long run only."""
 
 
@@ -85,6 +85,12 @@ def finds(bug: Bug, most: int) -> None:
 def test_a_planted_bug_is_noticed(name: str) -> None:
     with pytest.raises(Broken, match=rf"^({BUGS[name].breaks})"):
         finds(BUGS[name], 150)
+
+
+@settings(FAST, max_examples=20)
+@given(crossed(st.sampled_from(GROUPS["crashes"])))
+def test_a_job_that_died_with_its_worker_is_given_again_by_the_sweep(history: tuple[Move, ...]) -> None:
+    play(history, Parts(crowd=LosesJobs))
 
 
 @pytest.mark.properties
