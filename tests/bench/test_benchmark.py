@@ -26,17 +26,18 @@ def test_a_percentile_lies_among_the_values():
     assert percentile([float(n) for n in range(101)], 99) == 99.0
 
 
+@pytest.mark.bench
 def test_every_part_in_this_process_measures_something():
     rows = [*verdicts.rows(rounds=1, replayed=20), *incidents.rows(rounds=1), *gathering.rows(rounds=1)]
     assert [row.what for row in rows if not row.measured > 0] == []
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_both_servers_answer_and_keep_every_delivery():
     assert [row.what for row in ingest.rows(pairs=1, requests=48) if not row.measured > 0] == []
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_reservations_never_overspend_and_are_counted():
     rows = reservations.rows(workers=4, tries=40)
     rate, overspent = rows
@@ -44,7 +45,7 @@ def test_reservations_never_overspend_and_are_counted():
     assert (overspent.target, overspent.held, "5 of 40 granted" in overspent.seen) == (0, True, True)
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_the_start_of_the_program_and_the_size_of_its_environment_are_measured():
     rows = [*footprint.rows(repeats=1), *footprint.installed()]
     assert [row.what for row in rows if not row.measured > 0] == []
