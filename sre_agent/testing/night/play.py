@@ -158,7 +158,7 @@ class Night:
             self.say("pagerduty", "the alert's rule no longer holds (the incident stays open: it is not the agent's to resolve)")
         record = self._until(incident, FINISHED)
         self.mark("verified", "verified")
-        self.say("agent", f"{record['state']}: {record['timeline'][-1]['text']}")
+        self.say("agent", str(record["timeline"][-1]["text"]))
         took = self.moments["verified"] - self.moments["webhook"]
         self.checks.add("Recovery is verified by separate probes", record["state"] == "recovered", f"{took:.1f} s from webhook")
         still_open = self.stage.pagerduty.incident(incident)["status"] != "resolved"
