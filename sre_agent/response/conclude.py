@@ -125,7 +125,7 @@ def refused_at_last_line(record: IncidentRecord, a: Assessment, now: datetime, a
 
 
 def verification_plan(record: IncidentRecord, runbook: Runbook | None, now: datetime) -> VerificationPlan:
-    """What must hold after this action; looks are spaced so that a soak sees at least six."""
+    """What must hold after this action; a soak sees at least six looks and, beyond five minutes, thirty."""
     objective = runbook.objective if runbook else None
     soak = float(runbook.soak_s if runbook else 300)
     return VerificationPlan(
@@ -135,5 +135,5 @@ def verification_plan(record: IncidentRecord, runbook: Runbook | None, now: date
         level_before=record.level_before,
         soak_s=soak,
         within_s=float(runbook.within_s if runbook else 600),
-        interval_s=max(1.0, min(10.0, soak / 6)),
+        interval_s=max(1.0, min(max(10.0, soak / 30), soak / 6)),
     )

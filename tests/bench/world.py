@@ -37,7 +37,7 @@ class World:
         return redis_state(primary_view(run_id="d" * 40)).model_copy(update={"name": master})
 
     async def objects(self, kind: str, namespace: str | None) -> list[JsonObject]:
-        """The recorded objects; once well, every pod is another one and ready, every deployment rolled out anew."""
+        """The recorded objects; once well, every pod is another one and ready, deployments are rolled out, nodes cordoned."""
         found = await RecordedKubernetes(self._case).objects(kind, namespace)
         heal = _HEALED.get(kind)
         return [heal(item) for item in found] if self.well and heal else found
@@ -63,6 +63,10 @@ def _rolled_out(deployment: JsonObject) -> JsonObject:
     return {**deployment, "metadata": {**deployment["metadata"], "generation": generation}, "status": status}
 
 
-_HEALED: dict[str, Callable[[JsonObject], JsonObject]] = {"Pod": _replaced, "Deployment": _rolled_out}
+def _cordoned(node: JsonObject) -> JsonObject:
+    return {**node, "spec": {**node.get("spec", {}), "unschedulable": True}}
+
+
+_HEALED: dict[str, Callable[[JsonObject], JsonObject]] = {"Pod": _replaced, "Deployment": _rolled_out, "Node": _cordoned}
 HEALABLE = frozenset({"RedisMaster", *_HEALED})
 """Kinds of target that this world knows to show in good health."""

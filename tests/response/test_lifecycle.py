@@ -8,8 +8,11 @@ from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
 from sre_agent.incident.event import EventKind
 from sre_agent.incident.target import Target
 from sre_agent.response import lifecycle
+from sre_agent.response.conclude import verification_plan
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
+from sre_agent.runbook.load import load_runbooks
 from sre_agent.runbook.proposal import Proposal
+from sre_agent.settings.shipped import shipped
 from sre_agent.verification.verify import Recovery, Sample
 
 NOW = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
@@ -182,3 +185,9 @@ def test_a_new_failure_to_tell_days_later_has_a_day_of_its_own() -> None:
     later = record(State.RECOVERED, timeline=first.changes["timeline"])
     again = lifecycle.on_failure(later, "HTTP 403", NOW + timedelta(days=3), JobKind.PUBLISH)
     assert again.jobs[0].at == NOW + timedelta(days=3, minutes=1)
+
+
+@pytest.mark.parametrize(("soak_s", "interval_s"), [(1, 1.0), (8, 8 / 6), (60, 10.0), (300, 10.0), (600, 20.0), (3600, 120.0)])
+def test_a_soak_sees_at_least_six_looks_and_a_long_one_thirty(soak_s: int, interval_s: float) -> None:
+    runbook = load_runbooks(shipped("runbooks"))[0].model_copy(update={"soak_s": soak_s})
+    assert verification_plan(record(State.EXECUTING), runbook, NOW).interval_s == pytest.approx(interval_s)
