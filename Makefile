@@ -33,7 +33,7 @@ imports: dev-venv ## The rooms and their import direction.
 	$(VENV)/bin/lint-imports
 
 faults: dev-venv ## The fault matrix: real processes killed, paused and raced.
-	$(RUN) -m pytest -n 3 --dist worksteal -m faults
+	$(RUN) -m pytest -n 2 --dist worksteal -m faults
 
 properties: dev-venv ## Thousands of drawn histories of the whole walk: crashes, races, lies (a few minutes).
 	$(TEST) -m properties
