@@ -5,7 +5,6 @@ whoever made the change. Steps, each recorded first: dry_run, rollback (point of
 """
 
 import asyncio
-from datetime import UTC
 from typing import Any
 
 from sre_agent.evidence.deployment_conditions import ROLLED_BACK_AT, WORDS, unmet_for_rollback
@@ -15,9 +14,8 @@ from sre_agent.evidence.kubernetes_state import JsonObject, dig, text
 from sre_agent.evidence.pod_template import INTENT, bare, same
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
-from sre_agent.execution.hands import DeploymentHands
 from sre_agent.execution.ledger import Intent
-from sre_agent.execution.rollout import MARGIN_S, WallClock, named, progress, reference, target_of
+from sre_agent.execution.rollout import MARGIN_S, WallClock, named, progress, reference, stamp, target_of, tools
 from sre_agent.execution.single_write import Judged, SingleWrite
 from sre_agent.incident.clock import Clock
 from sre_agent.incident.errors import Refused
@@ -41,7 +39,7 @@ class RollbackDeployment:
 
         Refused("deployment-...") per condition.
         """
-        reader, _ = _tools(bench)
+        reader, _ = tools(bench)
         seen = await self._look(reader, target)
         to = {"to_revision": revision(seen.previous), "to_uid": text(seen.previous, "metadata", "uid")}
         return {**named(seen), "from_revision": revision(seen.current), **to}
@@ -56,8 +54,8 @@ class RollbackDeployment:
 
     def _write(self, intent: Intent, bench: Workbench) -> SingleWrite:
         before = intent.precondition
-        reader, hands = _tools(bench)
-        at = self._clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        reader, hands = tools(bench)
+        at = stamp(self._clock.now())
         done = f"back from revision {before['from_revision']} to {before['to_revision']}"
 
         async def look() -> Judged:
@@ -107,9 +105,3 @@ class RollbackDeployment:
 def _restored(deployment: JsonObject) -> bool:
     """Whether the template is that of the previous ReplicaSet, read beside it: our mark alone outlives a change by others."""
     return same(dig(deployment, "previous", "spec", "template") or {}, dig(deployment, "spec", "template") or {})
-
-
-def _tools(bench: Workbench) -> tuple[KubernetesReader, DeploymentHands]:
-    if bench.readers.kubernetes is None or bench.hands.deployments is None:
-        raise Refused("deployment-no-access", "this process has no Kubernetes reader or no write kubeconfig")
-    return bench.readers.kubernetes, bench.hands.deployments

@@ -4,7 +4,6 @@ As `kubectl rollout restart`: one annotation on the pod template. Refused when t
 in image or configuration: that would be a deploy. Steps, each recorded first: dry_run, restart (point of no return).
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from sre_agent.evidence.deployment_conditions import WORDS, unmet_for_restart
@@ -14,9 +13,8 @@ from sre_agent.evidence.kubernetes_state import JsonObject, text
 from sre_agent.evidence.pod_template import INTENT, RESTARTED_AT
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
-from sre_agent.execution.hands import DeploymentHands
 from sre_agent.execution.ledger import Intent
-from sre_agent.execution.rollout import MARGIN_S, WallClock, named, progress, reference, target_of
+from sre_agent.execution.rollout import MARGIN_S, WallClock, named, progress, reference, stamp, target_of, tools
 from sre_agent.execution.single_write import Judged, SingleWrite
 from sre_agent.incident.clock import Clock
 from sre_agent.incident.errors import Refused
@@ -37,7 +35,7 @@ class RolloutRestart:
 
     async def precondition(self, target: Target, bench: Workbench) -> dict[str, Any]:
         """{namespace, name, uid, resource_version, generation, replicas, deadline_s}. Refused("deployment-...") per condition."""
-        reader, _ = _tools(bench)
+        reader, _ = tools(bench)
         return named(await self._look(reader, target))
 
     async def effect(self, intent: Intent, bench: Workbench) -> Outcome:
@@ -50,8 +48,8 @@ class RolloutRestart:
 
     def _write(self, intent: Intent, bench: Workbench) -> SingleWrite:
         before = intent.precondition
-        reader, hands = _tools(bench)
-        notes = {RESTARTED_AT: _stamp(self._clock.now()), INTENT: intent.key}
+        reader, hands = tools(bench)
+        notes = {RESTARTED_AT: stamp(self._clock.now()), INTENT: intent.key}
 
         async def look() -> Judged:
             seen = await self._look(reader, target_of(before))
@@ -87,13 +85,3 @@ class RolloutRestart:
             why = "new pods could get another image or configuration than the present ones: that would be a deploy"
             raise Refused("deployment-touches-behaviour", f"deployment {target.name}: {why}")
         return seen
-
-
-def _tools(bench: Workbench) -> tuple[KubernetesReader, DeploymentHands]:
-    if bench.readers.kubernetes is None or bench.hands.deployments is None:
-        raise Refused("deployment-no-access", "this process has no Kubernetes reader or no write kubeconfig")
-    return bench.readers.kubernetes, bench.hands.deployments
-
-
-def _stamp(now: datetime) -> str:
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

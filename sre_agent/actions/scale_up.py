@@ -12,9 +12,8 @@ from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings
 from sre_agent.evidence.kubernetes_state import JsonObject, number, text
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
-from sre_agent.execution.hands import DeploymentHands
 from sre_agent.execution.ledger import Intent
-from sre_agent.execution.rollout import named, progress, reference, target_of
+from sre_agent.execution.rollout import named, progress, reference, target_of, tools
 from sre_agent.execution.single_write import Judged, SingleWrite
 from sre_agent.incident.errors import Refused
 from sre_agent.incident.target import Target
@@ -33,7 +32,7 @@ class ScaleUp:
 
     async def precondition(self, target: Target, bench: Workbench) -> dict[str, Any]:
         """What `rollout.named` says, and {wanted: replicas afterwards}. Refused("deployment-...") per condition."""
-        reader, _ = _tools(bench)
+        reader, _ = tools(bench)
         seen = await self._look(reader, target)
         return {**named(seen), "wanted": seen.replicas + added_replicas(seen.replicas)}
 
@@ -47,7 +46,7 @@ class ScaleUp:
 
     def _write(self, intent: Intent, bench: Workbench) -> SingleWrite:
         before = intent.precondition
-        reader, hands = _tools(bench)
+        reader, hands = tools(bench)
 
         async def look() -> Judged:
             seen = await self._look(reader, target_of(before))
@@ -84,9 +83,3 @@ class ScaleUp:
             why = "new pods could get another image or configuration than the present ones: that would be a deploy"
             raise Refused("deployment-touches-behaviour", f"deployment {target.name}: {why}")
         return seen
-
-
-def _tools(bench: Workbench) -> tuple[KubernetesReader, DeploymentHands]:
-    if bench.readers.kubernetes is None or bench.hands.deployments is None:
-        raise Refused("deployment-no-access", "this process has no Kubernetes reader or no write kubeconfig")
-    return bench.readers.kubernetes, bench.hands.deployments

@@ -5,9 +5,11 @@ from typing import Any
 
 from sre_agent.evidence.deployment_surroundings import PROGRESS_DEADLINE_S, DeploymentSurroundings
 from sre_agent.evidence.kubernetes_state import JsonObject, condition, number, text
-from sre_agent.execution.action import Outcome
-from sre_agent.execution.hands import DeploymentRef
+from sre_agent.evidence.source import KubernetesReader
+from sre_agent.execution.action import Outcome, Workbench
+from sre_agent.execution.hands import DeploymentHands, DeploymentRef
 from sre_agent.execution.ledger import IntentState
+from sre_agent.incident.errors import Refused
 from sre_agent.incident.target import Target
 
 MARGIN_S = 60.0
@@ -20,6 +22,18 @@ class WallClock:
     def now(self) -> datetime:
         """Aware, UTC."""
         return datetime.now(UTC)
+
+
+def stamp(now: datetime) -> str:
+    """The moment as Kubernetes writes moments: UTC, whole seconds."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def tools(bench: Workbench) -> tuple[KubernetesReader, DeploymentHands]:
+    """What an action on a Deployment reads and writes with. Refused where this process has not both."""
+    if bench.readers.kubernetes is None or bench.hands.deployments is None:
+        raise Refused("deployment-no-access", "this process has no Kubernetes reader or no write kubeconfig")
+    return bench.readers.kubernetes, bench.hands.deployments
 
 
 def named(seen: DeploymentSurroundings) -> dict[str, Any]:
