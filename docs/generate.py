@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from sre_agent.cli.main import app  # noqa: E402
 from sre_agent.evidence.finding import EXPLANATIONS  # noqa: E402
+from sre_agent.evidence.finding_reason import REASONS  # noqa: E402
 from sre_agent.policy.bundle import Rule  # noqa: E402
 from sre_agent.policy.load import examine  # noqa: E402
 from sre_agent.policy.lock import SCHEMA  # noqa: E402
@@ -33,6 +34,13 @@ settings that contradict each other stop the agent at start with one line that n
 never printed. `sre-agent settings` shows what is in force and where each value comes from.
 
 Secrets belong in the environment, not in the file.
+
+"""
+REASONS_TEXT = """
+## Reasons
+
+Where it is known why a fault is there, the finding carries one word of this list as well. Nothing is decided by it.
+`sre-agent findings --reasons` prints it.
 
 """
 WALKTHROUGH_TEXT = """# Walkthrough: what the agent makes of an incident
@@ -111,7 +119,8 @@ def settings_table() -> str:
 def findings_table() -> str:
     """The closed vocabulary."""
     rows = [(f"`{kind.value}`", owner.value, meaning) for kind, (owner, meaning) in EXPLANATIONS.items()]
-    return _table(("kind", "class", "meaning"), rows)
+    reasons = [(f"`{reason.value}`", meaning) for reason, meaning in REASONS.items()]
+    return _table(("kind", "class", "meaning"), rows) + REASONS_TEXT + _table(("reason", "because"), reasons)
 
 
 def commands_table() -> str:
