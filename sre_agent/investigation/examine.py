@@ -10,7 +10,7 @@ from sre_agent.evidence.finding import Finding
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.investigation.fetch import MALFORMED
 from sre_agent.investigation.rank import Ranked, from_text_alone, rank
-from sre_agent.investigation.text_reading import described_view, weaker
+from sre_agent.investigation.text_reading import text_views, weaker
 
 Detector = Callable[[EvidenceView], tuple[Finding, ...]]
 
@@ -51,14 +51,13 @@ def _same(a: Finding, b: Finding) -> bool:
 def _detect(view: EvidenceView, detectors: Sequence[Detector]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """The strongest finding per (kind, object), and notes on detectors that failed or cited nothing real.
 
-    What tools described as text is read a second time, as objects; it adds what the first reading did not find.
+    What tools printed is read again, as objects, logs and series; it adds what the first reading did not find.
     """
     notes: list[str] = []
     best = _strongest(_run(view, detectors, notes))
-    as_objects = described_view(view)
-    if as_objects is not None:
-        second = _strongest(weaker(f, view) for f in _run(as_objects, detectors, notes))
-        best = second | best
+    for as_objects, weight in text_views(view):
+        again = _strongest(weaker(f, view, weight) for f in _run(as_objects, detectors, notes))
+        best = again | best
     return tuple(best.values()), tuple(dict.fromkeys(notes))
 
 

@@ -1,15 +1,20 @@
-"""The detectors' second reading: objects that other tools described as text, judged like objects and weighed as text. Pure."""
+"""The detectors' second reading: what other tools printed, judged like what the cluster answers and weighed as text. Pure."""
 
 import difflib
 import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
-from sre_agent.evidence.described import described
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
 from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.kubernetes_state import JsonObject, containers, instant, text
+from sre_agent.evidence.source import Scope
+from sre_agent.evidence.told.reading import Told, told_by
 from sre_agent.evidence.view import EvidenceView
 
-WEAKER = 0.6
-_KINDS = {"pod": "Pod", "persistentvolumeclaim": "PersistentVolumeClaim", "pvc": "PersistentVolumeClaim", "job": "Job"}
+WEAKER, WEAKEST = 0.6, 0.45
+"""What a finding keeps of its strength: from an object that was described in full, and from a row of a listing."""
+OLD = timedelta(hours=1)
 _NOT_IN_PATH = re.compile(r"exec: \"([\w.-]+)\": executable file not found")
 _COMMANDS = (
     "wget", "curl", "bash", "sh", "python", "python3", "node", "java", "sleep", "echo", "cat", "tail", "nginx", "redis-server",
@@ -17,26 +22,58 @@ _COMMANDS = (
 )  # fmt: skip
 
 
-def described_view(view: EvidenceView) -> EvidenceView | None:
-    """The view as if the cluster had answered what the text describes, under the ids of that text; None without any."""
-    found = [e for told in view.ok(EvidenceKind.TEXT) if (e := _as_objects(told)) is not None]
-    return view.model_copy(update={"evidence": tuple(found)}) if found else None
+def text_views(view: EvidenceView) -> Iterator[tuple[EvidenceView, float]]:
+    """Views as if the cluster had answered what the text tells, under the ids of that text, each with the weight it has."""
+    told = [(e, told_by(e.payload)) for e in view.ok(EvidenceKind.TEXT)]
+    for weight, pick in ((WEAKER, _whole), (WEAKEST, _rows)):
+        found = [made for e, t in told for made in pick(e, t)]
+        if found:
+            clock = _clock(view, [item for _, t in told for item in t.whole])
+            yield view.model_copy(update={"evidence": tuple(found), "scope": clock}), weight
 
 
-def _as_objects(told: Evidence) -> Evidence | None:
-    if not isinstance(told.payload, dict) or "describe" not in str(told.payload.get("operation")):
-        return None
-    args = told.payload.get("args") or {}
-    kind = _KINDS.get(str(args.get("kind") or "").lower(), "")
-    items = described(str(told.payload.get("output") or ""), kind)
-    return told.model_copy(update={"kind": EvidenceKind.KUBERNETES, "payload": {"items": items}}) if items else None
+Pick = Callable[[Evidence, Told], Iterator[Evidence]]
 
 
-def weaker(finding: Finding, view: EvidenceView) -> Finding:
+def _whole(evidence: Evidence, told: Told) -> Iterator[Evidence]:
+    if told.whole:
+        yield _as(evidence, EvidenceKind.KUBERNETES, {"items": list(told.whole)})
+    if told.log is not None:
+        yield _as(evidence, EvidenceKind.LOGS, told.log)
+    if told.series:
+        yield _as(evidence, EvidenceKind.METRICS, list(told.series))
+    # Events are printed as rows wherever they come from, and belong to the objects that were described.
+    if events := [r for r in told.rows if r.get("kind") == "Event"]:
+        yield _as(evidence, EvidenceKind.KUBERNETES, {"items": events})
+
+
+def _rows(evidence: Evidence, told: Told) -> Iterator[Evidence]:
+    if told.rows:
+        yield _as(evidence, EvidenceKind.KUBERNETES, {"items": list(told.rows)})
+
+
+def _as(evidence: Evidence, kind: EvidenceKind, payload: object) -> Evidence:
+    return evidence.model_copy(update={"kind": kind, "payload": payload})
+
+
+def _clock(view: EvidenceView, items: list[JsonObject]) -> Scope:
+    """The scope with the text's own clock: what was printed long before the incident was fetched is not old in itself."""
+    times = [at for item in items for at in _times(item) if at <= view.scope.now]
+    newest = max(times, default=view.scope.now)
+    return view.scope.model_copy(update={"now": newest}) if view.scope.now - newest > OLD else view.scope
+
+
+def _times(item: JsonObject) -> Iterator[datetime]:
+    told = list(containers(item)) if item.get("kind") == "Pod" else []
+    stamps = [t for c in told for t in (c.exited_at, c.began_at)] + [instant(text(item, "status", "startTime"))]
+    return (t for t in stamps if t is not None)
+
+
+def weaker(finding: Finding, view: EvidenceView, weight: float) -> Finding:
     """The finding as text supports it. A command that is not found is named, with the one that may have been meant."""
     said = " ".join(str(e.payload.get("output")) for e in view.ok(EvidenceKind.TEXT) if e.id in finding.evidence)
     cause = finding.cause
-    if finding.kind is FindingKind.POD_BAD_CONFIG and (m := _NOT_IN_PATH.search(said)):
+    if finding.kind in (FindingKind.POD_BAD_CONFIG, FindingKind.POD_INIT_FAILED) and (m := _NOT_IN_PATH.search(said)):
         near = difflib.get_close_matches(m[1], _COMMANDS, n=1, cutoff=0.7)
         cause += f" (the command `{m[1]}` is not found" + (f"; it may be a typo for `{near[0]}`)" if near else ")")
-    return finding.model_copy(update={"strength": round(finding.strength * WEAKER, 3), "cause": cause})
+    return finding.model_copy(update={"strength": round(finding.strength * weight, 3), "cause": cause})

@@ -1,0 +1,161 @@
+"""Which finding is a symptom of which: the relation that ranking rests on. Pure.
+
+SAFETY: to be explained only ever takes a proposal away from a finding. So a symptom may be hidden by what its own environment
+names, but what only text says explains nothing that was measured (rank.py).
+"""
+
+from collections.abc import Sequence
+
+from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.neighbours import Key, Neighbours
+
+K = FindingKind
+# For one object, an earlier kind explains a later one: full memory makes a primary slow; a bad config makes a
+# crash loop. SAFETY: this keeps a failover from being proposed for memory or load, and a restart for bad config.
+_LADDERS: tuple[tuple[FindingKind, ...], ...] = (
+    (
+        K.REDIS_MEMORY_FULL,
+        K.REDIS_EVICTING,
+        K.REDIS_CLIENTS_FULL,
+        K.REDIS_PERSISTENCE_FAILING,
+        K.REDIS_OVERLOADED,
+        K.REDIS_CLIENTS_BLOCKED,
+        K.REDIS_PRIMARY_DOWN,
+        K.REDIS_PRIMARY_SLOW,
+        K.REDIS_REPLICATION_BROKEN,
+    ),
+    (K.REDIS_CLUSTER_INCOMPLETE, K.REDIS_CLUSTER_PRIMARY_SLOW),
+    (
+        K.POSTGRES_WAL_RETAINED,
+        K.POSTGRES_DISK_FULL,
+        K.POSTGRES_DOWN,
+        K.POSTGRES_READ_ONLY,
+        K.POSTGRES_LONG_TRANSACTION,
+        K.POSTGRES_LOCKED,
+        K.POSTGRES_CONNECTIONS_FULL,
+        K.POSTGRES_SLOW_QUERIES,
+        K.POSTGRES_PRIMARY_SICK,
+    ),
+    (
+        K.POD_EVICTED,
+        K.POD_IMAGE_PULL_FAILED,
+        K.POD_VOLUME_FAILED,
+        K.POD_BAD_CONFIG,
+        K.POD_INIT_FAILED,
+        K.POD_OOM_KILLED,
+        K.POD_MEMORY_GROWS,
+        K.POD_CRASH_LOOP,
+        K.POD_PROBE_FAILING,
+        K.POD_NOT_READY,
+        K.POD_CPU_THROTTLED,
+    ),
+    (K.WORKLOAD_SCALED_TO_ZERO, K.POD_CREATION_REFUSED, K.ROLLOUT_REGRESSION, K.ROLLOUT_STUCK, K.DEPLOYMENT_DEGRADED),
+    (K.SERVICE_SELECTOR_MISMATCH, K.SERVICE_PORT_MISMATCH, K.SERVICE_NO_ENDPOINTS),
+    (K.NODE_NOT_READY, K.NODE_PRESSURE, K.NODE_FULL, K.NODE_CORDONED),
+    (K.PROMPT_REGRESSION, K.PROMPT_CHANGED, K.SCORE_FELL),
+    (K.TOKEN_SPIKE, K.COST_SPIKE),
+    (K.TOOL_RATE_LIMITED, K.TOOL_ERRORS, K.TOOL_SLOW),
+)
+_NODE = (K.NODE_NOT_READY, K.NODE_PRESSURE, K.NODE_FAILING_PODS)
+_OF_A_NODE = (K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_NOT_READY, K.POD_EVICTED)
+_NO_ROOM = (K.NODE_NOT_READY, K.NODE_PRESSURE, K.NODE_CORDONED, K.NODE_FULL)
+_STORE = (
+    K.REDIS_MEMORY_FULL,
+    K.REDIS_CLIENTS_FULL,
+    K.REDIS_PERSISTENCE_FAILING,
+    K.REDIS_OVERLOADED,
+    K.REDIS_PRIMARY_DOWN,
+    K.REDIS_PRIMARY_SLOW,
+    K.POSTGRES_DISK_FULL,
+    K.POSTGRES_DOWN,
+    K.POSTGRES_READ_ONLY,
+    K.POSTGRES_LOCKED,
+    K.POSTGRES_CONNECTIONS_FULL,
+)
+# More replicas of a service that waits for a sick store only ask it for more.
+_OF_A_STORE = (K.POD_CRASH_LOOP, K.POD_NOT_READY, K.DEPLOYMENT_DEGRADED, K.DEPLOYMENT_SATURATED)
+_OF_A_DEPLOYMENT = {
+    K.DEPLOYMENT_DEGRADED: (K.POD_NOT_READY,),
+    K.ROLLOUT_REGRESSION: (K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_NOT_READY),
+}
+_POD_FAULTS = frozenset(
+    {
+        K.POD_IMAGE_PULL_FAILED, K.POD_BAD_CONFIG, K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_NOT_READY, K.POD_UNSCHEDULABLE,
+        K.POD_PROBE_FAILING, K.POD_INIT_FAILED, K.POD_EVICTED, K.POD_VOLUME_FAILED, K.POD_CREATION_REFUSED, K.CLAIM_UNBOUND,
+        K.WORKLOAD_SCALED_TO_ZERO,
+    }
+)  # fmt: skip
+# What shows that the pods behind it are in trouble, and says nothing of its own.
+_OF_ITS_PODS = frozenset({K.ROLLOUT_STUCK, K.SERVICE_NO_ENDPOINTS, K.JOB_FAILED, K.AUTOSCALER_BLIND, K.DISRUPTION_BUDGET_BLOCKS})
+_CALLEE_FAULTS = _POD_FAULTS | {
+    K.SERVICE_SELECTOR_MISMATCH, K.SERVICE_PORT_MISMATCH, K.SERVICE_NO_ENDPOINTS, K.NETWORK_POLICY_DENIES, K.ROLLOUT_STUCK,
+}  # fmt: skip
+_CALLER_SYMPTOMS = frozenset({K.POD_CRASH_LOOP, K.POD_NOT_READY, K.POD_INIT_FAILED, K.POD_PROBE_FAILING, K.DEPLOYMENT_DEGRADED})
+STRONG = 0.5
+"""A weaker finding than this explains nothing in another object."""
+
+FindingKey = tuple[FindingKind, str, str | None]
+
+
+def key(finding: Finding) -> FindingKey:
+    """What makes two findings the same one."""
+    return finding.kind, finding.object, finding.namespace
+
+
+def symptoms(findings: Sequence[Finding], near: Neighbours, text_only: frozenset[FindingKey]) -> dict[FindingKey, set[FindingKey]]:
+    """Per finding, the keys of those that it explains. Two that would explain each other explain nothing: who began is unknown."""
+    found = {
+        key(a): {
+            key(b)
+            for b in findings
+            if key(a) != key(b) and (key(a) not in text_only or key(b) in text_only) and _explains(a, b, near)
+        }
+        for a in findings
+    }
+    return {a: {b for b in each if a not in found[b]} for a, each in found.items()}
+
+
+def _explains(a: Finding, b: Finding, near: Neighbours) -> bool:
+    """True when `b` is a symptom of `a`."""
+    if (a.object, a.namespace) == (b.object, b.namespace):
+        return any(a.kind in rungs and b.kind in rungs and rungs.index(a.kind) < rungs.index(b.kind) for rungs in _LADDERS)
+    return _by_node(a, b, near) or _by_owner(a, b, near) or _by_store(a, b) or _by_call(a, b, near)
+
+
+def _at(finding: Finding) -> Key:
+    return finding.namespace or "", finding.object
+
+
+def _by_node(a: Finding, b: Finding, near: Neighbours) -> bool:
+    if a.kind in _NODE and b.kind in _OF_A_NODE:
+        return near.nodes.get(_at(b)) == a.object.partition("/")[2]
+    return a.kind in _NO_ROOM and b.kind is K.POD_UNSCHEDULABLE and a.strength >= STRONG
+
+
+def _by_owner(a: Finding, b: Finding, near: Neighbours) -> bool:
+    """A Deployment and its pods, a claim and the pods that wait for it, pods and what stands on them."""
+    if (a.namespace or "") != (b.namespace or ""):
+        return False
+    if b.kind in _OF_A_DEPLOYMENT.get(a.kind, ()):
+        return near.workload(_at(b)) == _at(a)
+    if a.kind is K.CLAIM_UNBOUND and b.kind in (K.POD_UNSCHEDULABLE, K.POD_VOLUME_FAILED, K.POD_NOT_READY):
+        return _at(a) in near.claims.get(_at(b), ())
+    if a.kind not in _POD_FAULTS or b.kind not in _OF_ITS_PODS or a.strength < STRONG:
+        return False
+    top, beneath = near.workload(_at(a)), {near.workload(_at(b)), *near.behind.get(_at(b), ())}
+    return top in beneath
+
+
+def _by_store(a: Finding, b: Finding) -> bool:
+    # A store in trouble before its clients fail: restarting clients would not help. Without both times, no claim.
+    timed = a.onset is not None and b.onset is not None and a.onset <= b.onset
+    return a.kind in _STORE and b.kind in _OF_A_STORE and timed
+
+
+def _by_call(a: Finding, b: Finding, near: Neighbours) -> bool:
+    """A fault of what the pod's own environment names, and that did not begin after it."""
+    if a.kind not in _CALLEE_FAULTS or b.kind not in _CALLER_SYMPTOMS or a.strength < STRONG:
+        return False
+    if a.onset is not None and b.onset is not None and a.onset > b.onset:
+        return False
+    return near.depends_on(_at(b), _at(a))
