@@ -57,7 +57,8 @@ def _detect(view: EvidenceView, detectors: Sequence[Detector]) -> tuple[tuple[Fi
     best = _strongest(_run(view, detectors, notes))
     for as_objects, weight in text_views(view):
         again = _strongest(weaker(f, view, weight) for f in _run(as_objects, detectors, notes))
-        best = again | best
+        known = {(kind, name) for kind, name, _ in best}  # a text often does not say in which namespace something is
+        best |= {k: f for k, f in again.items() if k[:2] not in known}
     return tuple(best.values()), tuple(dict.fromkeys(notes))
 
 

@@ -19,7 +19,7 @@ from sre_agent.investigation.explain import FindingKey, key, symptoms
 from sre_agent.investigation.place import nearness, observed, still_firing
 
 MOST_CAUSES = 5
-SHORTEST_TITLE = 4  # a shorter name is in too many titles by chance
+SHORTEST_NAMED = 4  # a shorter name is in too many texts by chance
 RIVAL = 0.75  # a cause of another family competes with the first when it is near and at least this much as strong
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -78,8 +78,9 @@ def rank(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool = Tr
     own = {key(f): _nearness(f, view) for f in findings}
     # A cause is as near as the nearest symptom it explains.
     near = {k: max([at, *(own[b] for b in explains[k])]) for k, at in own.items()}
+    asked = _asked(view)
     tiers = [
-        _told(f, near[key(f)], key(f) in explained, view) if key(f) in text_only else _place(f, near[key(f)], key(f) in explained)
+        _told(f, near[key(f)], key(f) in explained, asked) if key(f) in text_only else _place(f, near[key(f)], key(f) in explained)
         for f in findings
     ]
     placed = sorted((tiers[i], _order(f), i) for i, f in enumerate(findings))
@@ -119,13 +120,18 @@ def _nearness(finding: Finding, view: EvidenceView) -> int:
     return max(own, 1) if finding.alert_class in (AlertClass.MODEL, AlertClass.TOOL) else own
 
 
-def _told(finding: Finding, near: int, explained: bool, view: EvidenceView) -> tuple[int, int, int]:
-    """What only text says, below all that was measured: causes first, then what the incident's title names."""
+def _told(finding: Finding, near: int, explained: bool, asked: str) -> tuple[int, int, int]:
+    """What only text says, below all that was measured: causes first, then what somebody asked about by name."""
     name = finding.object.partition("/")[2]
-    named = len(name) >= SHORTEST_TITLE and any(
-        part in view.scope.incident.title.lower() for part in (name, name.rsplit("-", 2)[0])
-    )
+    named = len(name) >= SHORTEST_NAMED and any(part in asked for part in (name, name.rsplit("-", 2)[0]))
     return 4, int(explained), -(2 * near + named)
+
+
+def _asked(view: EvidenceView) -> str:
+    """What the incident's title names, and what tools were asked for, in lower case."""
+    args = [e.payload.get("args") for e in view.ok(EvidenceKind.TEXT) if isinstance(e.payload, dict)]
+    named = [str(a[k]) for a in args if isinstance(a, dict) for k in ("name", "pod_name", "resource_name", "app_name") if a.get(k)]
+    return " ".join([view.scope.incident.title, *named]).lower()
 
 
 def _place(finding: Finding, near: int, explained: bool) -> tuple[int, int, int]:

@@ -15,6 +15,8 @@ from sre_agent.evidence.view import EvidenceView
 WEAKER, WEAKEST = 0.6, 0.45
 """What a finding keeps of its strength: from an object that was described in full, and from a row of a listing."""
 OLD = timedelta(hours=1)
+LOOKED_AFTER = timedelta(minutes=10)
+"""How long after the newest time in a text somebody printed it, where nobody says: long enough to be sick, short of recovered."""
 _NOT_IN_PATH = re.compile(r"exec: \"([\w.-]+)\": executable file not found")
 _COMMANDS = (
     "wget", "curl", "bash", "sh", "python", "python3", "node", "java", "sleep", "echo", "cat", "tail", "nginx", "redis-server",
@@ -60,7 +62,7 @@ def _clock(view: EvidenceView, items: list[JsonObject]) -> Scope:
     """The scope with the text's own clock: what was printed long before the incident was fetched is not old in itself."""
     times = [at for item in items for at in _times(item) if at <= view.scope.now]
     newest = max(times, default=view.scope.now)
-    return view.scope.model_copy(update={"now": newest}) if view.scope.now - newest > OLD else view.scope
+    return view.scope.model_copy(update={"now": newest + LOOKED_AFTER}) if view.scope.now - newest > OLD else view.scope
 
 
 def _times(item: JsonObject) -> Iterator[datetime]:

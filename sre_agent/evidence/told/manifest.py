@@ -36,7 +36,7 @@ def _value(node: Any, seen: set[int], depth: int) -> Any:
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, seen, depth + 1) for item in node.value]
-    return {str(_scalar(key)): _value(item, seen, depth + 1) for key, item in node.value if isinstance(key, yaml.ScalarNode)}
+    return {str(key.value): _value(item, seen, depth + 1) for key, item in node.value if isinstance(key, yaml.ScalarNode)}
 
 
 def _scalar(node: Any) -> str | int | float | bool | None:
@@ -44,8 +44,8 @@ def _scalar(node: Any) -> str | int | float | bool | None:
     match str(node.tag).removeprefix(_PLAIN):
         case "null":
             return None
-        case "bool":
-            return text.lower() in ("true", "yes", "on")
+        case "bool" if text.lower() in ("true", "false"):
+            return text.lower() == "true"
         case "int" if text.lstrip("+-").isdecimal():
             return int(text[:300])
         case "float":

@@ -44,7 +44,7 @@ def _is_head(line: str) -> bool:
 
 def listed(text: str, kind: str, namespace: str) -> list[JsonObject]:
     """The objects of a listing; `kind` and `namespace` as the caller of the tool gave them, where the rows do not say."""
-    rows = rows_of(text)
+    rows, kind = rows_of(text), kind_of(kind)
     if rows and "MESSAGE" in rows[0]:
         return list(_events(rows, namespace))
     if rows:
