@@ -106,7 +106,8 @@ class ModelReasoner:
         total = dialogue.total
         return ChatRequest(
             messages=dialogue.messages,
-            tools=() if last else self._tools,
+            tools=self._tools,
+            answer_now=last,
             answer_schema=prompts.answer_schema(),
             max_output_tokens=self._ceilings.output_tokens,
             timeout_s=max(0.001, self._ceilings.seconds - total.seconds),
