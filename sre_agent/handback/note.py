@@ -99,8 +99,6 @@ def _model_lines(d: Diagnosis, total: Spend) -> list[str]:
         lines.append(f"Model: {u.calls} request(s){lost}, {u.input_tokens} in, {u.output_tokens} out, {u.usd:.4f} USD")
     if total.calls > u.calls:
         lines.append(f"Model, all rounds of this incident: {total.calls} request(s), {total.usd:.4f} USD")
-    if u.dropped:
-        lines.append(f"Statements of the model without real evidence, dropped: {u.dropped}")
     if d.veto is not None:
         lines.append(f"The model vetoed: {d.veto.value[:300]}")
     return lines
