@@ -81,10 +81,13 @@ def scope():
     return Scope(incident=incident, now=NOW, onset=NOW, window=window, change_window=window)
 
 
+def triage():
+    return Triage(labelled=AlertClass.INFRA, alert_class=AlertClass.INFRA, owner="platform", receiver="pd-platform")
+
+
 async def investigate(saver, reasoner, thread="Q1/1"):
     built = build_investigator([], [], reasoner, [], source_deadline_s=1.0, checkpointer=saver)
-    triage = Triage(labelled=AlertClass.INFRA, alert_class=AlertClass.INFRA, owner="platform", receiver="pd-platform")
-    return await built.investigate(scope(), triage, thread)
+    return await built.investigate(scope(), triage(), thread)
 
 
 async def test_a_crash_in_the_second_turn_costs_no_second_first_turn_and_pruning_forgets(empty_database_url):
