@@ -6,7 +6,7 @@ prefix that a provider keeps. What is about one incident follows in the first me
 
 from collections.abc import Iterable
 
-from sre_agent.evidence.evidence import Evidence
+from sre_agent.evidence.evidence import Evidence, EvidenceStatus
 from sre_agent.evidence.finding import EXPLANATIONS
 from sre_agent.incident.alert import Alert, AlertClass
 from sre_agent.investigation.digest import abstract, block, evidence_block, fingerprint, header
@@ -121,7 +121,9 @@ def evidence_shown(
     blocks: list[str] = []
     unshown: list[str] = []
     for piece in ordered:
-        mark = fingerprint(f"{piece.source} {piece.status.value} {piece.error} {abstract(piece, onset)}")
+        # What failed or found nothing is short, and two questions without an answer are not the same one.
+        said = abstract(piece, onset) if piece.status is EvidenceStatus.OK else header(piece)
+        mark = fingerprint(f"{piece.source} {said}")
         cap = FULL_CHARS if asked or piece.id in cited else SHORT_CHARS
         text = evidence_block(piece, onset, cap, same_as=known.get(mark, ""))
         if len(text) > most:

@@ -119,6 +119,8 @@ class Responder:
         spend = await self.assessor.investigator.spent(_thread(record))
         usage = ModelUsage.of(spend)
         await self.walk.advance(record.id, lambda r: model_paid(r, record.round, usage, self.walk.clock.now()))
+        if self.forget is not None:
+            await self.forget(_thread(record))
 
     async def _level(self, proposal: Proposal | None) -> float | None:
         if proposal is None:

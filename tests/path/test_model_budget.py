@@ -1,5 +1,7 @@
 """What a model costs is kept with the incident: over rounds, withdrawals and investigations that came to nothing."""
 
+from dataclasses import replace
+
 from sre_agent.audit.record import AuditEntry
 from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import ModelUsage
@@ -77,6 +79,12 @@ async def test_what_an_investigation_left_that_failed_for_good_counts_once():
     left = Spend(calls=2, input_tokens=500, usd=0.02, lost=1, answered=1)
 
     walk = night(investigator=ScriptedInvestigator(found_by_a_model, left={f"{ID}:1": left}))
+    forgotten: list[str] = []
+
+    async def forget(thread):
+        forgotten.append(thread)
+
+    walk.responder = replace(walk.responder, forget=forget)
     now = walk.clock.now()
     await walk.store.create(IncidentRecord(id=ID, received_at=now, updated_at=now, state=State.INVESTIGATING), ())
     for _ in range(2):
@@ -85,6 +93,7 @@ async def test_what_an_investigation_left_that_failed_for_good_counts_once():
     record = await walk.record(ID)
     assert record.state is State.HANDED_BACK
     assert record.model_spent == {1: left}
+    assert set(forgotten) == {f"{ID}:1"}
     assert [e.kind for e in await entries(walk)].count("model_paid") == 1
 
 
