@@ -106,7 +106,7 @@ def _body(request: ChatRequest, endpoint: Endpoint) -> dict[str, Any]:
             }
             for t in request.tools
         ]
-        body["tool_choice"] = "auto"
+        body["tool_choice"] = "none" if request.answer_now else "auto"
     return body
 
 

@@ -1,7 +1,8 @@
 """Ceilings on what a reasoner may spend, and the arithmetic that holds them. Pure.
 
 The ceilings are checked *before* a call is made, with a pessimistic estimate of what it will cost, so
-that a budget is never overrun by more than one wrong estimate.
+that a budget is never overrun by more than one wrong estimate. They hold for an incident as a whole: what its earlier
+investigations spent counts too.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,9 +25,10 @@ class Price(BaseModel):
 
 
 class Ceilings(BaseModel):
-    """The most one investigation may spend on a model.
+    """The most one incident may spend on a model, over all its investigations.
 
-    `seconds` is time spent waiting for the model (not for sources); `output_tokens` is per call.
+    `seconds` is time spent waiting for the model and for the looks it asked for, so that an investigation ends within
+    the deadline of its sources plus these; `output_tokens` is per call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +41,10 @@ class Ceilings(BaseModel):
 
 
 class Spend(BaseModel):
-    """What was spent so far."""
+    """What was spent so far.
+
+    `calls` are requests: `answered` of them brought a reply, `lost` of them were on their way when the process died.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,6 +53,11 @@ class Spend(BaseModel):
     output_tokens: int = 0
     usd: float = 0.0
     seconds: float = 0.0
+    answered: int = 0
+    lost: int = 0
+
+    def __add__(self, other: "Spend") -> "Spend":
+        return self.plus(other)
 
     def plus(self, other: "Spend") -> "Spend":
         """Both together."""
@@ -57,6 +67,20 @@ class Spend(BaseModel):
             output_tokens=self.output_tokens + other.output_tokens,
             usd=round(self.usd + other.usd, 9),
             seconds=round(self.seconds + other.seconds, 6),
+            answered=self.answered + other.answered,
+            lost=self.lost + other.lost,
+        )
+
+    def at_least(self, other: "Spend") -> "Spend":
+        """The greater of each figure: telling the same spend twice changes nothing."""
+        return Spend(
+            calls=max(self.calls, other.calls),
+            input_tokens=max(self.input_tokens, other.input_tokens),
+            output_tokens=max(self.output_tokens, other.output_tokens),
+            usd=max(self.usd, other.usd),
+            seconds=max(self.seconds, other.seconds),
+            answered=max(self.answered, other.answered),
+            lost=max(self.lost, other.lost),
         )
 
 

@@ -4,6 +4,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.evidence import Evidence
 from sre_agent.evidence.finding import Finding, RootCause
 from sre_agent.incident.alert import AlertClass
@@ -20,7 +21,11 @@ class Claim(BaseModel, Generic[T]):
 
 
 class ModelUsage(BaseModel):
-    """What the reasoner cost. `fallback` says why the rules reasoner took over, if it did."""
+    """What the reasoner cost in one investigation. `fallback` says why the rules reasoner took over, if it did.
+
+    `seconds` were spent waiting for the model and its looks; `lost` calls were on their way when the process died, and
+    are counted in the rest at their estimate; `dropped` statements cited no real evidence.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,6 +35,33 @@ class ModelUsage(BaseModel):
     output_tokens: int = 0
     usd: float = 0.0
     fallback: str | None = None
+    seconds: float = 0.0
+    answered: int = 0
+    lost: int = 0
+    dropped: int = 0
+
+    @classmethod
+    def of(cls, spend: Spend) -> "ModelUsage":
+        """The usage of an investigation of which only the spend is known."""
+        return cls(reasoner="unknown" if spend.calls else "rules", **spend.model_dump())
+
+    @property
+    def spend(self) -> Spend:
+        """The same as an amount that can be added up."""
+        return Spend(
+            calls=self.calls,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            usd=self.usd,
+            seconds=self.seconds,
+            answered=self.answered,
+            lost=self.lost,
+        )
+
+    @property
+    def unanswered(self) -> int:
+        """Requests that brought nothing: refused, failed, too late, or tried again."""
+        return self.calls - self.answered - self.lost
 
 
 class Outcome(BaseModel):

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.evidence import EvidenceStatus
 from sre_agent.policy.decision import Decision, Verdict
@@ -42,6 +43,7 @@ class NoteContent(BaseModel):
     reason: str = ""
     handed_to: str | None = None
     link: str = ""
+    model_total: Spend = Spend()
     audit: str = ""
     """The newest audit record about the incident, "number:first half of its hash": an anchor outside the database."""
 
@@ -84,16 +86,19 @@ def _seen_lines(note: NoteContent) -> list[str]:
     blind = [f"{e.source} ({e.error[:80]})" for e in d.evidence if e.status is EvidenceStatus.ERROR]
     if blind:
         lines.append(f"Could not be asked: {'; '.join(blind)}")
-    return [*lines, *_model_lines(d)]
+    return [*lines, *_model_lines(d, note.model_total)]
 
 
-def _model_lines(d: Diagnosis) -> list[str]:
+def _model_lines(d: Diagnosis, total: Spend) -> list[str]:
     u = d.usage
     lines = []
     if u.fallback:
         lines.append(f"The model did not help ({u.fallback}); the rules reasoner took over.")
     if u.calls:
-        lines.append(f"Model: {u.calls} request(s), {u.input_tokens} in, {u.output_tokens} out, {u.usd:.4f} USD")
+        lost = f" ({u.lost} lost in a crash)" if u.lost else ""
+        lines.append(f"Model: {u.calls} request(s){lost}, {u.input_tokens} in, {u.output_tokens} out, {u.usd:.4f} USD")
+    if total.calls > u.calls:
+        lines.append(f"Model, all rounds of this incident: {total.calls} request(s), {total.usd:.4f} USD")
     if d.veto is not None:
         lines.append(f"The model vetoed: {d.veto.value[:300]}")
     return lines

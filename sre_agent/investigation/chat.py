@@ -49,7 +49,8 @@ class Message(BaseModel):
 class ChatRequest(BaseModel):
     """One call. `answer_schema` is the JSON schema the final answer must follow; `timeout_s` in seconds.
 
-    With `tools` empty the model must answer now. `attempts`: the most requests the adapter may send for it.
+    With `answer_now`, or with no tools, the model must answer; tools stay in the request even then, because they are part
+    of the prefix that a provider keeps. `attempts`: the most requests the adapter may send for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class ChatRequest(BaseModel):
     max_output_tokens: int
     timeout_s: float
     attempts: int = 1
+    answer_now: bool = False
 
 
 class ChatReply(BaseModel):

@@ -4,23 +4,20 @@ SAFETY: control, bidirectional, invisible and private-use characters are shown a
 escaped, so nothing inside a block can look like the end of it or like another role's message.
 """
 
-import json
+import hashlib
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any
+from datetime import datetime
 
-from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.series import Series
+from sre_agent.evidence.evidence import Evidence, EvidenceStatus
+from sre_agent.investigation.short_forms import ROWS, general, plain
 
-BLOCK_CHARS = 4_000
-MOST_ROWS = 40
-MOST_LINES = 2_000  # of one log, the newest; a model needs their shapes, not each of them
+BLOCK_CHARS = 3_000
+MOST_ROWS = 30
+ROW_CHARS = 700
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0000-\U0010ffff]")
 _PLAIN = {ord("\n"): " ", ord("\t"): " "}
-_VARYING = re.compile(r"\b0x[0-9a-f]+\b|\b[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b|\d+", re.IGNORECASE)
 
 
 def visible(text: str) -> str:
@@ -41,96 +38,49 @@ def block(label: str, text: str, cap: int = BLOCK_CHARS) -> str:
     return f"<data {_escaped(label)}>\n{_escaped(cut)}{more}\n</data>"
 
 
-def evidence_block(evidence: Evidence) -> str:
-    """One piece of evidence as a block: its header and an abstract of its payload."""
-    label = f"id={evidence.id} source={evidence.source} kind={evidence.kind.value} status={evidence.status.value}"
-    head = f"query: {evidence.query}\n" if evidence.query else ""
+def evidence_block(evidence: Evidence, onset: datetime | None = None, cap: int = BLOCK_CHARS, same_as: str = "") -> str:
+    """One piece of evidence as a block: its header and an abstract of its payload.
+
+    `same_as`: the id of a piece that says the same and that the model has seen already.
+    """
+    label = header(evidence)
+    if same_as:
+        return block(label, f"says the same as {same_as}")
     if evidence.status is not EvidenceStatus.OK:
-        return block(label, head + (evidence.error or "nothing there"))
-    return block(label, head + abstract(evidence))
+        return block(label, evidence.error or "nothing there", cap)
+    return block(label, abstract(evidence, onset), cap)
 
 
-def abstract(evidence: Evidence) -> str:
-    """The payload in short rows; its compact JSON where no shorter form is known or the shape is unexpected."""
-    shorten = _SHORT.get(evidence.kind)
-    if shorten is None:
-        return plain(evidence.payload)
+def header(evidence: Evidence) -> str:
+    """Which piece it is: id, source, kind, how it was asked where that fits, and what is wrong with it."""
+    status = "" if evidence.status is EvidenceStatus.OK else f" status={evidence.status.value}"
+    cut = " cut=yes" if evidence.truncated else ""
+    asked = f' asked="{evidence.query[:80]}"' if evidence.query else ""
+    return f"id={evidence.id} source={evidence.source} kind={evidence.kind.value}{status}{cut}{asked}".replace("\n", " ")
+
+
+def abstract(evidence: Evidence, onset: datetime | None = None) -> str:
+    """The payload in short rows; its compact JSON where the shape is unexpected."""
+    shorten = ROWS.get(evidence.kind)
     try:
-        rows = list(shorten(evidence.payload))
-    except (ValueError, TypeError, AttributeError, LookupError):
-        return plain(evidence.payload)
+        rows = list(general(evidence.payload) if shorten is None else shorten(evidence.payload, onset))
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError):
+        return _plainly(evidence)
     more = [f"(and {len(rows) - MOST_ROWS} more rows)"] if len(rows) > MOST_ROWS else []
-    return "\n".join([*rows[:MOST_ROWS], *more])
+    return "\n".join([*(row if len(row) <= ROW_CHARS else row[:ROW_CHARS] + "..." for row in rows[:MOST_ROWS]), *more])
 
 
-def plain(payload: Any) -> str:
-    """Compact JSON."""
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+def _plainly(evidence: Evidence) -> str:
+    try:
+        return plain(evidence.payload)
+    except (ValueError, TypeError, RecursionError):
+        return "(a payload of a shape that cannot be shown)"
 
 
-def template(line: str) -> str:
-    """A log line with what varies (numbers, ids) replaced by "#": thousands of lines become a few shapes."""
-    return _VARYING.sub("#", line)
+def fingerprint(text: str) -> str:
+    """Equal for equal texts; short enough to be remembered for every block."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _escaped(text: str) -> str:
     return visible(text).replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _metrics(payload: Any) -> Iterable[str]:
-    for raw in payload:
-        series = Series.model_validate(raw)
-        values = [v for _, v in series.finite()]
-        labels = ",".join(f"{k}={v}" for k, v in sorted(series.labels.items()) if k != "__name__")
-        if not values:
-            yield f"{series.name}{{{labels}}} no numbers"
-            continue
-        third = max(1, len(values) // 3)
-        early, late = sum(values[:third]) / third, sum(values[-third:]) / third
-        yield (
-            f"{series.name}{{{labels}}} n={len(values)} first={values[0]:g} last={values[-1]:g} min={min(values):g} "
-            f"max={max(values):g} mean_of_first_third={early:g} mean_of_last_third={late:g}"
-        )
-
-
-def _kubernetes(payload: Any) -> Iterable[str]:
-    # What is wrong first: a long list is cut at its end.
-    rows = [_object(item) for item in payload["items"]]
-    return [r for _, r in sorted(rows, key=lambda pair: pair[0])]
-
-
-def _object(item: dict[str, Any]) -> tuple[int, str]:
-    kind, meta, status = item.get("kind", "?"), item.get("metadata", {}), item.get("status") or {}
-    name = f"{kind} {meta.get('namespace', '-')}/{meta.get('name', '?')}"
-    if kind == "Event":
-        about = item.get("involvedObject", {})
-        return (
-            1,
-            f"Event {item.get('reason')} on {about.get('kind')}/{about.get('name')} x{item.get('count', 1)}: {item.get('message')}",
-        )
-    if kind == "Pod":
-        states = [
-            f"{c.get('name')}: ready={c.get('ready')} restarts={c.get('restartCount')} "
-            f"state={plain(c.get('state', {}))} last={plain(c.get('lastState', {}))}"
-            for c in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
-        ]
-        well = all(c.get("ready") for c in status.get("containerStatuses", ())) and status.get("phase") == "Running"
-        return (2 if well else 0), f"{name} phase={status.get('phase')} node={item.get('spec', {}).get('nodeName')} " + "; ".join(
-            states
-        )
-    conditions = [f"{c.get('type')}={c.get('status')} {c.get('reason', '')}".strip() for c in status.get("conditions", ())]
-    return 2, f"{name} {', '.join(conditions)}".strip()
-
-
-def _logs(payload: Any) -> Iterable[str]:
-    lines = [str(line.get("line", line)) if isinstance(line, dict) else str(line) for line in payload["lines"][-MOST_LINES:]]
-    counts = Counter(template(line)[:300] for line in lines)
-    head = f"{payload.get('namespace')}/{payload.get('pod')}/{payload.get('container')} previous={payload.get('previous')}"
-    return [head, *(f"x{n} {shape}" for shape, n in counts.most_common())]
-
-
-_SHORT: dict[EvidenceKind, Callable[[Any], Iterable[str]]] = {
-    EvidenceKind.METRICS: _metrics,
-    EvidenceKind.KUBERNETES: _kubernetes,
-    EvidenceKind.LOGS: _logs,
-}

@@ -1,8 +1,8 @@
 """The investigation as a LangGraph; its only import of langgraph, made when a graph is built (it costs a second).
 
-plan -> gather -> hypothesise -> (gather again, bounded) -> critique -> propose. Every node only reads: one that
-is interrupted runs again from its top. State is JSON. Failures of sources and models are data by the time they
-reach the graph, so no node is ever retried here.
+plan -> gather -> hypothesise -> ask -> (gather again, bounded) -> critique -> propose; without a model nothing is asked.
+Every node only reads: one that is interrupted runs again from its top. State is JSON. Failures of sources and models are
+data by the time they reach the graph, so no node is ever retried here.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.redact import redact_json
 from sre_agent.evidence.source import EvidenceSource, Scope
@@ -17,12 +18,13 @@ from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.alert import AlertClass
 from sre_agent.investigation.examine import Detector, examine
 from sre_agent.investigation.fetch import fetch
+from sre_agent.investigation.nodes.ask import answered, ask
 from sre_agent.investigation.nodes.critique import critique
 from sre_agent.investigation.nodes.gather import gather
-from sre_agent.investigation.nodes.hypothesise import done, hypothesise
+from sre_agent.investigation.nodes.hypothesise import decided, hypothesise
 from sre_agent.investigation.nodes.plan import plan
 from sre_agent.investigation.nodes.propose import propose, rules_summary
-from sre_agent.investigation.reasoner import Reasoner
+from sre_agent.investigation.reasoner import Dialogue, Reasoner
 from sre_agent.investigation.state import VERSION, State
 from sre_agent.investigation.tools import Looks
 from sre_agent.runbook.proposal import Investigated
@@ -33,8 +35,9 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
+NOTHING = Spend()
 STALE_AFTER = timedelta(minutes=5)  # a paused or finished thread older than this is started again
-MOST_STEPS = 40  # far above 12 model calls with a gathering before each; a last stop, never the usual one
+MOST_STEPS = 60  # far above 12 model calls with a gathering and a judging before each; a last stop, never the usual one
 
 
 def build_investigator(
@@ -49,7 +52,7 @@ def build_investigator(
     """An investigator (see response.ports). `source_deadline_s` is per source, in seconds.
 
     Without a checkpointer nothing is remembered between calls (replay); with one, a crashed investigation
-    continues where it was and pays for no model call twice.
+    continues where it was and pays for no model call twice; the one that was on its way is charged as lost.
     """
     looks = Looks(sources, source_deadline_s)
     graph = _compiled(looks, detectors, reasoner, runbooks, checkpointer)
@@ -77,12 +80,14 @@ def _compiled(
     graph.add_node("plan", plan, retry_policy=never)
     graph.add_node("gather", gather(looks), retry_policy=never)
     graph.add_node("hypothesise", hypothesise(detectors, reasoner, runbooks), retry_policy=never)
+    graph.add_node("ask", ask(reasoner), retry_policy=never)
     graph.add_node("critique", critique(runbooks), retry_policy=never)
     graph.add_node("propose", propose(runbooks), retry_policy=never)
     graph.add_edge(START, "plan")
     graph.add_edge("plan", "gather")
     graph.add_edge("gather", "hypothesise")
-    graph.add_conditional_edges("hypothesise", done, {True: "critique", False: "gather"})
+    graph.add_conditional_edges("hypothesise", decided, {True: "critique", False: "ask"})
+    graph.add_conditional_edges("ask", answered, {True: "critique", False: "gather"})
     graph.add_edge("critique", "propose")
     graph.add_edge("propose", END)
     return graph.compile(checkpointer=checkpointer)
@@ -116,9 +121,17 @@ class GraphInvestigator:
         self._source_deadline_s = source_deadline_s
         self._checkpointer = checkpointer
 
-    async def investigate(self, scope: Scope, triage: Triage, thread: str) -> Investigated:
-        """Gather, reason, propose. A crashed run of the same thread is continued while it is fresh."""
-        start = State(scope=redact_json(scope.model_dump(mode="json")), triage=triage.model_dump(mode="json"))
+    async def investigate(self, scope: Scope, triage: Triage, thread: str, spent: Spend = NOTHING) -> Investigated:
+        """Gather, reason, propose. A crashed run of the same thread is continued while it is fresh.
+
+        `spent` is what other investigations of this incident spent on a model: the ceilings hold for all of them.
+        """
+        start = State(
+            scope=redact_json(scope.model_dump(mode="json")),
+            triage=triage.model_dump(mode="json"),
+            spent_before=spent.model_dump(mode="json"),
+            spent_here=NOTHING.model_dump(mode="json"),
+        )
         if self._checkpointer is None:
             return _result(await self._graph.ainvoke(start, {"recursion_limit": MOST_STEPS}))
         name = thread_id(thread)
@@ -129,9 +142,19 @@ class GraphInvestigator:
                 return _result(await graph.ainvoke(None, durability="sync"))
             if "investigated" in snapshot.values:
                 return _result(snapshot.values)
+        if _about(snapshot.values, scope):
+            # INVARIANT: an investigation that is started again has spent what it spent, and what was on its way.
+            start["spent_here"] = _owed(snapshot.values).model_dump(mode="json")
         # A new input on an old thread would start it again on top of the old state: clear it first.
         await self._checkpointer.adelete_thread(name)
         return _result(await graph.ainvoke(start, durability="sync"))
+
+    async def spent(self, thread: str) -> Spend:
+        """What the checkpoints say that this thread has spent on a model, with the call that may be on its way."""
+        if self._checkpointer is None:
+            return NOTHING
+        snapshot = await self._graph.aget_state({"configurable": {"thread_id": thread_id(thread)}})
+        return _owed(snapshot.values)
 
     async def reexamine(self, scope: Scope, before: Diagnosis) -> Diagnosis:
         """Gather and detect again, without the model; its claims of `before` are kept."""
@@ -153,10 +176,24 @@ class GraphInvestigator:
 
 def _usable(values: dict[str, Any], scope: Scope) -> bool:
     """True for state of this version, about this incident, and not stale."""
-    if values.get("version") != VERSION or "scope" not in values:
+    if not _about(values, scope):
         return False
     then = Scope.model_validate(values["scope"])
-    return then.incident.id == scope.incident.id and abs(scope.now - then.now) <= STALE_AFTER
+    return abs(scope.now - then.now) <= STALE_AFTER
+
+
+def _about(values: dict[str, Any], scope: Scope) -> bool:
+    """True for state of this version and about this incident."""
+    if values.get("version") != VERSION or "scope" not in values:
+        return False
+    return Scope.model_validate(values["scope"]).incident.id == scope.incident.id
+
+
+def _owed(values: dict[str, Any]) -> Spend:
+    """What a thread's state says was spent in it."""
+    if values.get("version") != VERSION or "dialogue" not in values:
+        return NOTHING
+    return Dialogue.model_validate(values["dialogue"]).owed
 
 
 def _result(values: dict[str, Any]) -> Investigated:

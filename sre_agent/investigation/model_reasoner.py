@@ -1,31 +1,30 @@
 """The reasoner that asks a chat model, within ceilings, and falls back to rules when that does not work.
 
-One turn is one call, so that a checkpoint after each saves every call that was paid for. Nothing a model
-does raises out of here: down, slow, over budget, refusing, looping or talking nonsense all end in the rules
-reasoner's opinion, with `usage.fallback` saying why.
+One turn is one call, reserved in a checkpoint before it is made, so that every answer that was paid for is kept and a
+call that a crash swallowed is charged. Nothing a model does raises out of here: down, slow, over budget, refusing,
+looping or talking nonsense all end in the rules reasoner's opinion, with `usage.fallback` saying why.
 """
 
 import asyncio
-import re
+import secrets
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from sre_agent.evidence.budget import Ceilings, Price, Spend, over_ceiling, tokens_in
 from sre_agent.evidence.diagnosis import ModelUsage
-from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.investigation import prompts
+from sre_agent.investigation.answer import parsed, usable_calls
 from sre_agent.investigation.chat import ChatModel, ChatReply, ChatRequest, Message, ModelRateLimited, ModelSlow
-from sre_agent.investigation.reasoner import Brief, Dialogue, Look, LookAnswer, Opinion, Statement, Turn
+from sre_agent.investigation.conversation import continued, said, spent
+from sre_agent.investigation.reasoner import Brief, Dialogue, Look, LookAnswer, Opinion, Reservation, Turn
 from sre_agent.investigation.tools import specs
 
 MOST_ROUNDS = 4
 MOST_LOOKS = 4
 MOST_STRIKES = 2
 MOST_ATTEMPTS = 2  # requests per call; the adapter retries, and only it
-_FENCE = re.compile(r"\A\s*```(?:json)?\s*(\{.*\})\s*```\s*\Z", re.DOTALL)
+MESSAGE_TOKENS = 8  # what a provider adds around a message or a tool
 
 
 class Fallback(StrEnum):
@@ -39,24 +38,6 @@ class Fallback(StrEnum):
     REFUSED = "model-refused"
     GARBAGE = "model-answered-garbage"
     LOOPED = "model-kept-looking"
-
-
-class _Stated(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    text: str = Field(min_length=1)
-    evidence: list[str]
-
-
-class _Answer(BaseModel):
-    """The structured answer, checked: anything else in it makes it garbage."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    statements: list[_Stated] = Field(max_length=20)
-    alert_class: AlertClass
-    confidence_percent: int = Field(ge=0, le=100)
-    veto: str | None
-    runbook: str | None
 
 
 class ModelReasoner:
@@ -76,37 +57,64 @@ class ModelReasoner:
         self._clock = clock
         self._ceilings = ceilings or Ceilings()
         self._price = price or Price()
+        # Tickets of calls reserved here and not made yet: what is not in it was reserved by a process that is gone.
+        self._open: set[str] = set()
 
-    async def turn(self, brief: Brief, dialogue: Dialogue, answers: tuple[LookAnswer, ...]) -> Turn:
-        """One call to the model at most."""
-        dialogue = _continued(brief, dialogue, answers)
+    def prepare(self, brief: Brief, dialogue: Dialogue, answers: tuple[LookAnswer, ...], looked_s: float) -> Turn:
+        """The next message, and a reservation for the call that sends it; an opinion when no call may be made."""
+        dialogue = spent(continued(brief, dialogue, answers), Spend(seconds=looked_s))
         if dialogue.strikes > MOST_STRIKES:
             return self._rules(dialogue, Fallback.LOOPED if dialogue.rounds else Fallback.GARBAGE)
-        last = dialogue.rounds >= MOST_ROUNDS or dialogue.spent.calls + 1 >= self._ceilings.calls
+        last = dialogue.rounds >= MOST_ROUNDS or not self._another_fits(dialogue)
         if last:
-            dialogue = _said(dialogue, Message(role="user", text=prompts.ANSWER_NOW))
-        request = self._request(dialogue, last)
-        estimate = tokens_in(request.model_dump_json())
-        if over_ceiling(self._ceilings, dialogue.spent, estimate, self._price) is not None:
+            dialogue = said(dialogue, Message(role="user", text=prompts.ANSWER_NOW))
+        estimate = estimated(self._request(dialogue, last=last))
+        if over_ceiling(self._ceilings, dialogue.total, estimate, self._price) is not None:
             return self._rules(dialogue, Fallback.OVER_BUDGET)
+        ticket = secrets.token_hex(8)
+        self._open.add(ticket)
+        reservation = Reservation(ticket=ticket, spend=self._dearest(estimate), last=last)
+        return Turn(dialogue=dialogue.model_copy(update={"reserved": reservation}))
+
+    async def ask(self, dialogue: Dialogue) -> Turn:
+        """Makes the reserved call. One that was reserved elsewhere may have been made: it is charged, and none is made."""
+        reserved = dialogue.reserved
+        if reserved is None or reserved.ticket not in self._open:
+            return Turn(dialogue=dialogue.model_copy(update={"spent": dialogue.owed, "reserved": None}))
+        self._open.discard(reserved.ticket)
+        dialogue = dialogue.model_copy(update={"reserved": None})
+        request = self._request(dialogue, last=reserved.last)
         started = self._clock()
-        reply = await self._ask(request)
+        reply = await self._reply(request)
         seconds = max(0.0, self._clock() - started)
         if isinstance(reply, Fallback):
-            return self._rules(_spent(dialogue, Spend(calls=request.attempts, seconds=seconds)), reply)
-        return self._heard(_spent(dialogue, self._cost(reply, estimate, seconds)), reply, last)
+            return self._rules(spent(dialogue, self._wasted(request, reserved, reply, seconds)), reply)
+        return self._heard(spent(dialogue, self._cost(reply, reserved, seconds)), reply, reserved.last)
 
-    def _request(self, dialogue: Dialogue, last: bool) -> ChatRequest:
+    def _another_fits(self, dialogue: Dialogue) -> bool:
+        """False when after this call no other of its size would fit: then this one must bring the answer."""
+        estimate = estimated(self._request(dialogue, last=False))
+        after = dialogue.total.plus(self._dearest(estimate))
+        return over_ceiling(self._ceilings, after, estimate, self._price) is None
+
+    def _dearest(self, estimate: int) -> Spend:
+        """What one call of `estimate` input tokens may cost at most."""
+        most = self._ceilings.output_tokens
+        return Spend(calls=1, input_tokens=estimate, output_tokens=most, usd=self._price.usd(estimate, most))
+
+    def _request(self, dialogue: Dialogue, *, last: bool) -> ChatRequest:
+        total = dialogue.total
         return ChatRequest(
             messages=dialogue.messages,
-            tools=() if last else self._tools,
+            tools=self._tools,
+            answer_now=last,
             answer_schema=prompts.answer_schema(),
             max_output_tokens=self._ceilings.output_tokens,
-            timeout_s=max(0.001, self._ceilings.seconds - dialogue.spent.seconds),
-            attempts=max(1, min(MOST_ATTEMPTS, self._ceilings.calls - dialogue.spent.calls)),
+            timeout_s=max(0.001, self._ceilings.seconds - total.seconds),
+            attempts=max(1, min(MOST_ATTEMPTS, self._ceilings.calls - total.calls)),
         )
 
-    async def _ask(self, request: ChatRequest) -> ChatReply | Fallback:
+    async def _reply(self, request: ChatRequest) -> ChatReply | Fallback:
         try:
             async with asyncio.timeout(request.timeout_s):
                 return await self._chat.complete(request)
@@ -119,88 +127,58 @@ class ModelReasoner:
         except Permanent:
             return Fallback.REJECTED
 
-    def _cost(self, reply: ChatReply, estimate: int, seconds: float) -> Spend:
+    def _wasted(self, request: ChatRequest, reserved: Reservation, why: Fallback, seconds: float) -> Spend:
+        """A call without an answer. One that was only too slow was read and is billed; nobody bills a refusal to read."""
+        if why is not Fallback.SLOW:
+            return Spend(calls=request.attempts, seconds=seconds)
+        read = reserved.spend.input_tokens
+        return Spend(calls=request.attempts, input_tokens=read, usd=self._price.usd(read, 0), seconds=seconds)
+
+    def _cost(self, reply: ChatReply, reserved: Reservation, seconds: float) -> Spend:
         """What the provider says was used, or our estimate when it says nothing."""
-        read = reply.input_tokens or estimate
+        read = reply.input_tokens or reserved.spend.input_tokens
         written = reply.output_tokens or tokens_in(reply.text + "".join(c.arguments for c in reply.calls))
         usd = self._price.usd(read, written)
-        return Spend(calls=max(1, reply.attempts), input_tokens=read, output_tokens=written, usd=usd, seconds=seconds)
+        calls = max(1, reply.attempts)
+        return Spend(calls=calls, input_tokens=read, output_tokens=written, usd=usd, seconds=seconds, answered=1)
 
     def _heard(self, dialogue: Dialogue, reply: ChatReply, last: bool) -> Turn:
         if reply.refusal or reply.finish == "content_filter":
             return self._rules(dialogue, Fallback.REFUSED)
         if reply.calls:
-            return self._rules(dialogue, Fallback.LOOPED) if last else _looking(dialogue, reply)
-        answer = _parsed(reply.text) if reply.finish != "length" else None
-        if answer is not None:
-            return Turn(dialogue=dialogue, opinion=_opinion(answer, self._usage(dialogue, None)))
+            return self._rules(dialogue, Fallback.LOOPED) if last else self._looking(dialogue, reply)
+        opinion = parsed(reply.text) if reply.finish != "length" else None
+        if opinion is not None:
+            return Turn(dialogue=dialogue, opinion=opinion.model_copy(update={"usage": self._usage(dialogue, None)}))
         if last or dialogue.strikes + 1 > MOST_STRIKES:
             return self._rules(dialogue, Fallback.GARBAGE)
-        said = (Message(role="assistant", text=reply.text[:2000] or "(nothing)"), Message(role="user", text=prompts.UNUSABLE))
-        return Turn(dialogue=_said(dialogue, *said).model_copy(update={"strikes": dialogue.strikes + 1}))
+        told = (Message(role="assistant", text=reply.text[:2000] or "(nothing)"), Message(role="user", text=prompts.UNUSABLE))
+        return Turn(dialogue=said(dialogue, *told).model_copy(update={"strikes": dialogue.strikes + 1}))
+
+    def _looking(self, dialogue: Dialogue, reply: ChatReply) -> Turn:
+        """At most MOST_LOOKS looks of one reply are made; asking for the same look twice is a strike."""
+        calls = usable_calls(reply.calls, MOST_LOOKS, dialogue.rounds + 1)
+        wanted = tuple(f"{c.name} {c.arguments}" for c in calls)
+        repeated = bool(set(wanted) & set(dialogue.seen))
+        told = said(dialogue, Message(role="assistant", text=reply.text[:2000], calls=calls))
+        changed = {"rounds": dialogue.rounds + 1, "seen": (*dialogue.seen, *wanted), "strikes": dialogue.strikes + repeated}
+        left = max(0.0, self._ceilings.seconds - dialogue.total.seconds)
+        looks = tuple(Look(call_id=c.id, tool=c.name, arguments=c.arguments, within_s=left) for c in calls)
+        return Turn(dialogue=told.model_copy(update=changed), looks=looks)
 
     def _rules(self, dialogue: Dialogue, why: Fallback) -> Turn:
         return Turn(dialogue=dialogue, opinion=Opinion(usage=self._usage(dialogue, why)))
 
     def _usage(self, dialogue: Dialogue, fallback: Fallback | None) -> ModelUsage:
-        spent = dialogue.spent
-        return ModelUsage(
-            reasoner=self.name,
-            calls=spent.calls,
-            input_tokens=spent.input_tokens,
-            output_tokens=spent.output_tokens,
-            usd=spent.usd,
-            fallback=fallback.value if fallback else None,
-        )
+        told = dialogue.spent.model_dump()
+        return ModelUsage(reasoner=self.name, fallback=fallback.value if fallback else None, **told)
 
 
-def _continued(brief: Brief, dialogue: Dialogue, answers: tuple[LookAnswer, ...]) -> Dialogue:
-    """The conversation with what happened since: its opening, or the answers to the last looks."""
-    if not dialogue.messages:
-        system = Message(role="system", text=prompts.SYSTEM + "\n" + prompts.vocabulary())
-        return dialogue.model_copy(update={"messages": (system, Message(role="user", text=prompts.opening(brief)))})
-    if not answers:
-        return dialogue
-    told = [Message(role="tool", call_id=a.call_id, text=a.text) for a in answers]
-    invalid = sum(not a.valid for a in answers)
-    strikes = dialogue.strikes + min(1, invalid)
-    return _said(dialogue, *told, Message(role="user", text=prompts.judged(brief))).model_copy(update={"strikes": strikes})
-
-
-def _looking(dialogue: Dialogue, reply: ChatReply) -> Turn:
-    """At most MOST_LOOKS looks of one reply are made; asking for the same look twice is a strike."""
-    calls = reply.calls[:MOST_LOOKS]
-    wanted = tuple(f"{c.name} {c.arguments}" for c in calls)
-    repeated = bool(set(wanted) & set(dialogue.seen))
-    told = _said(dialogue, Message(role="assistant", text=reply.text[:2000], calls=calls))
-    changed = {"rounds": dialogue.rounds + 1, "seen": (*dialogue.seen, *wanted), "strikes": dialogue.strikes + repeated}
-    looks = tuple(Look(call_id=c.id, tool=c.name, arguments=c.arguments) for c in calls)
-    return Turn(dialogue=told.model_copy(update=changed), looks=looks)
-
-
-def _said(dialogue: Dialogue, *messages: Message) -> Dialogue:
-    return dialogue.model_copy(update={"messages": (*dialogue.messages, *messages)})
-
-
-def _spent(dialogue: Dialogue, more: Spend) -> Dialogue:
-    return dialogue.model_copy(update={"spent": dialogue.spent.plus(more)})
-
-
-def _parsed(text: str) -> _Answer | None:
-    """The answer, bare or in one code fence; None for anything else (prose around it is garbage)."""
-    fenced = _FENCE.match(text)
-    try:
-        return _Answer.model_validate_json(fenced.group(1) if fenced else text)
-    except ValidationError:
-        return None
-
-
-def _opinion(answer: _Answer, usage: ModelUsage) -> Opinion:
-    return Opinion(
-        statements=tuple(Statement(text=s.text, evidence=tuple(s.evidence)) for s in answer.statements),
-        claimed_class=answer.alert_class,
-        confidence_bp=answer.confidence_percent * 100,
-        veto=answer.veto,
-        runbook=answer.runbook,
-        usage=usage,
-    )
+def estimated(request: ChatRequest) -> int:
+    """A pessimistic count of the request's input tokens: its messages, its tools and the schema of the answer."""
+    texts = [
+        *(m.text + "".join(c.id + c.name + c.arguments for c in m.calls) + m.call_id for m in request.messages),
+        *(t.model_dump_json() for t in request.tools),
+        str(request.answer_schema),
+    ]
+    return tokens_in("".join(texts)) + MESSAGE_TOKENS * len(texts)

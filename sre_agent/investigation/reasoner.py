@@ -34,23 +34,28 @@ class Brief(BaseModel):
 
 
 class Look(BaseModel):
-    """A read-only look somebody asks for. `arguments` is JSON text, checked by tools.py alone."""
+    """A read-only look somebody asks for. `arguments` is JSON text, checked by tools.py alone.
+
+    `within_s`: the most seconds it may take; None for as long as a source may.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     call_id: str
     tool: str
     arguments: str = "{}"
+    within_s: float | None = None
 
 
 class LookAnswer(BaseModel):
-    """What a look showed, as text for the model. `valid` False: no such tool, or wrong arguments."""
+    """What a look showed: `text` for the model, or the ids of new `evidence`. `valid` False: no such tool, or wrong arguments."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     call_id: str
     text: str
     valid: bool = True
+    evidence: tuple[str, ...] = ()
 
 
 class Statement(BaseModel):
@@ -78,19 +83,49 @@ class Opinion(BaseModel):
     usage: ModelUsage = ModelUsage()
 
 
+class Reservation(BaseModel):
+    """A call that is about to be made, at its estimate. It is in a checkpoint before the call is.
+
+    `ticket` is known only to the reasoner that made it, and only until it asks: whoever finds another one knows that the
+    call was made, or may have been, and that its answer is lost. `last`: no more looks are offered.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ticket: str
+    spend: Spend
+    last: bool = False
+
+
 class Dialogue(BaseModel):
     """What a reasoner must remember between two turns; JSON in a checkpoint.
 
-    `strikes` counts unusable answers and useless looks; `seen` holds looks already asked for.
+    `before` is what other investigations of the incident spent, `spent` what this one did. `strikes` counts unusable
+    answers and useless looks; `seen` holds looks already asked for. `shown` maps the fingerprint of a block of data to
+    the evidence id under which the model has it; `judged` is what it was told last of findings and causes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     messages: tuple[Message, ...] = ()
+    before: Spend = Spend()
     spent: Spend = Spend()
+    reserved: Reservation | None = None
     rounds: int = 0
     strikes: int = 0
     seen: tuple[str, ...] = ()
+    shown: dict[str, str] = {}
+    judged: str = ""
+
+    @property
+    def total(self) -> Spend:
+        """What the incident has spent."""
+        return self.before.plus(self.spent)
+
+    @property
+    def owed(self) -> Spend:
+        """What this investigation has spent if the call that is reserved was made."""
+        return self.spent if self.reserved is None else self.spent.plus(self.reserved.spend.model_copy(update={"lost": 1}))
 
 
 class Turn(BaseModel):
@@ -108,6 +143,13 @@ class Reasoner(Protocol):
 
     name: str
 
-    async def turn(self, brief: Brief, dialogue: Dialogue, answers: tuple[LookAnswer, ...]) -> Turn:
-        """The next step, given the answers to the looks of the last one."""
+    def prepare(self, brief: Brief, dialogue: Dialogue, answers: tuple[LookAnswer, ...], looked_s: float) -> Turn:
+        """What is said next, given the answers to the last looks, which took `looked_s` seconds. Calls nobody.
+
+        A turn with an opinion ends the matter. Without one its dialogue is checkpointed, and then `ask` is called with it.
+        """
+        ...
+
+    async def ask(self, dialogue: Dialogue) -> Turn:
+        """The call that `prepare` reserved, or only its loss when another process may have made it."""
         ...

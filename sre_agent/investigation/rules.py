@@ -10,8 +10,12 @@ class RulesReasoner:
 
     name = "rules"
 
-    async def turn(self, brief: Brief, dialogue: Dialogue, answers: tuple[LookAnswer, ...]) -> Turn:  # noqa: ARG002
-        """Always done in one turn."""
+    def prepare(self, brief: Brief, dialogue: Dialogue, answers: tuple[LookAnswer, ...], looked_s: float) -> Turn:  # noqa: ARG002
+        """Done at once."""
+        return Turn(dialogue=dialogue, opinion=Opinion())
+
+    async def ask(self, dialogue: Dialogue) -> Turn:
+        """Never needed."""
         return Turn(dialogue=dialogue, opinion=Opinion())
 
 

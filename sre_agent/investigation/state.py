@@ -11,7 +11,7 @@ from sre_agent.evidence.view import EvidenceView
 
 # Raise it whenever a node is renamed, or the meaning of a field below changes: a paused thread of another
 # version must never be continued.
-VERSION = 1
+VERSION = 2
 
 Json = dict[str, Any]
 
@@ -19,8 +19,10 @@ Json = dict[str, Any]
 class State(TypedDict, total=False):
     """Fields are dumped pydantic models (`mode="json"`).
 
-    `planned`: how many pieces of evidence code's own plan brought. `asked`: looks to make next. `opinion`: None
-    until the reasoner is done. `remarks`: what critique left of the model's statements.
+    `planned`: how many pieces of evidence code's own plan brought. `asked`: looks to make next. `looked_s`: how many
+    seconds the last looks took. `opinion`: None until the reasoner is done. `remarks`: what critique left of the model's
+    statements. `spent_before`: what other investigations of this incident spent on a model; `spent_here`: what an
+    earlier run of this one did.
     """
 
     version: int
@@ -30,6 +32,9 @@ class State(TypedDict, total=False):
     evidence: list[Json]
     asked: list[Json]
     answers: list[Json]
+    looked_s: float
+    spent_before: Json
+    spent_here: Json
     dialogue: Json
     examined: Json
     opinion: Json | None

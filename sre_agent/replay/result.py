@@ -35,6 +35,19 @@ class NamedFinding(BaseModel):
     evidence: tuple[str, ...]
 
 
+class PrintedUsage(BaseModel):
+    """What the reasoner cost, as documented: nothing that differs between two runs of the same answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reasoner: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    usd: float
+    fallback: str | None
+
+
 class CaseResult(BaseModel):
     """One line of a dry run. `alert_class` is printed as "class"; field order is the order of the printed keys."""
 
@@ -55,7 +68,7 @@ class CaseResult(BaseModel):
     would_execute: bool
     note: str
     findings: tuple[NamedFinding, ...]
-    model: ModelUsage
+    model: PrintedUsage
     duration_ms: float | None = None
 
     def line(self) -> str:
@@ -102,8 +115,12 @@ def result_of(
         would_execute=verdict is Verdict.ALLOW,
         note=note,
         findings=tuple(NamedFinding(id=f.id, kind=f.kind, object=f.object, evidence=f.evidence) for f in diagnosis.findings),
-        model=diagnosis.usage,
+        model=_cost(diagnosis.usage),
     )
+
+
+def _cost(usage: ModelUsage) -> PrintedUsage:
+    return PrintedUsage.model_validate(usage.model_dump(include=set(PrintedUsage.model_fields)))
 
 
 def _printed(proposal: Proposal) -> ProposedAction:

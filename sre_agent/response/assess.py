@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import Claim, Diagnosis
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.window import Window
@@ -17,7 +18,7 @@ from sre_agent.incident.target import Target
 from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.policy.facts import Claims, FactContext, Facts, Situation, TargetDeclaration
 from sre_agent.policy.permit import Permit
-from sre_agent.response.ports import Investigator
+from sre_agent.response.ports import NOTHING, Investigator
 from sre_agent.runbook.proposal import Investigated, Proposal, plan_hash
 from sre_agent.triage.classify import triage
 from sre_agent.triage.ownership import Ownership
@@ -113,10 +114,15 @@ class Assessor:
     ownership: Ownership
     lookback: timedelta = LOOKBACK
 
-    async def assess(self, incident: Incident, *, human_acknowledged: bool, thread: str, now: datetime) -> Assessment:
-        """Investigate and judge. Never raises for a failed source, model or collector: that is in the answer."""
+    async def assess(
+        self, incident: Incident, *, human_acknowledged: bool, thread: str, now: datetime, spent: Spend = NOTHING
+    ) -> Assessment:
+        """Investigate and judge. Never raises for a failed source, model or collector: that is in the answer.
+
+        `spent` is what the incident's other rounds spent on a model.
+        """
         before = triage(incident, self.ownership)
-        found = await self.investigator.investigate(scope_of(incident, now, self.lookback), before, thread)
+        found = await self.investigator.investigate(scope_of(incident, now, self.lookback), before, thread, spent)
         after = weaken(before, found.diagnosis, self.ownership)
         early = self._without_proposal(incident, after, found)
         if early is not None or found.proposal is None:

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from sre_agent.approval.request import ApprovalRequest
+from sre_agent.audit.record import AuditEntry
+from sre_agent.evidence.diagnosis import ModelUsage
 from sre_agent.execution.action import Outcome
 from sre_agent.execution.ledger import IntentState
 from sre_agent.incident.incident import Incident
@@ -41,7 +43,7 @@ def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: dat
         "decision": a.decision,
         "reason": "",
     }
-    detail = a.decision.remembered()
+    detail = {**a.decision.remembered(), **_model(a.investigated.diagnosis.usage)}
     reason = "; ".join(a.decision.reasons)
     match a.decision.verdict:
         case Verdict.ALLOW:
@@ -56,6 +58,20 @@ def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: dat
             jobs = (lifecycle.job(JobKind.PUBLISH, record.id),)
             tell = lifecycle.Narration(record, now)
             return tell.step(State.NO_ACTION, "incident_closed", reason, changes=changes, jobs=jobs, detail=detail)
+
+
+def _model(usage: ModelUsage) -> dict[str, Any]:
+    """What the audit keeps of a model's work: nothing where none was asked."""
+    return {"model": usage.model_dump(mode="json")} if usage.calls or usage.fallback else {}
+
+
+def model_paid(record: IncidentRecord, round_: int, usage: ModelUsage, now: datetime) -> Step | None:
+    """What an investigation spent whose result nobody waits for any more; None when that is known, or nothing."""
+    changes = record.with_model_spent(round_, usage.spend)
+    if not changes:
+        return None
+    entry = AuditEntry(at=now, incident_id=record.id, kind="model_paid", detail={"round": round_, **_model(usage)})
+    return Step(to=record.state, changes=changes, audit=(entry,))
 
 
 def approval_for(record: IncidentRecord, a: Assessment, now: datetime, approval_id: str) -> ApprovalRequest:

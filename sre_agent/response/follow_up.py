@@ -112,6 +112,7 @@ def note_content(record: IncidentRecord, runbooks: Mapping[str, Runbook], public
         reason=record.reason,
         handed_to=record.handed_to,
         link=f"{public_url}/incidents/{record.id}" if public_url else "",
+        model_total=record.model_total,
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sre_agent.approval.request import ApprovalRequest
 from sre_agent.audit.record import AuditEntry
+from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.timeline import TimelineEntry
@@ -42,6 +43,7 @@ class IncidentRecord(BaseModel):
     `round` counts reopenings; `human_acknowledged` once true stays true for the round. `level_before` is the
     service level (in the runbook objective's unit) as it was when the plan was made. `tried_in_vain` are actions that
     failed, did not help or may have done either: they are not tried again in this incident, in no round.
+    `model_spent` is what each round's investigation spent on a model: the ceilings hold for their sum.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +74,18 @@ class IncidentRecord(BaseModel):
     note_id: str | None = None
     handed_to: str | None = None
     timeline: tuple[TimelineEntry, ...] = ()
+    model_spent: dict[int, Spend] = {}
+
+    @property
+    def model_total(self) -> Spend:
+        """What the incident has spent on a model, over all rounds."""
+        return sum(self.model_spent.values(), start=Spend())
+
+    def with_model_spent(self, round_: int, spend: Spend) -> dict[str, Any]:
+        """The change that this record knows of `spend` in a round; the same spend told twice counts once."""
+        known = self.model_spent.get(round_, Spend())
+        told = known.at_least(spend)
+        return {} if told == known else {"model_spent": {**self.model_spent, round_: told}}
 
 
 class PastIncident(BaseModel):

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from sre_agent.approval.request import ApprovalRequest, ApprovalState
+from sre_agent.evidence.diagnosis import ModelUsage
 from sre_agent.handback.tracker import IncidentTracker
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.incident.event import EventKind, IncidentEvent
@@ -11,7 +12,7 @@ from sre_agent.incident.incident import Incident
 from sre_agent.policy.facts import Mode
 from sre_agent.response import lifecycle
 from sre_agent.response.assess import Assessor
-from sre_agent.response.conclude import assessed
+from sre_agent.response.conclude import assessed, model_paid
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.proposal import Proposal
@@ -82,31 +83,44 @@ class Responder:
         """Fetch the incident with all its alerts, assess it, and take the next step."""
         record = await self.walk.load(incident_id)
         if record.state is not State.INVESTIGATING:
+            await self._settle(record)
             return
         incident = await self.tracker.fetch(incident_id)
         gone = _withdrawal(incident)
         if gone is not None:
             await self.walk.advance(incident_id, lambda r: lifecycle.on_event(r, gone, self.walk.clock.now()))
+            await self._settle(record)
             return
-        thread = f"{incident_id}:{record.round}"
+        thread = _thread(record)
         assessment = await self.assessor.assess(
             incident,
             human_acknowledged=record.human_acknowledged,
             thread=thread,
             now=self.walk.clock.now(),
+            spent=record.model_total,
         )
+        usage = assessment.investigated.diagnosis.usage
         level = await self._level(assessment.investigated.proposal)
         question_id = self.new_id("apr")
 
         def conclude(latest: IncidentRecord) -> Step | None:
             if latest.state is not State.INVESTIGATING:
-                return None
+                return model_paid(latest, record.round, usage, self.walk.clock.now())
             step = assessed(latest, incident, assessment, self.walk.clock.now(), question_id)
-            return step.model_copy(update={"changes": {**step.changes, "level_before": level}})
+            spent = latest.with_model_spent(record.round, usage.spend)
+            return step.model_copy(update={"changes": {**step.changes, **spent, "level_before": level}})
 
         await self.walk.advance(incident_id, conclude)
         if self.forget is not None:
             await self.forget(thread)
+
+    async def _settle(self, record: IncidentRecord) -> None:
+        """INVARIANT: what an investigation without a result spent on a model is not forgotten: the next round has less."""
+        spend = await self.assessor.investigator.spent(_thread(record))
+        usage = ModelUsage.of(spend)
+        await self.walk.advance(record.id, lambda r: model_paid(r, record.round, usage, self.walk.clock.now()))
+        if self.forget is not None:
+            await self.forget(_thread(record))
 
     async def _level(self, proposal: Proposal | None) -> float | None:
         if proposal is None:
@@ -129,7 +143,14 @@ class Responder:
 
     async def give_up(self, incident_id: str, reason: str, kind: JobKind | None = None) -> None:
         """A job (`kind`, None for the inbox) failed for good: the incident goes to a person, with the reason; it never hangs."""
-        await self.walk.advance(incident_id, lambda r: lifecycle.on_failure(r, reason, self.walk.clock.now(), kind))
+        record = await self.walk.advance(incident_id, lambda r: lifecycle.on_failure(r, reason, self.walk.clock.now(), kind))
+        if kind is JobKind.INVESTIGATE:
+            await self._settle(record)
+
+
+def _thread(record: IncidentRecord) -> str:
+    """The checkpoints of this round's investigation."""
+    return f"{record.id}:{record.round}"
 
 
 def _withdrawal(incident: Incident) -> EventKind | None:

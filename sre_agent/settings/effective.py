@@ -106,22 +106,26 @@ class Settings(BaseSettings):
     model_max_calls: Annotated[int, Field(gt=0, le=100)] = env(
         "SRE_AGENT_MODEL_MAX_CALLS",
         8,
-        "model calls for one investigation",
+        "model calls for one incident",
         "A plan, a few looks and an answer fit; loops do not.",
         "calls",
     )
     model_max_tokens: Annotated[int, Field(gt=0, le=10_000_000)] = env(
-        "SRE_AGENT_MODEL_MAX_TOKENS", 60_000, "tokens for one investigation, in and out", "About eight full prompts.", "tokens"
+        "SRE_AGENT_MODEL_MAX_TOKENS",
+        60_000,
+        "input tokens for one incident, over all its investigations",
+        "A typical incident takes ten thousand.",
+        "tokens",
     )
     model_max_seconds: Seconds = env(
         "SRE_AGENT_MODEL_MAX_SECONDS",
         60.0,
-        "time the model gets in one investigation",
+        "time the model and its looks get in one incident",
         "Rules answer within the minute a page is worth.",
         "seconds",
     )
     model_max_usd: Annotated[float, Field(gt=0, le=1000)] = env(
-        "SRE_AGENT_MODEL_MAX_USD", 0.5, "money for one investigation", "An alert storm of 100 incidents then costs 50.", "USD"
+        "SRE_AGENT_MODEL_MAX_USD", 0.5, "money for one incident", "An alert storm of 100 incidents then costs 50.", "USD"
     )
     model_usd_per_million_input: Annotated[float, Field(ge=0)] = env(
         "SRE_AGENT_MODEL_USD_PER_M_INPUT",
@@ -136,6 +140,20 @@ class Settings(BaseSettings):
         "price of output tokens",
         "Deliberately high: a wrong price stops early.",
         "USD per million",
+    )
+    trace_url: Url = env(
+        "SRE_AGENT_TRACE_URL",
+        None,
+        "OTLP/HTTP endpoint for spans of the agent's own work",
+        "Unset: none are sent. Spans hold no content. Langfuse takes them at /api/public/otel; needs the extra `tracing`.",
+        "URL",
+    )
+    trace_headers: Secrets = env(
+        "SRE_AGENT_TRACE_HEADERS",
+        {},
+        "headers for SRE_AGENT_TRACE_URL",
+        "Most endpoints want an Authorization.",
+        'JSON {"<header>": "<value>"}',
     )
 
     # evidence

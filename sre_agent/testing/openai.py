@@ -18,7 +18,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Reply(BaseModel):
-    """One scripted HTTP answer. `delay_s`: seconds before the first byte (cut short when the server stops)."""
+    """One scripted HTTP answer. `delay_s`: seconds before the first byte (cut short when the server stops).
+
+    `sent`: how much of the body is sent before the connection is closed: 0.0 closes it without a word, 1.0 sends it all.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,6 +29,7 @@ class Reply(BaseModel):
     body: str = ""
     headers: dict[str, str] = {}
     delay_s: float = 0.0
+    sent: float = 1.0
 
 
 Script = Reply | Callable[[dict[str, Any]], Reply]
@@ -49,9 +53,16 @@ def truncated(answer: dict[str, Any]) -> Reply:
 
 def asks(tool: str, arguments: dict[str, Any] | str, call_id: str = "call_1", tokens: tuple[int, int] = (100, 20)) -> Reply:
     """A tool call; `arguments` as a string is sent as it is."""
-    raw = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    call = {"id": call_id, "type": "function", "function": {"name": tool, "arguments": raw}}
-    return _completion({"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls", tokens)
+    return asks_all([(tool, arguments, call_id)], tokens)
+
+
+def asks_all(calls: Sequence[tuple[str, dict[str, Any] | str, str]], tokens: tuple[int, int] = (100, 20)) -> Reply:
+    """Several tool calls in one reply: (tool, arguments, call id) each."""
+    made = [
+        {"id": id_, "type": "function", "function": {"name": tool, "arguments": a if isinstance(a, str) else json.dumps(a)}}
+        for tool, a, id_ in calls
+    ]
+    return _completion({"role": "assistant", "content": None, "tool_calls": made}, "tool_calls", tokens)
 
 
 def refuses(text: str = "I cannot help with that.") -> Reply:
@@ -65,6 +76,11 @@ def fails(status: int, retry_after: str | None = None) -> Reply:
     return Reply(
         status=status, body=json.dumps({"error": {"message": "scripted", "type": "scripted", "code": None}}), headers=headers
     )
+
+
+def breaks_off(reply: Reply, sent: float = 0.5) -> Reply:
+    """The same reply, but the connection ends after that part of it: 0.0 is a reset before the first byte."""
+    return reply.model_copy(update={"sent": sent})
 
 
 def slowly(reply: Reply, seconds: float) -> Reply:
@@ -139,6 +155,9 @@ def _handler(stand_in: OpenAIStandIn) -> type[BaseHTTPRequestHandler]:
 
         def _send(self, reply: Reply) -> None:
             payload = reply.body.encode()
+            if reply.sent == 0.0:
+                self.close_connection = True
+                return
             try:
                 self.send_response(reply.status)
                 self.send_header("Content-Type", "application/json")
@@ -146,7 +165,8 @@ def _handler(stand_in: OpenAIStandIn) -> type[BaseHTTPRequestHandler]:
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(payload)
+                self.wfile.write(payload[: int(len(payload) * reply.sent)])
+                self.close_connection = self.close_connection or reply.sent < 1.0
             except (BrokenPipeError, ConnectionResetError):
                 return  # the caller gave up waiting, as scripted
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.source import Scope
@@ -18,6 +19,7 @@ from sre_agent.execution.rights import Right
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.incident.incident import Incident, OpenIncident
 from sre_agent.incident.target import Target
+from sre_agent.response.ports import NOTHING
 from sre_agent.runbook.proposal import Investigated
 from sre_agent.triage.triage import Triage
 
@@ -108,10 +110,17 @@ class ScriptedInvestigator:
 
     found: Callable[[Scope, Triage], Investigated]
     again: Callable[[Scope, Diagnosis], Diagnosis] | None = None
+    left: dict[str, Spend] = field(default_factory=dict)
+    told: list[Spend] = field(default_factory=list)
 
-    async def investigate(self, scope: Scope, triage: Triage, thread: str) -> Investigated:  # noqa: ARG002
-        """The scripted finding."""
+    async def investigate(self, scope: Scope, triage: Triage, thread: str, spent: Spend = NOTHING) -> Investigated:  # noqa: ARG002
+        """The scripted finding; what the incident had spent before is kept in `told`."""
+        self.told.append(spent)
         return self.found(scope, triage)
+
+    async def spent(self, thread: str) -> Spend:
+        """What was scripted as `left` by a thread without a result."""
+        return self.left.get(thread, NOTHING)
 
     async def reexamine(self, scope: Scope, before: Diagnosis) -> Diagnosis:
         """The scripted second look."""

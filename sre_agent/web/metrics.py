@@ -8,8 +8,10 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from pydantic import ValidationError
 
 from sre_agent.audit.record import AuditEntry
+from sre_agent.evidence.diagnosis import ModelUsage
 from sre_agent.incident.event import EventKind
 from sre_agent.policy.halt import HaltCause, HaltState
 
@@ -37,6 +39,7 @@ class Metrics:
         self._events = Counter("sre_agent_events", "What happened to incidents, by audit kind.", ("kind",), registry=self.registry)
         self._verdicts = Counter("sre_agent_verdicts", "Verdicts of the guard.", ("verdict",), registry=self.registry)
         self._actions = Counter("sre_agent_actions", "Actions by outcome.", ("outcome",), registry=self.registry)
+        self._model = _ModelMetrics(self.registry)
         self._heartbeat = Gauge("sre_agent_heartbeat_timestamp_seconds", "Unix time of the last beat.", registry=self.registry)
         self._halted = Gauge(
             "sre_agent_halted", "The kill switch: 1 where it is engaged for this cause.", ("cause",), registry=self.registry
@@ -54,12 +57,14 @@ class Metrics:
         self._turned_away.labels(door, reason).inc()
 
     def observe(self, entry: AuditEntry) -> None:
-        """One audited happening; verdicts and actions are counted from it."""
+        """One audited happening; verdicts, actions and the model's cost are counted from it."""
         self._events.labels(entry.kind).inc()
         if isinstance(verdict := entry.detail.get("verdict"), str):
             self._verdicts.labels(verdict).inc()
         if outcome := _OUTCOMES.get(entry.kind):
             self._actions.labels(outcome).inc()
+        if isinstance(usage := entry.detail.get("model"), dict):
+            self._model.count(usage)
 
     def beat(self, now: datetime) -> None:
         """The agent was alive and well at `now`."""
@@ -78,3 +83,38 @@ class Metrics:
     def exposition(self) -> tuple[bytes, str]:
         """The text a scrape gets, and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _ModelMetrics:
+    """What the model did and cost, from the usage that an audited investigation carries."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls = Counter(
+            "sre_agent_model_calls",
+            "Requests to the model: answered, unanswered, or lost in a crash.",
+            ("result",),
+            registry=registry,
+        )
+        self._tokens = Counter("sre_agent_model_tokens", "Tokens read and written by the model.", ("direction",), registry=registry)
+        self._usd = Counter("sre_agent_model_usd", "What the model cost, in USD.", registry=registry)
+        self._fallbacks = Counter(
+            "sre_agent_model_fallbacks", "Investigations that rules had to end.", ("reason",), registry=registry
+        )
+        self._dropped = Counter(
+            "sre_agent_model_claims_dropped", "Statements of the model that cited no real evidence.", registry=registry
+        )
+
+    def count(self, told: dict[str, object]) -> None:
+        """Adds one investigation's usage; what is no usage counts nothing."""
+        try:
+            usage = ModelUsage.model_validate(told)
+        except ValidationError:
+            return
+        for result, calls in (("answered", usage.answered), ("unanswered", usage.unanswered), ("lost", usage.lost)):
+            self._calls.labels(result).inc(max(0, calls))
+        self._tokens.labels("input").inc(max(0, usage.input_tokens))
+        self._tokens.labels("output").inc(max(0, usage.output_tokens))
+        self._usd.inc(max(0.0, usage.usd))
+        self._dropped.inc(max(0, usage.dropped))
+        if usage.fallback:
+            self._fallbacks.labels(usage.fallback).inc()

@@ -16,6 +16,22 @@ from sre_agent.verification.verify import Recovery
 _ACTION_KINDS = frozenset({"action_executed", "action_not_done", "action_failed", "action_unknown"})
 
 
+class ModelCost(BaseModel):
+    """What a model cost in this incident, over all rounds.
+
+    `lost` calls went down with a process; `fallback` says why rules ended the last investigation, if they did.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    calls: int
+    lost: int
+    input_tokens: int
+    output_tokens: int
+    usd: float
+    fallback: str | None
+
+
 class IncidentSummary(BaseModel):
     """One line of the listing. `alert_class` is after the evidence; `labelled_class` is what the labels said."""
 
@@ -34,6 +50,7 @@ class IncidentSummary(BaseModel):
     reason: str
     received_at: datetime
     updated_at: datetime
+    model: ModelCost
 
 
 class Listing(BaseModel):
@@ -103,6 +120,19 @@ def summary(record: IncidentRecord) -> IncidentSummary:
         reason=record.reason,
         received_at=record.received_at,
         updated_at=record.updated_at,
+        model=_model_cost(record),
+    )
+
+
+def _model_cost(record: IncidentRecord) -> ModelCost:
+    total = record.model_total
+    return ModelCost(
+        calls=total.calls,
+        lost=total.lost,
+        input_tokens=total.input_tokens,
+        output_tokens=total.output_tokens,
+        usd=total.usd,
+        fallback=record.diagnosis.usage.fallback if record.diagnosis else None,
     )
 
 

@@ -40,6 +40,8 @@ from sre_agent.settings import Settings
 from sre_agent.wiring import discovery
 
 if TYPE_CHECKING:
+    from sre_agent.adapters.tracing import Tracer
+    from sre_agent.investigation.chat import ChatModel
     from sre_agent.investigation.model_reasoner import ModelReasoner
 
 AGENT_ID = "sre-agent"
@@ -111,20 +113,28 @@ def with_targets(given: Assessor, targets: Targets) -> Assessor:
     return replace(given, declarations=targets.find)
 
 
-def reasoner(settings: Settings, sources: Sequence[str]) -> Reasoner:
-    """Rules, or a model with rules as its fallback."""
+def tracer(settings: Settings) -> "Tracer":
+    """Where spans of the agent's own work go. Raises ConfigurationError when they are wanted and cannot be sent."""
+    from sre_agent.adapters import tracing
+
+    return tracing.tracer(settings.trace_url, {k: v.get_secret_value() for k, v in settings.trace_headers.items()})
+
+
+def reasoner(settings: Settings, sources: Sequence[str], tracer: "Tracer | None" = None) -> Reasoner:
+    """Rules, or a model with rules as its fallback. With a `tracer` each call of the model leaves a span."""
     if settings.effective_reasoner is ReasonerChoice.RULES:
         return RulesReasoner()
-    return _model(settings, sources)
+    return _model(settings, sources, tracer)
 
 
-def _model(settings: Settings, sources: Sequence[str]) -> "ModelReasoner":
+def _model(settings: Settings, sources: Sequence[str], tracer: "Tracer | None") -> "ModelReasoner":
     # Imported here: nobody without a model pays for its client.
     from sre_agent.adapters.openai import Endpoint, OpenAIChat
     from sre_agent.investigation.model_reasoner import ModelReasoner
 
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
-    chat = OpenAIChat(Endpoint(model=settings.openai_model or "", api_key=SecretStr(key), base_url=settings.openai_base_url))
+    name = settings.openai_model or ""
+    chat: ChatModel = OpenAIChat(Endpoint(model=name, api_key=SecretStr(key), base_url=settings.openai_base_url))
     ceilings = Ceilings(
         calls=min(settings.model_max_calls, 12),
         input_tokens=settings.model_max_tokens,
@@ -134,4 +144,8 @@ def _model(settings: Settings, sources: Sequence[str]) -> "ModelReasoner":
     price = Price(
         input_usd_per_mtok=settings.model_usd_per_million_input, output_usd_per_mtok=settings.model_usd_per_million_output
     )
+    if tracer is not None:
+        from sre_agent.adapters.tracing import TracedChat
+
+        chat = TracedChat(chat, tracer, name, price)
     return ModelReasoner(chat, sources, time.monotonic, ceilings, price)

@@ -19,6 +19,7 @@ from sre_agent.adapters.jobs import build_app
 from sre_agent.adapters.log import configure
 from sre_agent.adapters.pagerduty.tracker import PagerDuty
 from sre_agent.adapters.postgres.queue import HANDS, WORK
+from sre_agent.adapters.tracing import TracedInvestigator, traced_sources
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Action
@@ -163,11 +164,11 @@ async def _desks(
 async def _assessor(
     settings: Settings, books: brain.Books, state: State, looking: Eyes, guard: Guard, breakers: BreakerFacts
 ) -> Assessor:
-    names = [s.name for s in looking.sources]
+    names, tracer = [s.name for s in looking.sources], brain.tracer(settings)
     investigator = build_investigator(
-        looking.sources,
+        traced_sources(looking.sources, tracer),
         discovery.detectors(),
-        brain.reasoner(settings, names),
+        brain.reasoner(settings, names, tracer),
         tuple(books.runbooks.values()),
         source_deadline_s=settings.source_deadline,
         checkpointer=await state.checkpoints.open(),
@@ -177,7 +178,7 @@ async def _assessor(
         breakers,
         *brain.target_collectors(looking.readers),
     )
-    return brain.assessor(books, guard, investigator, found, timedelta(seconds=settings.lookback))
+    return brain.assessor(books, guard, TracedInvestigator(investigator, tracer), found, timedelta(seconds=settings.lookback))
 
 
 async def _web(

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sre_agent.adapters.openai import Endpoint, OpenAIChat
 from sre_agent.incident.errors import ConfigurationError, Permanent, Transient
 from sre_agent.investigation.chat import ChatRequest, Message, ModelRateLimited, ModelSlow, ToolCall, ToolSpec
-from sre_agent.testing.openai import OpenAIStandIn, Reply, answers, asks, fails, refuses, says, slowly
+from sre_agent.testing.openai import OpenAIStandIn, Reply, answers, asks, asks_all, breaks_off, fails, refuses, says, slowly
 
 TOOL = ToolSpec(
     name="look", description="d", parameters={"type": "object", "properties": {}, "required": [], "additionalProperties": False}
@@ -221,3 +221,20 @@ asyncio.run(ask())
 def test_the_sdk_is_loaded_beside_the_event_loop_on_which_webhooks_wait():
     ran = subprocess.run([sys.executable, "-c", BESIDE_THE_LOOP], capture_output=True, text=True, check=False, timeout=60)
     assert (ran.stdout.strip(), ran.stderr) == ("asked", "")
+
+
+async def test_a_model_that_must_answer_still_sees_the_tools_and_may_call_none():
+    _, (body,) = await ask([says("x")], request(answer_now=True))
+    assert body["tool_choice"] == "none"
+    assert len(body["tools"]) == 1
+
+
+@pytest.mark.parametrize("sent", [0.0, 0.5])
+async def test_a_connection_that_ends_before_the_answer_does_is_transient(sent):
+    with pytest.raises(Transient):
+        await ask([breaks_off(says("x"), sent)], request())
+
+
+async def test_all_calls_of_one_reply_are_read():
+    reply, _ = await ask([asks_all([("a", {"x": 1}, "c1"), ("b", "{", "c2")])], request())
+    assert [(c.id, c.name, c.arguments) for c in reply.calls] == [("c1", "a", '{"x": 1}'), ("c2", "b", "{")]

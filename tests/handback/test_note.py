@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import Claim, Diagnosis, ModelUsage
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.handback.note import LIMIT, NoteContent, marker, render
@@ -49,6 +50,14 @@ def test_a_model_that_failed_cost_or_vetoed_is_said() -> None:
     assert "The model did not help (model-down); the rules reasoner took over." in text
     assert "2 request(s), 900 in, 80 out, 0.0100 USD" in text
     assert "vetoed: do not touch" in text
+
+
+def test_what_a_crash_lost_and_what_other_rounds_cost_is_said() -> None:
+    usage = ModelUsage(reasoner="openai", calls=3, input_tokens=900, output_tokens=80, usd=0.01, lost=1, answered=2)
+    text = note(diagnosis=Diagnosis(usage=usage), model_total=Spend(calls=7, usd=0.05))
+    assert "Model: 3 request(s) (1 lost in a crash), 900 in, 80 out, 0.0100 USD" in text
+    assert "Model, all rounds of this incident: 7 request(s), 0.0500 USD" in text
+    assert "all rounds" not in note(diagnosis=Diagnosis(usage=usage), model_total=usage.spend)
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

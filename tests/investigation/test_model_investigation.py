@@ -48,11 +48,14 @@ async def test_a_good_answer_explains_and_leaves_the_proposal_as_code_made_it(ma
     assert done.proposal.target.uid == made.RUN_ID
     assert not done.proposal.nominated_by_model
     assert done.diagnosis.confidence_bp.value == 9300
-    assert done.diagnosis.usage.model_dump() == {
+    assert done.diagnosis.usage.model_dump(exclude={"seconds"}) == {
         "reasoner": "openai", "calls": 1, "input_tokens": 100, "output_tokens": 20, "usd": 0.0, "fallback": None,
+        "answered": 1, "lost": 0, "dropped": 0,
     }  # fmt: skip
     assert requests[0]["response_format"]["json_schema"]["strict"] is True
-    assert {t["function"]["name"] for t in requests[0]["tools"]} == {"look_again", "read_evidence", "search_logs"}
+    assert {t["function"]["name"] for t in requests[0]["tools"]} == {
+        "look_again", "read_evidence", "search_logs", "series", "object",
+    }  # fmt: skip
 
 
 async def test_the_model_may_look_at_more_and_each_call_gets_its_answer(made):
@@ -86,6 +89,18 @@ GARBAGE = {
     "extra field": [answers({**ANSWER, "target": {"kind": "RedisMaster", "name": "payments"}})],
     "missing field": [answers({k: v for k, v in ANSWER.items() if k != "veto"})],
     "json of another shape": [says("[1, 2]")],
+    "a number as text": [answers({**ANSWER, "confidence_percent": "93"})],
+    "a key twice": [says(json.dumps(ANSWER)[:-1] + ', "veto": null}')],
+    "a key twice further down": [says(json.dumps(ANSWER).replace('"text"', '"text": "no", "text"', 1))],
+    "the answer inside another object": [answers({"answer": ANSWER})],
+    "two fences": [says(f"```json\n{json.dumps(ANSWER)}\n```\n```json\n{json.dumps(ANSWER)}\n```")],
+    "not a number": [says(json.dumps(ANSWER).replace("93", "NaN"))],
+    "a number of 5000 digits": [says(json.dumps(ANSWER).replace("93", "9" * 5_000))],
+    "brackets 100000 deep": [says("[" * 100_000)],
+    "200 kB of prose": [says("The primary stalls. " * 10_000)],
+    "200 kB of answer": [answers({**ANSWER, "veto": "x" * 200_000})],
+    "another language around it": [says("Das Problem ist der Primary: " + json.dumps(ANSWER))],
+    "nothing but white space": [says(" \n\t ")],
 }
 
 
@@ -282,5 +297,5 @@ async def test_telemetry_sent_to_the_model_is_capped(made):
         made.evidence(EvidenceKind.LOGS, {"namespace": "v", "pod": f"p{n}", "lines": lines}, "loki") for n in range(30)
     )
     _, requests = await investigated(made, [answers(ANSWER)], sources=sources)
-    assert len(requests[0]["messages"][1]["content"]) < 60_000
+    assert len(requests[0]["messages"][1]["content"]) < 20_000
     assert "were not shown; read them by id" in requests[0]["messages"][1]["content"]

@@ -6,6 +6,7 @@ model "says" comes from the place's Lies; a forged proposal even changes what co
 
 import asyncio
 
+from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView
@@ -33,7 +34,10 @@ class WorldInvestigator:
         self._runbooks = tuple(RUNBOOKS.values())
         self._again = GraphInvestigator(None, self._sources, self._detectors, 5.0, None)
 
-    async def investigate(self, scope: Scope, triage: Triage, thread: str) -> Investigated:
+    async def spent(self, thread: str) -> Spend:
+        return Spend()
+
+    async def investigate(self, scope: Scope, triage: Triage, thread: str, spent: Spend | None = None) -> Investigated:
         await stop("investigate")
         evidence = self._loop.run(fetch(self._sources, scope, 5.0))
         view = EvidenceView(scope=scope, evidence=evidence)

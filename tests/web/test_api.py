@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sre_agent.audit.record import AuditEntry
+from sre_agent.evidence.budget import Spend
+from sre_agent.evidence.diagnosis import Diagnosis, ModelUsage
 from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.errors import Transient
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference
 from sre_agent.incident.target import Target
 from sre_agent.incident.timeline import TimelineEntry
 from sre_agent.policy.decision import Decision, Verdict
-from sre_agent.response.record import IncidentRecord, State
+from sre_agent.response.record import IncidentRecord, State, Step
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.triage.triage import Triage
 
@@ -102,3 +104,14 @@ async def test_a_store_that_is_away_is_503(local, shelf):
 async def test_the_openapi_document_describes_the_api_and_nothing_else(local):
     document = (await local.get("/api/v1/openapi.json")).json()
     assert sorted(document["paths"]) == ["/api/v1/halt", "/api/v1/incidents", "/api/v1/incidents/{incident_id}", "/api/v1/resume"]
+
+
+async def test_what_a_model_cost_is_told_of_each_incident(local, recovered, shelf):
+    spent = {1: Spend(calls=3, input_tokens=900, usd=0.01, answered=3), 2: Spend(calls=1, output_tokens=5, usd=0.02, lost=1)}
+    usage = ModelUsage(reasoner="openai", fallback="model-slow")
+    changes = {"model_spent": spent, "diagnosis": Diagnosis(usage=usage)}
+    await shelf.advance(recovered, Step(to=recovered.state, changes=changes))
+    told = {"calls": 4, "lost": 1, "input_tokens": 900, "output_tokens": 5, "usd": 0.03, "fallback": "model-slow"}
+    assert (await local.get(f"/api/v1/incidents/{recovered.id}")).json()["model"] == told
+    (listed,) = (await local.get("/api/v1/incidents")).json()["incidents"]
+    assert listed["model"] == told

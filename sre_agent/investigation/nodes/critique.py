@@ -26,15 +26,23 @@ def critique(runbooks: Sequence[Runbook]) -> Node:
         opinion = Opinion.model_validate(state["opinion"])
         examined = Examined.model_validate(state["examined"])
         real = frozenset(e.id for e in evidence_of(state) if e.status is EvidenceStatus.OK)
-        kept = tuple(s for s in opinion.statements if s.evidence and real.issuperset(s.evidence))[:MOST_STATEMENTS]
+        kept = tuple(s for s in opinion.statements if _cites(s, real))[:MOST_STATEMENTS]
         allowed = [r.id for r, _ in applicable(examined.standing, runbooks)]
         nominated = opinion.runbook if opinion.runbook in allowed[1:] else None
-        checked = opinion.model_copy(update={"statements": kept, "veto": _clean(opinion.veto), "runbook": nominated})
+        uncited = sum(not _cites(s, real) for s in opinion.statements)
+        usage = opinion.usage.model_copy(update={"dropped": uncited})
+        checked = opinion.model_copy(
+            update={"statements": kept, "veto": _clean(opinion.veto), "runbook": nominated, "usage": usage}
+        )
         foreign = opinion.runbook is not None and opinion.runbook not in allowed
-        remarks = _remarks(kept, len(opinion.statements) - len(kept), foreign)
+        remarks = _remarks(kept, uncited, foreign)
         return State(opinion=checked.model_dump(mode="json"), remarks=remarks)
 
     return node
+
+
+def _cites(statement: Statement, real: frozenset[str]) -> bool:
+    return bool(statement.evidence) and real.issuperset(statement.evidence)
 
 
 def _clean(text: str | None) -> str | None:

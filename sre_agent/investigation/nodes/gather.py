@@ -1,4 +1,6 @@
-"""gather: code's own plan the first time, the reasoner's looks afterwards. Reads only."""
+"""gather: code's own plan the first time, the reasoner's looks afterwards, all at once. Reads only."""
+
+import asyncio
 
 from sre_agent.evidence.source import Scope
 from sre_agent.investigation.reasoner import Look
@@ -14,13 +16,17 @@ def gather(looks: Looks) -> Node:
         if state["planned"] is None:
             found = await looks.everything(scope)
             return State(evidence=[e.model_dump(mode="json") for e in found], planned=len(found))
-        evidence = evidence_of(state)
-        answers = []
-        # One after the other: ids must not depend on who answers first.
-        for raw in state["asked"]:
-            answer, more = await looks.answer(Look.model_validate(raw), scope, evidence)
-            answers.append(answer.model_dump(mode="json"))
-            evidence = (*evidence, *more)
-        return State(evidence=[e.model_dump(mode="json") for e in evidence], answers=answers, asked=[])
+        asked = [Look.model_validate(raw) for raw in state["asked"]]
+        if not asked:
+            return State(answers=[], looked_s=0.0)
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        answers, more = await looks.answers(asked, scope, evidence_of(state))
+        return State(
+            evidence=[*state["evidence"], *(e.model_dump(mode="json") for e in more)],
+            answers=[a.model_dump(mode="json") for a in answers],
+            asked=[],
+            looked_s=max(0.0, clock() - started),
+        )
 
     return node

@@ -1,4 +1,7 @@
-"""hypothesise: code computes findings and ranks causes; then the reasoner has one turn."""
+"""hypothesise: code computes findings and ranks causes, and the reasoner says what it would ask. Calls nobody.
+
+What it would ask is reserved in the checkpoint that this node leaves: the call itself is another node (ask.py).
+"""
 
 from collections.abc import Sequence
 
@@ -27,18 +30,19 @@ def hypothesise(detectors: Sequence[Detector], reasoner: Reasoner, runbooks: Seq
             runbooks=tuple((r.id, r.title) for r, _ in applicable(examined.standing, runbooks)),
         )
         answers = tuple(LookAnswer.model_validate(a) for a in state["answers"])
-        turn = await reasoner.turn(brief, Dialogue.model_validate(state["dialogue"]), answers)
+        turn = reasoner.prepare(brief, Dialogue.model_validate(state["dialogue"]), answers, state["looked_s"])
         return State(
             examined=examined.model_dump(mode="json"),
             dialogue=turn.dialogue.model_dump(mode="json"),
-            asked=[look.model_dump(mode="json") for look in turn.looks],
+            asked=[],
             answers=[],
+            looked_s=0.0,
             opinion=turn.opinion.model_dump(mode="json") if turn.opinion else None,
         )
 
     return node
 
 
-async def done(state: State) -> bool:
+async def decided(state: State) -> bool:
     """True when the reasoner has an opinion. Pure: it routes. (Async, so that no thread is started for it.)"""
     return state["opinion"] is not None

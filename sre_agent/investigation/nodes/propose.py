@@ -30,7 +30,9 @@ def propose(runbooks: Sequence[Runbook]) -> Node:
         view, triage = view_of(state), Triage.model_validate(state["triage"])
         examined = Examined.model_validate(state["examined"])
         opinion = Opinion.model_validate(state["opinion"])
-        text = " ".join([rules_summary(view, triage, examined), *state["remarks"], *_why_not_the_model(opinion)])
+        text = " ".join(
+            [rules_summary(view, triage, examined), *state["remarks"], *_why_not_the_model(opinion, view, state["planned"])]
+        )
         diagnosis = diagnose(view, examined, opinion, text)
         planned = view.model_copy(update={"evidence": view.evidence[: state["planned"]]})
         investigated = _propose(diagnosis, examined, triage, planned, runbooks)
@@ -72,9 +74,14 @@ def diagnose(view: EvidenceView, examined: Examined, opinion: Opinion, text: str
     )
 
 
-def _why_not_the_model(opinion: Opinion) -> list[str]:
+def _why_not_the_model(opinion: Opinion, view: EvidenceView, planned: int | None) -> list[str]:
+    """Why the rules took over, and what the model had asked to see before: that was seen, and stays."""
     why = opinion.usage.fallback
-    return [f"The model was not used ({why.replace('-', ' ')}); this is the rules' reading alone."] if why else []
+    if not why:
+        return []
+    text = f"The model was not used ({why.replace('-', ' ')}); this is the rules' reading alone."
+    looked = [e.id for e in view.evidence[planned:]] if planned is not None else []
+    return [text + (f" What it had asked to see counts: {', '.join(looked)}." if looked else "")]
 
 
 def _propose(
