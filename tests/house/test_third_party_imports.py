@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources.kubernetes": {"kubernetes", "urllib3", "yaml"},
     "sources.langfuse": {"httpx"},
     "sources.patroni": {"httpx"},
-    "sources.prometheus": {"httpx"},
+    "sources.http_api": {"httpx"},
     "sources.redis": {"redis"},
     "sources.redis_cluster": {"redis"},
     "testing.night.agent": {"httpx"},
