@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.incident import Incident
+from sre_agent.intake.untrusted import storable
 
 SUBJECT_LABELS = (
     "pod",
@@ -83,7 +84,9 @@ class ActiveAlert(BaseModel):
 def short_labels(value: object) -> dict[str, str]:
     """Labels or annotations from outside: what is text, no more than fits."""
     pairs = value.items() if isinstance(value, dict) else ()
-    return {str(k)[:LONGEST_VALUE]: v[:LONGEST_VALUE] for k, v in list(pairs)[:MOST_LABELS] if isinstance(v, str)}
+    return {
+        storable(str(k))[:LONGEST_VALUE]: storable(v)[:LONGEST_VALUE] for k, v in list(pairs)[:MOST_LABELS] if isinstance(v, str)
+    }
 
 
 def alerts_of(view: EvidenceView) -> Iterator[tuple[str, ActiveAlert]]:

@@ -39,9 +39,11 @@ class PrometheusSource:
         selectors = selectors_of(scope.incident)
         if not selectors and not scope.incident.label_values("alertname"):
             return ()
-        async with self._api.session() as session, asyncio.TaskGroup() as group:
-            rules = group.create_task(self._rules.gather(session, scope))
-            answers = await asyncio.gather(*(self._api.range(session, s, scope) for s in selectors), return_exceptions=True)
+        async with self._api.session() as session:
+            answers, alerted = await asyncio.gather(
+                asyncio.gather(*(self._api.range(session, s, scope) for s in selectors), return_exceptions=True),
+                self._rules.gather(session, scope),
+            )
         evidence: list[Evidence] = []
         failures: list[SreAgentError] = []
         for selector, answer in zip(selectors, answers, strict=True):
@@ -54,7 +56,7 @@ class PrometheusSource:
                 raise answer
         if failures and len(failures) == len(selectors):
             raise failures[0]
-        return (*evidence, *_unseen(rules.result(), evidence))
+        return (*evidence, *_unseen(alerted, evidence))
 
     async def instant(self, query: str, at: datetime) -> tuple[Series, ...]:
         """The value of any PromQL expression at one instant: one sample a series. Raises Transient or Permanent.
