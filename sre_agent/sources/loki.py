@@ -119,20 +119,20 @@ class LokiSource:
         onset = min(max(scope.onset, window.start), window.end)
         spans = [_span(window.start, onset), _span(onset, window.end + timedelta(microseconds=1))]
         costs = [await self._cost(session, selector, span) for span in spans]
-        if costs == [0, 0]:
-            return (self._said(selector, scope, EvidenceStatus.NO_DATA),)
         lines: list[Line] = []
         cut = False
         for cost, span in zip(costs, spans, strict=True):
             if cost is not None and cost > self._endpoint.max_scan_bytes:
                 cut = True
-            elif cost != 0:
+            else:
                 read = lines_of(await self._streams(session, selector, span), NAMESPACES, PODS, CONTAINERS)
                 lines += read
                 cut |= len(read) >= self._endpoint.limit
+        if not lines and cut:
+            too_much = f"Loki would have to read {sum(c or 0 for c in costs)} bytes; not asked"
+            return (self._said(selector, scope, EvidenceStatus.ERROR, too_much),)
         if not lines:
-            too_much = f"Loki would have to read {sum(c or 0 for c in costs)} bytes; not asked" if cut else ""
-            return (self._said(selector, scope, EvidenceStatus.NO_DATA, too_much),)
+            return (self._said(selector, scope, EvidenceStatus.NO_DATA),)
         told = bounded(lines, self._endpoint.max_payload_bytes)
         return tuple(self._evidence(selector, window, payload, cut or short, scope) for payload, short in told)
 
@@ -145,8 +145,7 @@ class LokiSource:
         if answer.status != 200 or not isinstance(body, dict):
             raise self._http.failure(answer)
         told = body.get("bytes")
-        # Chunks that are not flushed yet are in no index: entries without bytes are not "nothing".
-        return None if not isinstance(told, int) or (told == 0 and body.get("streams")) else told
+        return told if isinstance(told, int) else None
 
     async def _streams(self, session: HttpSession, selector: str, span: Fields) -> list[Any]:
         """The newest lines of the selector in the span, by stream."""

@@ -8,7 +8,8 @@ from sre_agent.intake.untrusted import storable
 
 LONGEST_LINE = 2_000
 MAX_LOGS = 10
-_LAST_SECOND = 253_402_300_799  # 9999-12-31; what is later is not a time
+MOST_DIGITS = 20
+"""Of nanoseconds: the year 5138; what is longer is not a time."""
 
 
 class Line(NamedTuple):
@@ -65,9 +66,8 @@ def _line(owner: tuple[str, str, str], value: object) -> Line | None:
 
 
 def _time(value: object) -> int | None:
-    if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 20:
-        return None
-    return int(value) if int(value) // 1_000_000_000 <= _LAST_SECOND else None
+    readable = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS
+    return int(str(value)) if readable else None
 
 
 def _first(labels: dict[str, Any], names: Sequence[str]) -> str:
