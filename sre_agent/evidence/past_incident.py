@@ -19,8 +19,7 @@ class PastNote(BaseModel):
 class PastIncident(BaseModel):
     """One incident. `relation` is why the tracker names it: "past" (alike, of the same service), or what relates it.
 
-    `score` is the tracker's own measure of likeness, where it gives one; it has no unit. `resolved_at` is None while it is
-    open, or where nobody looked.
+    `score` is the tracker's own measure of likeness, where it gives one; it has no unit. `notes` are read for a few only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,7 +28,6 @@ class PastIncident(BaseModel):
     title: str
     relation: str
     created_at: datetime | None = None
-    resolved_at: datetime | None = None
     score: float | None = None
     notes: tuple[PastNote, ...] = ()
 

@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources.http_api": {"httpx"},
     "sources.redis": {"redis"},
     "sources.redis_cluster": {"redis"},
+    "sources.topology": {"yaml"},
     "testing.night.agent": {"httpx"},
     "testing.night.books": {"yaml"},
     "testing.redis_client": {"redis"},

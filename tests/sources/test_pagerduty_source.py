@@ -74,9 +74,13 @@ async def test_past_incidents_come_most_alike_first_with_what_people_wrote(pager
         ("other", "service_dependency", None),
     ]
     assert [(n["by"], n["text"]) for n in told[0]["notes"]] == [("On Call", "failed over by hand; the disk was full")]
-    assert told[0]["resolved_at"] is not None
-    assert told[1]["resolved_at"] is None
     assert pagerduty.writes == []
+    assert sorted(c.path.rpartition("/")[2] for c in pagerduty.calls if "/incidents/" in c.path) == [
+        "notes",
+        "notes",
+        "past_incidents",
+        "related_incidents",
+    ]
 
 
 async def test_the_agents_own_notes_are_left_out(pagerduty, tracker):

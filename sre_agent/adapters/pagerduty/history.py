@@ -6,7 +6,6 @@ Notes are read for the most alike few, without the agent's own, which would only
 
 import asyncio
 import math
-from datetime import datetime
 from typing import Final
 
 from sre_agent.adapters.pagerduty.failure import NotAvailable, NotFound
@@ -17,8 +16,8 @@ from sre_agent.intake.untrusted import fields, items, moment, pagerduty_id, text
 
 MOST: Final = 5
 """Incidents of each list."""
-READ: Final = 3
-"""Past incidents whose notes are read."""
+READ: Final = 2
+"""Past incidents whose notes are read: an alert storm must not use up the rate limit that the agent's own notes need."""
 MOST_NOTES: Final = 5
 LONGEST_NOTE: Final = 1_500
 
@@ -53,17 +52,13 @@ class History:
         return items(listed)
 
     async def _told(self, past: PastIncident, own_user: str | None) -> PastIncident:
-        """With when it was resolved and what people wrote; as it is where the key may not read it."""
+        """With what people wrote; as it is where the key may not read it."""
         try:
-            incident, noted = await asyncio.gather(
-                self._gateway.get(f"/incidents/{past.id}"), self._gateway.get(f"/incidents/{past.id}/notes")
-            )
+            noted = await self._gateway.get(f"/incidents/{past.id}/notes")
         except (NotFound, NotAvailable):
             return past
         notes = [n for raw in items(noted.get("notes")) if (n := _note(fields(raw), own_user)) is not None]
-        return past.model_copy(
-            update={"resolved_at": _resolved(fields(incident.get("incident"))), "notes": tuple(notes[-MOST_NOTES:])}
-        )
+        return past.model_copy(update={"notes": tuple(notes[-MOST_NOTES:])})
 
 
 def _past(raw: object) -> PastIncident | None:
@@ -86,12 +81,6 @@ def _incident(raw: object, relation: str, score: float | None) -> PastIncident |
         return None
     title = text(incident.get("title"), 300) or text(incident.get("summary"), 300)
     return PastIncident(id=identity, title=title, relation=relation, created_at=moment(incident.get("created_at")), score=score)
-
-
-def _resolved(incident: dict[str, object]) -> datetime | None:
-    if incident.get("status") != "resolved":
-        return None
-    return moment(incident.get("resolved_at")) or moment(incident.get("last_status_change_at"))
 
 
 def _note(note: dict[str, object], own_user: str | None) -> PastNote | None:
