@@ -14,10 +14,9 @@ from sre_agent.evidence.alert_state import (
     SERVICE_LABELS,
     ActiveAlert,
     AlertState,
+    Surroundings,
     alerts_of,
-    is_own,
     rules_of,
-    shared_places,
 )
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.view import EvidenceView
@@ -48,8 +47,9 @@ def _always(view: EvidenceView) -> tuple[Finding, ...]:
     for evidence_id, name, query in rules_of(view):
         rules[name].append((evidence_id, query))
     held: dict[str, list[tuple[str, ActiveAlert]]] = defaultdict(list)
+    own = Surroundings(view.scope.incident)
     for evidence_id, alert in alerts_of(view):
-        if is_own(alert, view.scope.incident):
+        if own.owns(alert):
             held[alert.name].append((evidence_id, alert))
     return tuple(f for name in sorted(names) if (f := _on_purpose(name, rules[name], held[name])) is not None)
 
@@ -78,12 +78,12 @@ def _on_purpose(name: str, rules: list[tuple[str, str]], held: list[tuple[str, A
 
 def _related(view: EvidenceView) -> tuple[Finding, ...]:
     """One finding a subject: alerts of the same place, or of a service that an alerted one calls, that fired before the onset."""
-    callees = _callees(view)
+    around, callees = Surroundings(view.scope.incident), _callees(view)
     seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
     by_subject: dict[tuple[str, str | None], list[tuple[str, ActiveAlert, float, str]]] = defaultdict(list)
     for evidence_id, alert in alerts_of(view):
         key = (alert.name, tuple(sorted(alert.labels.items())))
-        weight, how = _weight(alert, view, callees)
+        weight, how = _weight(alert, view, around, callees)
         if weight and key not in seen and alert.subject:
             seen.add(key)
             by_subject[alert.subject, alert.labels.get("namespace")].append((evidence_id, alert, weight, how))
@@ -92,18 +92,18 @@ def _related(view: EvidenceView) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda f: (-f.strength, f.onset, f.object))[:MAX_RELATED])
 
 
-def _weight(alert: ActiveAlert, view: EvidenceView, callees: set[str]) -> tuple[float, str]:
+def _weight(alert: ActiveAlert, view: EvidenceView, around: Surroundings, callees: set[str]) -> tuple[float, str]:
     """(strength, how it is near): 0 for what is not near, did not begin before, does not fire, or fires on purpose."""
-    incident, onset = view.scope.incident, view.scope.onset
+    onset = view.scope.onset
     on_purpose = _ON_PURPOSE.fullmatch(_SPOKEN.sub("", alert.name)) or _INHIBITOR.fullmatch(_SPOKEN.sub("", alert.name))
-    if alert.state in (AlertState.PENDING, AlertState.UNPROCESSED) or on_purpose or is_own(alert, incident):
+    if alert.state in (AlertState.PENDING, AlertState.UNPROCESSED) or on_purpose or around.owns(alert):
         return 0.0, ""
     if alert.starts_at is None or alert.starts_at > onset or (alert.ends_at is not None and alert.ends_at < view.scope.now):
         return 0.0, ""
     recent = 0.1 if onset - alert.starts_at <= NEAR else 0.0
     if callees & {alert.labels[n].lower() for n in SERVICE_LABELS if alert.labels.get(n)}:
         return 0.3 + recent, "which an alerted service calls"
-    places = shared_places(alert, incident)
+    places = around.shared(alert)
     if set(places) - {"namespace"}:
         return 0.28 + recent, f"of the same {places[0]}"
     return (0.18 + recent, "of the same namespace") if places else (0.0, "")

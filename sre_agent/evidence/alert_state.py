@@ -3,17 +3,17 @@
 Alerts are somebody's claim about the world: they say where to look and corroborate nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.incident import Incident
-from sre_agent.intake.untrusted import storable
+from sre_agent.intake.untrusted import moment, storable
 
 SUBJECT_LABELS = (
     "pod",
@@ -32,6 +32,8 @@ SUBJECT_LABELS = (
 PLACE_LABELS = (*SUBJECT_LABELS, "namespace")
 SERVICE_LABELS = ("service", "service_name", "app", "deployment")
 LONGEST_VALUE, MOST_LABELS = 500, 64
+MOST_COMPARED = 20
+"""Own alerts of one name that another of that name is compared with, label by label; those equal to it are always found."""
 
 
 class AlertState(StrEnum):
@@ -42,6 +44,14 @@ class AlertState(StrEnum):
     UNPROCESSED = "unprocessed"
     FIRING = "firing"
     PENDING = "pending"
+
+
+def _moment(value: object) -> datetime | None:
+    """An aware time; None for none, for what cannot be read, and for the year 1 that Go writes for "never"."""
+    return value if isinstance(value, datetime) and value.tzinfo is not None else moment(value)
+
+
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 
 
 class ActiveAlert(BaseModel):
@@ -55,8 +65,8 @@ class ActiveAlert(BaseModel):
 
     labels: dict[str, str]
     annotations: dict[str, str] = {}
-    starts_at: datetime | None = Field(default=None, alias="startsAt")
-    ends_at: datetime | None = Field(default=None, alias="endsAt")
+    starts_at: Moment = Field(default=None, alias="startsAt")
+    ends_at: Moment = Field(default=None, alias="endsAt")
     state: AlertState = AlertState.ACTIVE
     silenced_by: tuple[str, ...] = Field(default=(), alias="silencedBy")
     inhibited_by: tuple[str, ...] = Field(default=(), alias="inhibitedBy")
@@ -108,30 +118,43 @@ def rules_of(view: EvidenceView) -> Iterator[tuple[str, str, str]]:
                 yield e.id, rule["name"], rule["query"]
 
 
-def is_own(alert: ActiveAlert, incident: Incident) -> bool:
-    """Whether it is one of the incident's own: same name, and no label that both carry differs."""
-    return any(
-        a.labels.get("alertname", "") == alert.labels.get("alertname")
-        and all(alert.labels.get(k, v) == v for k, v in a.labels.items())
-        for a in incident.alerts
-    )
+class Surroundings:
+    """An incident's own alerts, arranged so that thousands of others can be compared with a thousand of them."""
+
+    def __init__(self, incident: Incident) -> None:
+        self._exact = {frozenset(a.labels.items()) for a in incident.alerts}
+        self._by_name: dict[str, list[dict[str, str]]] = {}
+        self._places: dict[tuple[str, str], set[str]] = {}
+        for labels in {frozenset(a.labels.items()): a.labels for a in incident.alerts}.values():
+            self._by_name.setdefault(labels.get("alertname", ""), []).append(labels)
+            for name in PLACE_LABELS:
+                if labels.get(name):
+                    self._places.setdefault((name, labels[name]), set()).add(labels.get("cluster", ""))
+
+    def owns(self, alert: ActiveAlert) -> bool:
+        """Whether it is one of the incident's own: same name, and no label that both carry differs."""
+        if frozenset(alert.labels.items()) in self._exact:
+            return True
+        alike = self._by_name.get(alert.labels.get("alertname", ""), ())[:MOST_COMPARED]
+        return any(all(alert.labels.get(k, v) == v for k, v in own.items()) for own in alike)
+
+    def shared(self, alert: ActiveAlert) -> tuple[str, ...]:
+        """The place labels whose value it has in common with one of the incident's alerts; none across clusters."""
+        cluster = alert.labels.get("cluster", "")
+        return tuple(n for n in PLACE_LABELS if _same(self._places.get((n, alert.labels.get(n, "")), ()), cluster))
 
 
-def shared_places(alert: ActiveAlert, incident: Incident) -> tuple[str, ...]:
-    """The place labels whose value it has in common with one of the incident's alerts; none across clusters."""
-    found: dict[str, None] = {}
-    for own in incident.alerts:
-        clusters = {labels["cluster"] for labels in (own.labels, alert.labels) if labels.get("cluster")}
-        if len(clusters) < 2:
-            found |= dict.fromkeys(n for n in PLACE_LABELS if own.labels.get(n) and own.labels[n] == alert.labels.get(n))
-    return tuple(found)
+def _same(clusters: Collection[str], cluster: str) -> bool:
+    """Whether one of them may be this cluster: "" is not said, and may be any."""
+    return bool(clusters) and (not cluster or "" in clusters or cluster in clusters)
 
 
 def nearest(alerts: Iterable[ActiveAlert], incident: Incident, onset: datetime, most: int) -> tuple[ActiveAlert, ...]:
     """At most `most`: the incident's own first, then those of the same place, then by how near to the onset they began."""
+    around = Surroundings(incident)
 
     def order(alert: ActiveAlert) -> tuple[int, float, str, str]:
-        place = 0 if is_own(alert, incident) else 1 if shared_places(alert, incident) else 2
+        place = 0 if around.owns(alert) else 1 if around.shared(alert) else 2
         away = abs((alert.starts_at - onset).total_seconds()) if alert.starts_at is not None else float("inf")
         return place, away, alert.name, alert.fingerprint
 

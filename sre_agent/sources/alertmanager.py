@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sre_agent.evidence.alert_state import PLACE_LABELS, ActiveAlert, is_own, nearest, short_labels
+from sre_agent.evidence.alert_state import PLACE_LABELS, ActiveAlert, Surroundings, nearest, short_labels
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.source import Scope
 from sre_agent.incident.errors import SreAgentError
@@ -71,7 +71,8 @@ class AlertmanagerSource:
             query = " or ".join(" ".join(f) for f in filters) or "all alerts"
             alerts = self._said(query, [a.payload() for a in kept], scope)
             alerts = alerts.model_copy(update={"truncated": len(kept) < len(read)})
-            by = {s for a in kept if is_own(a, scope.incident) for s in a.silenced_by}
+            own = Surroundings(scope.incident)
+            by = {s for a in kept if own.owns(a) for s in a.silenced_by}
             return (alerts, await self._silences(session, by, scope)) if by else (alerts,)
 
     async def _alerts(self, session: HttpSession, incident: Incident) -> tuple[tuple[tuple[str, ...], ...], list[Any]]:

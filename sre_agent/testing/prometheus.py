@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 from sre_agent.testing.selector import BadQuery, parse_selector
 
 LOOKBACK_S = 300.0
+ALWAYS = "vector(1)"
 MAX_POINTS = 11_000
 
 _GROUPED = re.compile(r"group by \(([\w, ]+)\) \(last_over_time\((.+)\[(\d+)h\]\)\)")
@@ -50,7 +51,7 @@ class Fault(StrEnum):
 class ThresholdRule:
     """An alerting rule `selector > above`, firing once it has held at the newest sample for `for_s` seconds.
 
-    `expression` is what /rules shows instead, for rules that say the same in more words.
+    `expression` is what /rules shows instead, for rules that say the same in more words. The selector `vector(1)` always fires.
     """
 
     name: str
@@ -178,6 +179,8 @@ class PrometheusStandIn:
 
     def _alerts(self, rule: ThresholdRule) -> list[dict[str, Any]]:
         now, alerts = self._now(), []
+        if rule.selector == ALWAYS:
+            return [_alert(rule, {}, (now, 1.0), now)]
         for labels, samples in self._matching(rule.selector):
             past = [(t, v) for t, v in samples if t <= now]
             since = None
@@ -185,16 +188,7 @@ class PrometheusStandIn:
                 since = (t if since is None else since) if v > rule.above else None
             if since is None or now - past[-1][0] > LOOKBACK_S:
                 continue
-            alert_labels = {k: v for k, v in labels.items() if k != "__name__"} | dict(rule.labels) | {"alertname": rule.name}
-            alerts.append(
-                {
-                    "labels": alert_labels,
-                    "annotations": {},
-                    "state": "firing" if now - since >= rule.for_s else "pending",
-                    "activeAt": datetime.fromtimestamp(since, UTC).isoformat(),
-                    "value": f"{past[-1][1]:e}",
-                }
-            )
+            alerts.append(_alert(rule, labels, past[-1], since) | ({} if now - since >= rule.for_s else {"state": "pending"}))
         return alerts
 
     def _listed_rules(self, _form: dict[str, str]) -> Mapping[str, Any]:
@@ -206,7 +200,7 @@ class PrometheusStandIn:
                 {
                     "type": "alerting",
                     "name": rule.name,
-                    "query": rule.expression or f"{rule.selector} > {rule.above:g}",
+                    "query": rule.expression or (ALWAYS if rule.selector == ALWAYS else f"{rule.selector} > {rule.above:g}"),
                     "duration": rule.for_s,
                     "labels": dict(rule.labels),
                     "annotations": {},
@@ -216,6 +210,17 @@ class PrometheusStandIn:
                 }
             )
         return {"groups": [{"name": "stand-in", "file": "stand-in.yml", "interval": 1, "rules": rules}]}
+
+
+def _alert(rule: ThresholdRule, labels: Mapping[str, str], newest: tuple[float, float], since: float) -> dict[str, Any]:
+    """One firing alert as /alerts shows it."""
+    return {
+        "labels": {k: v for k, v in labels.items() if k != "__name__"} | dict(rule.labels) | {"alertname": rule.name},
+        "annotations": {},
+        "state": "firing",
+        "activeAt": datetime.fromtimestamp(since, UTC).isoformat(),
+        "value": f"{newest[1]:e}",
+    }
 
 
 def _value_at(samples: list[tuple[float, float]], at: float) -> float | None:

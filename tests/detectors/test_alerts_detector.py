@@ -123,6 +123,11 @@ def test_alerts_of_one_subject_are_one_finding_and_an_old_one_weighs_less_than_a
     assert old.strength < found.strength
 
 
+def test_times_without_an_offset_and_the_year_one_are_read_as_what_they_mean():
+    alert = fires({"alertname": "ApiOom", "namespace": "voice", "service": "api"}, endsAt="0001-01-01T00:00:00Z")
+    assert only(detect(view(OWN, [{**alert, "startsAt": "2026-03-04T03:00:00"}]))).onset == ONSET - timedelta(minutes=10)
+
+
 def test_a_suppressed_alert_is_told_with_that_word():
     alert = fires({"alertname": "ApiOom", "namespace": "voice", "service": "api"}, state="suppressed", silencedBy=["s1"])
     assert "(suppressed)" in only(detect(view(OWN, [alert]))).cause
@@ -181,6 +186,7 @@ def test_an_inhibitor_is_known_by_its_name_though_its_rule_compares_something():
         {"rules": "x"},
         {"silences": [1]},
         [{"labels": {"namespace": "voice"}, "startsAt": "2026-03-04T03:00:00Z", "state": "dreaming"}],
+        [{"labels": {"namespace": "voice"}, "startsAt": 7, "endsAt": {}, "state": "active"}],
     ],
 )
 def test_malformed_payloads_are_skipped(payload):
