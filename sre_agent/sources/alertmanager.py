@@ -7,7 +7,7 @@ Source of the protocol: https://github.com/prometheus/alertmanager/blob/main/api
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,7 +33,7 @@ class AlertmanagerEndpoint:
     """Where and how much to ask. Seconds and bytes; `tenant` becomes X-Scope-OrgID (Mimir), `token` a bearer token."""
 
     url: str
-    token: str = ""
+    token: str = field(default="", repr=False)
     tenant: str = ""
     timeout_s: float = 8.0
     max_body_bytes: int = 8_000_000

@@ -9,7 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -39,7 +39,7 @@ class HttpEndpoint:
     what: str
     variable: str
     url: str
-    token: str = ""
+    token: str = field(default="", repr=False)
     tenant: str = ""
     timeout_s: float = 10.0
     max_body_bytes: int = 8_000_000
@@ -105,7 +105,10 @@ class HttpApi:
 
     def failure(self, answer: HttpAnswer, said: str = "") -> Permanent | Transient:
         """The error that tells a person what an answer that is not usable says; `said` instead of its body, where that is known."""
-        text = f"{self.name} answered {answer.status}: {(said or answer.text())[:QUOTED]}"
+        quoted = said or answer.text()
+        for secret in filter(None, (self._endpoint.token, self._login)):
+            quoted = quoted.replace(secret, "[redacted]")  # some proxies print the headers that they did not like
+        text = f"{self.name} answered {answer.status}: {quoted[:QUOTED]}"
         if answer.status == 429 or answer.status == 408 or answer.status >= 500:
             return Transient(text, retry_after=answer.retry_after)
         if answer.status in (401, 403):

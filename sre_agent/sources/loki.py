@@ -10,7 +10,7 @@ Source of the protocol: https://grafana.com/docs/loki/latest/reference/loki-http
 import asyncio
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -46,7 +46,7 @@ class LokiEndpoint:
     """
 
     url: str
-    token: str = ""
+    token: str = field(default="", repr=False)
     tenant: str = ""
     timeout_s: float = 8.0
     limit: int = 1_000

@@ -5,7 +5,7 @@ Source of the protocol: https://prometheus.io/docs/prometheus/latest/querying/ap
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +34,7 @@ class PrometheusEndpoint:
     """
 
     url: str
-    token: str = ""
+    token: str = field(default="", repr=False)
     tenant: str = ""
     timeout_s: float = 10.0
     rules_s: float = 4.0

@@ -66,6 +66,8 @@ class AlertmanagerStandIn(HttpStandIn):
 
     def answer(self, asked: Asked) -> Reply:
         """As the real API answers."""
+        if asked.method != "GET":
+            return Reply(405, json.dumps({"code": 405, "message": "the stand-in is read-only"}))
         if asked.path == "/api/v2/silences":
             return Reply(200, json.dumps(self.silences))
         if asked.path != "/api/v2/alerts":

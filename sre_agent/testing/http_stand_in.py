@@ -1,4 +1,4 @@
-"""What stand-in HTTP services share: a server on loopback that answers GETs, remembers them, and misbehaves when told to."""
+"""What stand-in HTTP services share: a server on loopback that answers GETs and forms, remembers them, and misbehaves when told."""
 
 import threading
 import time
@@ -22,11 +22,12 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: its path, its query parameters, and its headers with names in lower case."""
+    """One request: its path, its query parameters or form, and its headers with names in lower case."""
 
     path: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
+    method: str = "GET"
 
     def one(self, name: str, otherwise: str = "") -> str:
         """The first value of a parameter."""
@@ -101,10 +102,15 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        self._serve("GET", urlsplit(self.path).query)
+
+    def do_POST(self) -> None:
+        self._serve("POST", self.rfile.read(int(self.headers.get("content-length", "0"))).decode())
+
+    def _serve(self, method: str, query: str) -> None:
         owner, address = self.server.owner, urlsplit(self.path)
-        asked = Asked(
-            address.path, parse_qs(address.query, keep_blank_values=True), {k.lower(): v for k, v in self.headers.items()}
-        )
+        headers = {k.lower(): v for k, v in self.headers.items()}
+        asked = Asked(address.path, parse_qs(query, keep_blank_values=True), headers, method)
         owner.asked.append(asked)
         how = owner.fault(address.path)
         time.sleep(how.delay_s)

@@ -33,6 +33,8 @@ class LokiStandIn(HttpStandIn):
 
     def answer(self, asked: Asked) -> Reply:
         """As the real API answers."""
+        if asked.method != "GET":
+            return _plain(405, "the stand-in is read-only")
         if self._tenants and asked.headers.get("x-scope-orgid") not in self._tenants:
             return _plain(401, "no org id")
         try:

@@ -48,10 +48,12 @@ async def test_nothing_fires_is_no_data(alertmanager):
 
 async def test_token_and_tenant_are_sent_and_stand_nowhere_in_the_answer(alertmanager):
     alertmanager.fire(OWN, ONSET)
-    (evidence,) = await source(alertmanager, token="t0ken-very-secret", tenant="eu-1").gather(SCOPE)
+    alertmanager.silence({"alertname": "ApiDown"}, "known")
+    evidence, _ = await source(alertmanager, token="t0ken-very-secret", tenant="eu-1").gather(SCOPE)
     assert alertmanager.asked[0].headers["authorization"] == "Bearer t0ken-very-secret"
     assert alertmanager.asked[0].headers["x-scope-orgid"] == "eu-1"
     assert "t0ken" not in str(evidence.model_dump())
+    assert [(a.method, a.path) for a in alertmanager.asked] == [("GET", "/api/v2/alerts"), ("GET", "/api/v2/silences")]
 
 
 async def test_a_storm_is_cut_with_a_flag_and_the_nearest_stay(alertmanager):

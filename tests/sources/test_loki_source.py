@@ -248,7 +248,7 @@ async def test_a_tenant_sees_its_own_and_without_one_the_server_says_what_is_mis
         server.write(STREAM, ONSET, "line")
         (evidence,) = await look(server, POD, tenant="eu", token="secret-bearer")
         assert evidence.status is EvidenceStatus.OK
-        assert {a.headers["authorization"] for a in server.asked} == {"Bearer secret-bearer"}
+        assert {(a.method, a.headers["authorization"]) for a in server.asked} == {("GET", "Bearer secret-bearer")}
         assert "secret-bearer" not in evidence.model_dump_json()
         with pytest.raises(Permanent, match="no org id"):
             await look(server, POD)
