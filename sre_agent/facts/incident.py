@@ -15,8 +15,9 @@ LOOKBACK: Final = timedelta(hours=24)
 SKEW: Final = timedelta(seconds=60)
 """How far in the future an observation may be stamped before its stamp is not believed at all."""
 
-NOT_CORROBORATING: Final = frozenset({EvidenceKind.ALERT, EvidenceKind.TEXT, EvidenceKind.LOGS})
-"""The alert's own claim and free text support nothing; logs are written by whoever is being logged."""
+NOT_CORROBORATING: Final = frozenset({EvidenceKind.ALERT, EvidenceKind.TEXT, EvidenceKind.LOGS, EvidenceKind.TOPOLOGY})
+"""The alert's own claim and free text support nothing; logs are written by whoever is being logged; a call graph says who
+asks whom, whether either is well or not."""
 
 _MODEL_CHANGES: Final = frozenset({ChangeKind.PROMPT, ChangeKind.MODEL})
 

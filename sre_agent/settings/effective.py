@@ -163,6 +163,23 @@ class Settings(BaseSettings):
     prometheus_min_step: Seconds = env(
         "SRE_AGENT_PROMETHEUS_MIN_STEP", 15.0, "finest resolution asked of Prometheus", "The usual scrape interval.", "seconds"
     )
+    prometheus_token: Secret = env("PROMETHEUS_TOKEN", None, "bearer token for PROMETHEUS_URL", "Unset: none is sent.")
+    prometheus_tenant: str | None = env("PROMETHEUS_TENANT", None, "X-Scope-OrgID for PROMETHEUS_URL", "Mimir needs one.")
+    alertmanager_url: Url = env(
+        "ALERTMANAGER_URL", None, "Alertmanager, for what else fires and is silenced", "Unset: not asked.", "URL"
+    )
+    alertmanager_token: Secret = env("ALERTMANAGER_TOKEN", None, "bearer token for ALERTMANAGER_URL", "Unset: none is sent.")
+    alertmanager_tenant: str | None = env("ALERTMANAGER_TENANT", None, "X-Scope-OrgID for ALERTMANAGER_URL", "Mimir needs one.")
+    loki_url: Url = env("LOKI_URL", None, "Loki, for the logs of what an alert names", "Unset: only the cluster's own logs.", "URL")
+    loki_token: Secret = env("LOKI_TOKEN", None, "bearer token for LOKI_URL", "Unset: none is sent.")
+    loki_tenant: str | None = env("LOKI_TENANT", None, "X-Scope-OrgID for LOKI_URL", "A multi-tenant Loki needs one.")
+    topology: Path | None = env(
+        "SRE_AGENT_TOPOLOGY",
+        None,
+        "file that says who calls whom: calls: [[caller, callee], ...]",
+        "Unset: only what traces and the mesh counted into Prometheus.",
+        "YAML or JSON file",
+    )
     kubeconfig: Path | None = env(
         "KUBECONFIG",
         None,

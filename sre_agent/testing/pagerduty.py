@@ -166,6 +166,17 @@ class PagerDutyStandIn:
             }
             self.account.changes.append(change)
 
+    def add_similar(self, incident_id: str, other_id: str, score: float | None = None) -> None:
+        """PagerDuty finds another incident alike: a past one with a score, else one related by a service's dependency."""
+        with self.lock:
+            other = self.account.incident(other_id)
+            shown = {k: other[k] for k in ("id", "type", "title", "created_at", "self")}
+            if score is not None and self.account.past is not None:
+                self.account.past.setdefault(incident_id, []).append({"incident": shown, "score": score})
+            elif self.account.related is not None:
+                relationship = {"type": "service_dependency", "metadata": {"dependent_services": [], "supporting_services": []}}
+                self.account.related.setdefault(incident_id, []).append({"incident": shown, "relationships": [relationship]})
+
     def clear_alerts(self, incident_id: str) -> None:
         """The rules behind an incident's alerts no longer hold. The incident itself stays open, as it does at PagerDuty."""
         with self.lock:

@@ -24,7 +24,10 @@ class ApiError(Exception):
 
 
 class Account:
-    """Users, policies, services, incidents with alerts and notes, change events."""
+    """Users, policies, services, incidents with alerts and notes, change events.
+
+    `past` and `related` hold the incidents that PagerDuty finds alike, by incident; None: the plan does not include them.
+    """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
@@ -36,6 +39,8 @@ class Account:
         self.alerts: dict[str, list[Json]] = {}
         self.notes: dict[str, list[Json]] = {}
         self.changes: list[Json] = []
+        self.past: dict[str, list[Json]] | None = {}
+        self.related: dict[str, list[Json]] | None = {}
         self._count = 0
 
     def identity(self, prefix: str, length: int = 7) -> str:

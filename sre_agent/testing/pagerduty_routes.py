@@ -161,6 +161,26 @@ def _related_changes(account: Account, call: Call, ids: list[str]) -> Answered:
     return page(call, "change_events", [{**c, "correlation_reason": {"reason": "related_service"}} for c in related])
 
 
+def _past_incidents(account: Account, call: Call, ids: list[str]) -> Answered:
+    """Most alike first; `limit` up to 999, no pages."""
+    incident = account.incident(ids[0])
+    if account.past is None:
+        raise ApiError(402, 2014, "Account does not have access to this feature")
+    limit = call.one("limit", "50")
+    if not limit.isdigit() or not 1 <= int(limit) <= 999:
+        raise ApiError(400, 2001, "Invalid Input Provided")
+    found = sorted(account.past.get(incident["id"], []), key=lambda p: -p["score"])
+    return 200, {"past_incidents": found[: int(limit)], "total": len(found), "limit": int(limit)}
+
+
+def _related_incidents(account: Account, _call: Call, ids: list[str]) -> Answered:
+    """The 20 newest, no pages."""
+    incident = account.incident(ids[0])
+    if account.related is None:
+        raise ApiError(402, 2014, "Account does not have access to this feature")
+    return 200, {"related_incidents": account.related.get(incident["id"], [])[:20]}
+
+
 def _users(account: Account, call: Call, _ids: list[str]) -> Answered:
     query = call.one("query").casefold()
     return page(call, "users", [u for u in account.users.values() if query in f"{u['name']} {u['email']}".casefold()])
@@ -252,6 +272,8 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", f"/incidents/{_ID}/snooze", _snooze),
     ("PUT", f"/incidents/{_ID}/merge", _merge),
     ("GET", f"/incidents/{_ID}/related_change_events", _related_changes),
+    ("GET", f"/incidents/{_ID}/past_incidents", _past_incidents),
+    ("GET", f"/incidents/{_ID}/related_incidents", _related_incidents),
     ("GET", f"/services/{_ID}/change_events", _change_events),
     ("GET", "/change_events", _change_events),
     ("GET", "/users", _users),

@@ -1,11 +1,14 @@
 """A stand-in Prometheus on loopback: the HTTP API over series that a test or the demo appends while it runs.
 
-Answers /api/v1/{query,query_range,rules,alerts,status/buildinfo} for bare selectors (`name{a="b",c=~"d.*"}`) with the
-real envelope, five-minute lookback, 11,000-point limit and error shapes. Anything else of PromQL is answered as 400.
+Answers /api/v1/{query,query_range,rules,alerts,status/buildinfo} for bare selectors (`name{a="b",c=~"d.*"}`), and instant
+queries of the form `group by (a, b) (last_over_time(selector[1h]))`, with the real envelope, five-minute lookback,
+11,000-point limit and error shapes. Anything else of PromQL is answered as 400. /rules lists every rule whatever names are
+asked for, as servers before 2.43 do.
 Behaviour from https://prometheus.io/docs/prometheus/latest/querying/api/.
 """
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +23,10 @@ from urllib.parse import parse_qs, urlsplit
 from sre_agent.testing.selector import BadQuery, parse_selector
 
 LOOKBACK_S = 300.0
+ALWAYS = "vector(1)"
 MAX_POINTS = 11_000
+
+_GROUPED = re.compile(r"group by \(([\w, ]+)\) \(last_over_time\((.+)\[(\d+)h\]\)\)")
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -33,19 +39,27 @@ class Fault(StrEnum):
     UNAVAILABLE = "unavailable"
     HTML = "html"
     PLAIN_TEXT = "plain_text"
+    UNAUTHORIZED = "unauthorized"
+    NOT_FOUND = "not_found"
+    TOO_MANY = "too_many"
+    TRUNCATED = "truncated"
     NAN = "nan"
     DROP = "drop"
 
 
 @dataclass(frozen=True)
 class ThresholdRule:
-    """An alerting rule `selector > above`, firing once it has held at the newest sample for `for_s` seconds."""
+    """An alerting rule `selector > above`, firing once it has held at the newest sample for `for_s` seconds.
+
+    `expression` is what /rules shows instead, for rules that say the same in more words. The selector `vector(1)` always fires.
+    """
 
     name: str
     selector: str
     above: float
     for_s: float = 0.0
     labels: tuple[tuple[str, str], ...] = ()
+    expression: str = ""
 
 
 class PrometheusStandIn:
@@ -60,6 +74,7 @@ class PrometheusStandIn:
         self._rules: list[ThresholdRule] = []
         self._lock = threading.Lock()
         self._fault: tuple[Fault, float] | None = None
+        self._sick = "/"
         self.asked: list[tuple[str, dict[str, str]]] = []
         self._server = _Server(("127.0.0.1", port), self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="prometheus-stand-in", daemon=True)
@@ -98,14 +113,13 @@ class PrometheusStandIn:
         with self._lock:
             self._rules.append(rule)
 
-    def fail(self, fault: Fault | None, seconds: float = 5.0) -> None:
-        """Misbehave from now on; None heals. `seconds` is how late SLOW answers."""
-        self._fault = None if fault is None else (fault, seconds)
+    def fail(self, fault: Fault | None, seconds: float = 5.0, path: str = "/") -> None:
+        """Misbehave from now on, on paths that begin so; None heals. `seconds` is how late SLOW answers."""
+        self._fault, self._sick = None if fault is None else (fault, seconds), path
 
-    @property
-    def fault(self) -> tuple[Fault, float] | None:
-        """The fault in force and its seconds."""
-        return self._fault
+    def fault(self, path: str) -> tuple[Fault, float] | None:
+        """The fault in force for a path, and its seconds."""
+        return self._fault if path.startswith(self._sick) else None
 
     def answer(self, path: str, form: dict[str, str]) -> Mapping[str, Any]:
         """`data` of the envelope for one request. Raises BadQuery, or KeyError for a path that does not exist."""
@@ -131,7 +145,13 @@ class PrometheusStandIn:
 
     def _query(self, form: dict[str, str]) -> Mapping[str, Any]:
         at = _time(form.get("time", str(self._now())), "time")
-        rows = [(labels, _value_at(samples, at)) for labels, samples in self._matching(form.get("query", ""))]
+        grouped = _GROUPED.fullmatch(query := form.get("query", ""))
+        if grouped is not None:
+            names, span = [n.strip() for n in grouped[1].split(",")], float(grouped[3]) * 3600
+            near = [m for m, samples in self._matching(grouped[2]) if any(at - span < t <= at for t, _ in samples)]
+            groups = dict.fromkeys(tuple((n, m[n]) for n in names if n in m) for m in near)
+            return {"resultType": "vector", "result": [{"metric": dict(g), "value": [at, "1"]} for g in groups]}
+        rows = [(labels, _value_at(samples, at)) for labels, samples in self._matching(query)]
         return {"resultType": "vector", "result": [{"metric": m, "value": [at, self._text(v)]} for m, v in rows if v is not None]}
 
     def _query_range(self, form: dict[str, str]) -> Mapping[str, Any]:
@@ -159,6 +179,8 @@ class PrometheusStandIn:
 
     def _alerts(self, rule: ThresholdRule) -> list[dict[str, Any]]:
         now, alerts = self._now(), []
+        if rule.selector == ALWAYS:
+            return [_alert(rule, {}, (now, 1.0), now)]
         for labels, samples in self._matching(rule.selector):
             past = [(t, v) for t, v in samples if t <= now]
             since = None
@@ -166,16 +188,7 @@ class PrometheusStandIn:
                 since = (t if since is None else since) if v > rule.above else None
             if since is None or now - past[-1][0] > LOOKBACK_S:
                 continue
-            alert_labels = {k: v for k, v in labels.items() if k != "__name__"} | dict(rule.labels) | {"alertname": rule.name}
-            alerts.append(
-                {
-                    "labels": alert_labels,
-                    "annotations": {},
-                    "state": "firing" if now - since >= rule.for_s else "pending",
-                    "activeAt": datetime.fromtimestamp(since, UTC).isoformat(),
-                    "value": f"{past[-1][1]:e}",
-                }
-            )
+            alerts.append(_alert(rule, labels, past[-1], since) | ({} if now - since >= rule.for_s else {"state": "pending"}))
         return alerts
 
     def _listed_rules(self, _form: dict[str, str]) -> Mapping[str, Any]:
@@ -187,7 +200,7 @@ class PrometheusStandIn:
                 {
                     "type": "alerting",
                     "name": rule.name,
-                    "query": f"{rule.selector} > {rule.above:g}",
+                    "query": rule.expression or (ALWAYS if rule.selector == ALWAYS else f"{rule.selector} > {rule.above:g}"),
                     "duration": rule.for_s,
                     "labels": dict(rule.labels),
                     "annotations": {},
@@ -197,6 +210,17 @@ class PrometheusStandIn:
                 }
             )
         return {"groups": [{"name": "stand-in", "file": "stand-in.yml", "interval": 1, "rules": rules}]}
+
+
+def _alert(rule: ThresholdRule, labels: Mapping[str, str], newest: tuple[float, float], since: float) -> dict[str, Any]:
+    """One firing alert as /alerts shows it."""
+    return {
+        "labels": {k: v for k, v in labels.items() if k != "__name__"} | dict(rule.labels) | {"alertname": rule.name},
+        "annotations": {},
+        "state": "firing",
+        "activeAt": datetime.fromtimestamp(since, UTC).isoformat(),
+        "value": f"{newest[1]:e}",
+    }
 
 
 def _value_at(samples: list[tuple[float, float]], at: float) -> float | None:
@@ -215,12 +239,25 @@ def _time(text: str, parameter: str) -> float:
             raise BadQuery(f'invalid parameter "{parameter}": cannot parse {text!r} to a valid timestamp') from error
 
 
+_ANSWERS: dict[Fault | None, tuple[int, str, str]] = {
+    Fault.HTML: (200, "text/html", "<!doctype html><title>Sign in</title>"),
+    Fault.PLAIN_TEXT: (502, "text/plain", "upstream connect error or disconnect/reset before headers"),
+    Fault.UNAUTHORIZED: (401, "text/plain", "Unauthorized"),
+    Fault.NOT_FOUND: (404, "text/plain", "404 page not found"),
+    Fault.TOO_MANY: (429, "text/plain", "too many outstanding requests"),
+    Fault.TRUNCATED: (200, "application/json", '{"status":"success","data":{"resultType":"vector","result":[{"met'),
+}
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, address: tuple[str, int], owner: PrometheusStandIn) -> None:
         self.owner = owner
         super().__init__(address, _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no error of the stand-in."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -239,16 +276,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent; `asked` holds what was asked."""
 
     def _serve(self, query: str) -> None:
-        fault, seconds = self.server.owner.fault or (None, 0.0)
+        fault, seconds = self.server.owner.fault(self.path) or (None, 0.0)
         if fault is Fault.DROP:
             self.close_connection = True
             return
         if fault is Fault.SLOW:
             time.sleep(seconds)
-        if fault is Fault.HTML:
-            self._send(200, "text/html", "<!doctype html><title>Sign in</title>")
-        elif fault is Fault.PLAIN_TEXT:
-            self._send(502, "text/plain", "upstream connect error or disconnect/reset before headers")
+        if fault in _ANSWERS:
+            self._send(*_ANSWERS[fault])
         elif fault is Fault.UNPROCESSABLE:
             self._error(422, "execution", "query processing would load too many samples into memory in query execution")
         elif fault is Fault.UNAVAILABLE:

@@ -1,7 +1,11 @@
 """What looks: every configured source and read-only view, with read credentials."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
+
+from pydantic import SecretStr
 
 from sre_agent.adapters.pagerduty.tracker import PagerDuty, connect
 from sre_agent.adapters.pagerduty.transport import Credentials
@@ -11,15 +15,22 @@ from sre_agent.execution.action import Readers
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.declarations import Targets
 from sre_agent.settings import Settings
+from sre_agent.sources.alertmanager import AlertmanagerEndpoint, AlertmanagerSource
 from sre_agent.sources.bullmq import QueueSource
 from sre_agent.sources.changes import ChangesSource
 from sre_agent.sources.kubernetes import KubernetesCluster, KubernetesSource
 from sre_agent.sources.langfuse import LangfuseProject, LangfuseSource
+from sre_agent.sources.loki import LokiEndpoint, LokiSource
+from sre_agent.sources.pagerduty import PastIncidentsSource
 from sre_agent.sources.patroni import PatroniSource
 from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
 from sre_agent.sources.redis import RedisSource
 from sre_agent.sources.redis_cluster import RedisClusterSource
+from sre_agent.sources.topology import TopologySource, load_calls
 from sre_agent.verification.probe import Probes
+
+SHARE: Final = 0.8
+"""How much of a source's deadline one request may take."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +118,46 @@ def _written(addresses: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
     return tuple(f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in addresses)
 
 
+def _metrics(settings: Settings) -> PrometheusSource | None:
+    """The Prometheus that is configured. A request gives up before the source's own deadline, so that it can say why."""
+    if not settings.prometheus_url:
+        return None
+    return PrometheusSource(
+        PrometheusEndpoint(
+            settings.prometheus_url,
+            token=_plain(settings.prometheus_token),
+            tenant=settings.prometheus_tenant or "",
+            timeout_s=SHARE * settings.source_deadline,
+            rules_s=SHARE * settings.source_deadline / 2,
+            min_step_s=settings.prometheus_min_step,
+            baseline_s=settings.lookback,
+        )
+    )
+
+
+def _told_of(settings: Settings, metrics: PrometheusSource | None) -> Iterator[EvidenceSource]:
+    """Alerts, logs and the call graph, as far as they are configured. ConfigurationError for a call graph that cannot be read."""
+    timeout_s = SHARE * settings.source_deadline
+    if settings.alertmanager_url:
+        token, tenant = _plain(settings.alertmanager_token), settings.alertmanager_tenant or ""
+        yield AlertmanagerSource(AlertmanagerEndpoint(settings.alertmanager_url, token, tenant, timeout_s))
+    if settings.loki_url:
+        yield LokiSource(LokiEndpoint(settings.loki_url, _plain(settings.loki_token), settings.loki_tenant or "", timeout_s))
+    if settings.topology or metrics:
+        yield TopologySource(load_calls(settings.topology) if settings.topology else (), metrics)
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
+
+
 def eyes(settings: Settings, changes: PagerDuty, declared: Targets | None = None) -> Eyes:
     """Everything that is configured, and the queues that are declared; what is not is simply not asked."""
-    sources: list[EvidenceSource] = [ChangesSource(changes)]
-    metrics = redis = cluster = None
-    if settings.prometheus_url:
-        step, baseline = settings.prometheus_min_step, settings.lookback
-        metrics = PrometheusSource(PrometheusEndpoint(settings.prometheus_url, min_step_s=step, baseline_s=baseline))
-        sources.append(metrics)
+    sources: list[EvidenceSource] = [ChangesSource(changes), PastIncidentsSource(changes)]
+    redis = cluster = None
+    metrics = _metrics(settings)
+    sources.extend([metrics] if metrics else [])
+    sources.extend(_told_of(settings, metrics))
     access = redis_access(settings, write=False)
     if access is not None:
         redis = RedisSource(access)

@@ -11,9 +11,19 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from sre_agent.detectors.alerts import detect
+from sre_agent.evidence.alert_state import AlertState, alerts_of, rules_of
+from sre_agent.evidence.evidence import EvidenceKind
+from sre_agent.evidence.finding import FindingKind
+from sre_agent.evidence.source import Scope
+from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.window import Window
+from sre_agent.incident.alert import Alert
 from sre_agent.incident.errors import Permanent
+from sre_agent.incident.incident import Incident, IncidentStatus, Reference
 from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
-from sre_agent.testing.prometheus import PrometheusStandIn
+from sre_agent.sources.promql import compared
+from sre_agent.testing.prometheus import PrometheusStandIn, ThresholdRule
 
 pytestmark = pytest.mark.slow
 
@@ -28,6 +38,13 @@ SERIES = {
     ("gone", ()): lambda i: 1.0 if i < 20 else None,
 }
 SAMPLES = 80
+RULES = """
+groups:
+- name: tests
+  rules:
+  - {alert: UpHigh, expr: 'up{env="prod"} > 5', for: 1m, labels: {alert_type: infra}}
+  - {alert: Watchdog, expr: vector(1), labels: {severity: none}}
+"""
 
 
 def samples():
@@ -44,6 +61,8 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         with PrometheusStandIn(now=NOW.timestamp) as server:
             for name, labels, value, at in samples():
                 server.observe(name, dict(labels), value, at)
+            server.rule(ThresholdRule("UpHigh", 'up{env="prod"}', 5, 60, (("alert_type", "infra"),)))
+            server.rule(ThresholdRule("Watchdog", "vector(1)", 0, labels=(("severity", "none"),)))
             yield server.url
         return
     if not (shutil.which("prometheus") and shutil.which("promtool")):
@@ -61,7 +80,8 @@ def real(folder) -> Iterator[str]:
         number = {"nan": "NaN", "inf": "+Inf"}.get(str(value), str(value))
         lines.append(f"{name}{{{text}}} {number} {at.timestamp():.0f}")
     (folder / "samples.txt").write_text("\n".join([*lines, "# EOF\n"]))
-    (folder / "prometheus.yml").write_text("global: {}\n")
+    (folder / "prometheus.yml").write_text("global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n")
+    (folder / "rules.yml").write_text(RULES)
     tsdb = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "samples.txt"), str(folder / "data")]
     subprocess.run(tsdb, check=True, capture_output=True)
     with socket.socket() as probe:
@@ -78,6 +98,10 @@ def real(folder) -> Iterator[str]:
                         break
                 except httpx.HTTPError:
                     continue
+            for _ in range(200):
+                if httpx.get(f"http://{address}/api/v1/alerts").json()["data"]["alerts"]:
+                    break
+                time.sleep(0.05)
             yield f"http://{address}"
         finally:
             server.terminate()
@@ -140,3 +164,49 @@ async def test_too_many_points_are_refused(url):
         allowed = await client.post(f"{url}/api/v1/query_range", data={**form, "end": 11_000})
     assert (refused.status_code, refused.json()["errorType"]) == (400, "bad_data")
     assert allowed.status_code == 200
+
+
+async def look(url: str, labels: dict[str, str]) -> EvidenceView:
+    incident = Incident(
+        id="Q1", status=IncidentStatus.TRIGGERED, created_at=NOW, service=Reference(id="P1"), alerts=(Alert(labels=labels),)
+    )
+    window = Window.before(NOW, timedelta(minutes=20))
+    scope = Scope(incident=incident, now=NOW, onset=NOW - STEP * 10, window=window, change_window=window)
+    found = await PrometheusSource(PrometheusEndpoint(url)).gather(scope)
+    return EvidenceView(scope=scope, evidence=tuple(e.model_copy(update={"id": f"e{n}"}) for n, e in enumerate(found, start=1)))
+
+
+async def test_the_rule_behind_an_alert_and_the_metric_it_compares_are_found(url):
+    view = await look(url, {"alertname": "UpHigh", "alert_type": "infra", "env": "prod", "region": "eu"})
+    ((_, name, query),) = rules_of(view)
+    assert (name, query.replace(" ", "")) == ("UpHigh", 'up{env="prod"}>5')
+    assert [e.query for e in view.ok(EvidenceKind.METRICS)] == ['up{env="prod"}']
+    assert [s.labels["pod"] for _, s in view.series()] == ["api-1"]
+    (rules,) = [e.payload["rules"] for e in view.ok(EvidenceKind.ALERT) if isinstance(e.payload, dict)]
+    assert (rules[0]["duration"], rules[0]["labels"], rules[0]["metrics"]) == (60, {"alert_type": "infra"}, ["up"])
+
+
+async def test_an_alert_that_always_fires_is_seen_firing_and_its_rule_proves_it(url):
+    view = await look(url, {"alertname": "Watchdog", "severity": "none"})
+    watchdogs = [a for _, a in alerts_of(view) if a.name == "Watchdog"]
+    assert [(a.state, a.labels["severity"]) for a in watchdogs] == [(AlertState.FIRING, "none")]
+    assert watchdogs[0].starts_at is not None
+    (finding,) = detect(view)
+    assert (finding.kind, finding.strength) == (FindingKind.ALERT_ALWAYS_FIRES, 0.9)
+
+
+async def test_a_call_graph_is_grouped_by_its_two_ends(url):
+    query = "group by (env, pod) (last_over_time(up[1h]))"
+    found = await PrometheusSource(PrometheusEndpoint(url)).instant(query, NOW)
+    assert sorted(tuple(sorted(s.labels.items())) for s in found) == [
+        (("env", "dev"), ("pod", "apiary-1")),
+        (("env", "prod"), ("pod", "api-1")),
+        (("pod", 'a"b\\c'),),
+    ]
+
+
+@pytest.mark.parametrize("evil", ['x"} or {__name__=~".+', "a\\", 'b\\"', "c\nd", "}", "`", "\t\x01é"])
+@pytest.mark.parametrize("expression", ["up > 0", "up{env=~`p.*|\\d`,pod!='x'}", '{__name__="up", env="prod"}'])
+async def test_what_is_put_together_from_an_expression_and_hostile_labels_is_a_selector_that_finds_nothing(url, expression, evil):
+    (selector,) = compared(expression)
+    assert await PrometheusSource(PrometheusEndpoint(url)).instant(selector.within({"pod": evil, "namespace": evil}), NOW) == ()

@@ -121,6 +121,7 @@ KINDS = {
     "logs as the second": ((METRICS, evidence("e2", EvidenceKind.LOGS)), 1),
     "the alert as the second": ((METRICS, evidence("e2", EvidenceKind.ALERT)), 1),
     "text as the second": ((METRICS, evidence("e2", EvidenceKind.TEXT)), 1),
+    "the call graph as the second": ((METRICS, evidence("e2", EvidenceKind.TOPOLOGY)), 1),
     "only logs": ((evidence("e1", EvidenceKind.LOGS),), 0),
     "a source that failed": ((METRICS, evidence("e2", EvidenceKind.REDIS, status=EvidenceStatus.ERROR)), 1),
     "a source without data": ((METRICS, evidence("e2", EvidenceKind.REDIS, status=EvidenceStatus.NO_DATA)), 1),

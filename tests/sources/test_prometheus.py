@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.evidence.evidence import EvidenceStatus
+from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.window import Window
@@ -11,6 +11,7 @@ from sre_agent.incident.alert import Alert
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference
 from sre_agent.sources.prometheus import PATHS, PrometheusEndpoint, PrometheusSource
+from sre_agent.sources.prometheus_api import PrometheusApi
 from sre_agent.testing.prometheus import Fault, PrometheusStandIn, ThresholdRule
 
 pytestmark = pytest.mark.slow
@@ -41,6 +42,11 @@ def source(server: PrometheusStandIn, **changed: object) -> PrometheusSource:
     return PrometheusSource(PrometheusEndpoint(server.url, **changed))  # pyright: ignore
 
 
+async def measured(reader: PrometheusSource, at: Scope) -> tuple[Evidence, ...]:
+    """The METRICS evidence of a look."""
+    return tuple(e for e in await reader.gather(at) if e.kind is EvidenceKind.METRICS)
+
+
 def scrape(server: PrometheusStandIn, name: str, labels: dict[str, str], value: float = 1.0, minutes: int = 60) -> None:
     for i in range(minutes * 4 + 1):
         server.observe(name, labels, value + i, NOW - timedelta(minutes=minutes) + timedelta(seconds=15 * i))
@@ -50,7 +56,7 @@ async def test_every_series_of_the_alerted_redis_master_is_fetched_without_knowi
     scrape(prometheus, "redis_probe_latency_seconds", {"redis_master": "cache", "quantile": "0.99"})
     scrape(prometheus, "redis_up", {"redis_master": "cache"})
     scrape(prometheus, "redis_up", {"redis_master": "sessions"})
-    (evidence,) = await source(prometheus).gather(scope({"redis_master": "cache"}))
+    (evidence,) = await measured(source(prometheus), scope({"redis_master": "cache"}))
     names = {Series.model_validate(raw).name for raw in evidence.payload}
     assert names == {"redis_probe_latency_seconds", "redis_up"}
     assert len(evidence.payload) == 2
@@ -61,7 +67,7 @@ async def test_every_series_of_the_alerted_redis_master_is_fetched_without_knowi
 
 async def test_the_last_point_lies_on_the_end_of_the_window_and_a_baseline_precedes_the_onset(prometheus):
     scrape(prometheus, "up", {"redis_master": "cache"})
-    (evidence,) = await source(prometheus).gather(scope({"redis_master": "cache"}, minutes=6))
+    (evidence,) = await measured(source(prometheus), scope({"redis_master": "cache"}, minutes=6))
     stamps = [t for t, _ in Series.model_validate(evidence.payload[0]).samples]
     assert stamps[-1] == NOW.timestamp()
     assert stamps[0] <= (ONSET - timedelta(minutes=29)).timestamp()
@@ -73,14 +79,14 @@ async def test_a_long_window_is_sampled_at_six_hundred_points_and_a_finer_step_c
     scrape(prometheus, "up", {"redis_master": "cache"})
     await source(prometheus).gather(scope({"redis_master": "cache"}, minutes=1200))
     await source(prometheus, min_step_s=1.0, baseline_s=60.0).gather(scope({"redis_master": "cache"}, minutes=6))
-    steps = [float(form["step"]) for path, form in prometheus.asked]
+    steps = [float(form["step"]) for path, form in prometheus.asked if path == "/api/v1/query_range"]
     assert steps == [120.0, 1.0]
 
 
 async def test_observed_at_is_the_newest_sample_when_the_exporter_fell_silent(prometheus):
     for minute in range(30, 9, -1):
         prometheus.observe("up", {"redis_master": "cache"}, 1.0, NOW - timedelta(minutes=minute))
-    (evidence,) = await source(prometheus).gather(scope({"redis_master": "cache"}))
+    (evidence,) = await measured(source(prometheus), scope({"redis_master": "cache"}))
     assert evidence.observed_at <= NOW - timedelta(minutes=5)
 
 
@@ -89,7 +95,7 @@ async def test_pods_of_a_deployment_are_found_by_their_name_and_other_deployment
     scrape(prometheus, "container_memory_rss", {"namespace": "voice", "pod": "api-5d9-x"})
     scrape(prometheus, "container_memory_rss", {"namespace": "voice", "pod": "apiary-1-y"})
     scrape(prometheus, "container_memory_rss", {"namespace": "other", "pod": "api-5d9-x"})
-    found = await source(prometheus).gather(scope({"namespace": "voice", "deployment": "api"}))
+    found = await measured(source(prometheus), scope({"namespace": "voice", "deployment": "api"}))
     labels = [Series.model_validate(raw).labels for e in found for raw in e.payload]
     assert sorted(each.get("pod", "-") for each in labels) == ["-", "api-5d9-x"]
     assert all(each["namespace"] == "voice" for each in labels)
@@ -97,15 +103,14 @@ async def test_pods_of_a_deployment_are_found_by_their_name_and_other_deployment
 
 async def test_each_identity_is_asked_once_however_many_alerts_carry_it(prometheus):
     scrape(prometheus, "tool_requests_total", {"tool_name": "crm"})
-    found = await source(prometheus).gather(
-        scope({"tool_name": "crm"}, {"tool_name": "crm", "severity": "page"}, {"tool_name": "calendar"})
-    )
+    at = scope({"tool_name": "crm"}, {"tool_name": "crm", "severity": "page"}, {"tool_name": "calendar"})
+    found = await measured(source(prometheus), at)
     assert [e.query for e in found] == ['{tool_name="crm"}', '{tool_name="calendar"}']
     assert [e.status for e in found] == [EvidenceStatus.OK, EvidenceStatus.NO_DATA]
 
 
-async def test_an_alert_that_names_no_subject_asks_nothing(prometheus):
-    assert await source(prometheus).gather(scope({"alertname": "Odd", "severity": "page"})) == ()
+async def test_an_alert_without_a_name_and_a_subject_asks_nothing(prometheus):
+    assert await source(prometheus).gather(scope({"severity": "page"})) == ()
     assert prometheus.asked == []
 
 
@@ -114,7 +119,7 @@ async def test_a_label_value_with_quotes_cannot_leave_its_string(prometheus):
     scrape(prometheus, "secret", {"redis_master": "other"})
     scrape(prometheus, "mine", {"redis_master": evil})
     scrape(prometheus, "path", {"redis_master": "a\\b\nc"})
-    found = await source(prometheus).gather(scope({"redis_master": evil}, {"redis_master": "a\\b\nc"}))
+    found = await measured(source(prometheus), scope({"redis_master": evil}, {"redis_master": "a\\b\nc"}))
     assert [Series.model_validate(raw).name for e in found for raw in e.payload] == ["mine", "path"]
 
 
@@ -125,7 +130,7 @@ async def test_too_many_series_are_cut_with_a_flag_and_buckets_and_flat_lines_go
         for minute in range(60):
             prometheus.observe("flat", {"redis_master": "cache", "n": str(i)}, 1.0, NOW - timedelta(minutes=59 - minute))
     scrape(prometheus, "redis_probe_latency_seconds", {"redis_master": "cache"})
-    (evidence,) = await source(prometheus, max_payload_bytes=20_000).gather(scope({"redis_master": "cache"}))
+    (evidence,) = await measured(source(prometheus, max_payload_bytes=20_000), scope({"redis_master": "cache"}))
     names = [Series.model_validate(raw).name for raw in evidence.payload]
     assert evidence.truncated
     assert "redis_probe_latency_seconds" in names
@@ -143,7 +148,7 @@ async def test_nan_and_infinity_strings_survive_and_are_dropped_only_on_use(prom
     for value in (1.0, float("inf"), float("-inf"), float("nan")):
         labels = {"redis_master": "cache", "of": str(value)}
         prometheus.observe("ratio", labels, value, NOW)
-    (evidence,) = await source(prometheus).gather(scope({"redis_master": "cache"}))
+    (evidence,) = await measured(source(prometheus), scope({"redis_master": "cache"}))
     series = [Series.model_validate(raw) for raw in evidence.payload]
     assert len(series) == 4
     assert sum(len(s.finite()) for s in series) == 1
@@ -205,12 +210,12 @@ async def test_instant_gives_the_newest_sample_inside_the_lookback_and_nothing_w
     assert await source(prometheus).instant(query, NOW + timedelta(minutes=10)) == ()
 
 
-async def test_only_the_two_query_paths_can_ever_be_asked(prometheus):
-    assert {"/api/v1/query", "/api/v1/query_range"} == PATHS
-    reader = source(prometheus)
-    async with reader._client() as client:
+async def test_only_reading_paths_can_ever_be_asked(prometheus):
+    assert {"/api/v1/query", "/api/v1/query_range", "/api/v1/alerts", "/api/v1/rules"} == PATHS
+    api = PrometheusApi(PrometheusEndpoint(prometheus.url))
+    async with api.session() as session:
         with pytest.raises(Permanent, match="not a path the agent may ask"):
-            await reader._ask(client, "/api/v1/admin/tsdb/delete_series", {})
+            await session.post("/api/v1/admin/tsdb/delete_series", {})
     assert prometheus.asked == []
 
 

@@ -6,10 +6,12 @@ from typing import Final
 from sre_agent.adapters.pagerduty.changes import change_from_event
 from sre_agent.adapters.pagerduty.failure import NotAvailable, NotFound
 from sre_agent.adapters.pagerduty.gateway import Gateway, Patience
+from sre_agent.adapters.pagerduty.history import History
 from sre_agent.adapters.pagerduty.notes import Notes
 from sre_agent.adapters.pagerduty.pace import Pace
 from sre_agent.adapters.pagerduty.transport import Credentials, PdpyrasTransport
 from sre_agent.evidence.change import Change
+from sre_agent.evidence.past_incident import PastIncident
 from sre_agent.incident.errors import ConfigurationError, Conflict, OutcomeUnknown, Permanent, Transient
 from sre_agent.incident.incident import Incident, OpenIncident
 from sre_agent.intake.alert_details import alerts_from_rest
@@ -24,7 +26,7 @@ class PagerDuty:
 
     def __init__(self, gateway: Gateway, from_email: str) -> None:
         self._gateway, self._from_email = gateway, from_email.strip()
-        self._notes = Notes(gateway)
+        self._notes, self._history = Notes(gateway), History(gateway)
         self._own_user: str | None = None
         self._own_user_known = False
 
@@ -57,6 +59,11 @@ class PagerDuty:
         unique = {text(fields(raw).get("id"), 100) or str(n): raw for n, raw in enumerate([*found, *related])}
         read = (change_from_event(raw, unknown_at=since) for raw in unique.values())
         return tuple(sorted((c for c in read if since <= c.at <= until), key=lambda c: c.at))
+
+    async def similar(self, incident_id: str) -> tuple[PastIncident, ...] | None:
+        """Incidents like this one, with people's notes; None where the account does not have this. See history.py."""
+        incident = _checked(incident_id, "incident")
+        return await self._history.similar(incident, await self._own_user_or_nobody())
 
     async def write_note(self, incident_id: str, marker: str, text: str, note_id: str | None) -> str:
         """Create or update the one living note that carries `marker`; returns its id. See notes.py for the protocol."""
