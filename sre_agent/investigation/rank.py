@@ -57,6 +57,9 @@ _PLACES = (
 )
 _CONTEXT = (*_PLACES, K.DEPLOYED_BEFORE_ONSET, K.METRIC_SHIFTED, K.RELATED_ALERT)
 
+# What others say, and who calls whom: neither shows how anything is doing, nor hides it when it cannot be asked.
+_NO_LOOK = (EvidenceKind.ALERT, EvidenceKind.TEXT, EvidenceKind.TOPOLOGY)
+
 
 class Ranked(BaseModel):
     """`findings` in rank order with ids f1, f2, ...; `causes` are those that nothing else explains."""
@@ -171,10 +174,11 @@ def _outcome(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool)
     """Healthy only when the alert's own place was seen (or the alert resolved), nothing failed, nothing was found."""
     firing = still_firing(view.scope.incident)
     on_purpose = any(f.kind is K.ALERT_ALWAYS_FIRES for f in findings)
-    quiet = {K.ALERT_ALWAYS_FIRES, K.RELATED_ALERT} | (set() if firing else {K.DEPLOYED_BEFORE_ONSET})
+    quiet = {K.ALERT_ALWAYS_FIRES} | (set() if firing else {K.DEPLOYED_BEFORE_ONSET})
     telling = [f for f in findings if f.kind not in quiet]
-    seen = any(e.status is EvidenceStatus.OK and e.kind not in (EvidenceKind.ALERT, EvidenceKind.TEXT) for e in view.evidence)
-    blind = any(e.status is EvidenceStatus.ERROR for e in view.evidence)
+    looked = [e for e in view.evidence if e.kind not in _NO_LOOK]
+    seen = any(e.status is EvidenceStatus.OK for e in looked)
+    blind = any(e.status is EvidenceStatus.ERROR for e in looked)
     quiet_is_good = not blind and (not firing or observed(view))
     if on_purpose and not telling:
         return Outcome(healthy=trustworthy, enough_data=trustworthy)

@@ -18,7 +18,7 @@ from sre_agent.evidence.window import Window
 from sre_agent.incident.errors import ConfigurationError, Permanent, Transient
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference
 from sre_agent.investigation.fetch import fetch
-from sre_agent.investigation.text_reading import described_view
+from sre_agent.investigation.text_reading import text_views
 from sre_agent.sources.pagerduty import NOT_AVAILABLE, PastIncidentsSource
 from sre_agent.testing.pagerduty import AGENT_EMAIL, TOKEN, PagerDutyStandIn
 from sre_agent.testing.pagerduty_faults import Drop, Fault, rate_limited
@@ -183,4 +183,4 @@ async def test_no_detector_takes_what_people_wrote_about_other_days_for_the_pres
     evidence = (await look(tracker, now)).model_copy(update={"id": "e1"})
     seen = EvidenceView(scope=scope(now), evidence=(evidence,))
     assert detect(seen) == ()
-    assert described_view(seen) is None
+    assert list(text_views(seen)) == []
