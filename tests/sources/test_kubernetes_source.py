@@ -66,9 +66,9 @@ async def test_a_named_pod_brings_its_peers_owners_node_events_budget_and_logs(a
         START,
     )
     assert pods.payload["items"][0]["metadata"]["name"] == sick["metadata"]["name"]
-    assert {i["metadata"]["labels"]["app"] for i in pods.payload["items"]} == {"api"}
-    assert len(pods.payload["items"]) == 3
-    assert names(named(gathered, "owners of")) == {"ReplicaSet/api-7d9f8b6c5", "Deployment/api"}
+    assert [i["metadata"]["labels"]["app"] for i in pods.payload["items"]] == ["api"] * 3 + ["other"] * 3
+    owners = names(named(gathered, "owners of"))
+    assert owners == {"ReplicaSet/api-7d9f8b6c5", "Deployment/api", "ReplicaSet/other-7d9f8b6c5", "Deployment/other"}
     assert {i["reason"] for i in named(gathered, "events of").payload["items"]} == {"BackOff"}
     assert names(named(gathered, "nodes of")) == {"Node/node-1"}
     assert names(named(gathered, "budgets of")) == {"PodDisruptionBudget/api"}
@@ -78,12 +78,17 @@ async def test_a_named_pod_brings_its_peers_owners_node_events_budget_and_logs(a
     assert "managedFields" not in json.dumps([e.payload for e in gathered])
 
 
-async def test_a_named_deployment_brings_its_pods_and_healthy_ones_have_no_logs_fetched(api, cluster):
+@pytest.mark.parametrize("labels", [{"deployment": "api"}, {"service": "api"}, {"app": "api"}])
+async def test_what_is_named_comes_first_and_when_it_is_healthy_a_few_of_its_logs_are_read_all_the_same(api, cluster, labels):
+    api.deploy(Workload("aaa", "voice"))
     api.deploy(Workload("api", "voice"))
-    api.deploy(Workload("other", "voice"))
-    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice", "deployment": "api"}))
-    assert len(named(gathered, "pods of").payload["items"]) == 3
-    assert not any(e.kind is EvidenceKind.LOGS for e in gathered)
+    for pod in api.store.of("Pod", "voice"):
+        api.log(pod, "connection refused\n")
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice", **labels}))
+    pods = named(gathered, "pods of").payload["items"]
+    assert [i["metadata"]["labels"]["app"] for i in pods] == ["api"] * 3 + ["aaa"] * 3
+    logs = [e.payload["pod"] for e in gathered if e.kind is EvidenceKind.LOGS]
+    assert logs == [i["metadata"]["name"] for i in pods[:2]]
     assert named(gathered, "events of").status is EvidenceStatus.NO_DATA
 
 
@@ -93,6 +98,12 @@ async def test_a_namespace_alone_brings_all_its_pods_sick_ones_first(api, cluste
     gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
     items = named(gathered, "pods of").payload["items"]
     assert (len(items), items[0]["metadata"]["labels"]["app"]) == (6, "zzz")
+
+
+async def test_healthy_pods_that_nobody_named_have_no_logs_read(api, cluster):
+    api.deploy(Workload("api", "voice"))
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    assert not any(e.kind is EvidenceKind.LOGS for e in gathered)
 
 
 async def test_a_node_alone_brings_itself_its_events_and_its_pods_of_every_namespace(api, cluster):
@@ -138,7 +149,7 @@ async def test_an_empty_namespace_is_no_data_not_health(api, cluster):
 
 
 async def test_long_lists_are_read_page_by_page_and_evidence_is_capped_and_marked(api, cluster, monkeypatch):
-    monkeypatch.setattr("sre_agent.sources.kubernetes.PAGE", 7)
+    monkeypatch.setattr("sre_agent.sources.kubernetes_client.PAGE", 7)
     monkeypatch.setattr("sre_agent.sources.kubernetes.MAX_ITEMS", 10)
     api.deploy(Workload("api", "voice", replicas=30))
     assert len(await cluster.objects("Pod", "voice")) == 30
@@ -155,8 +166,8 @@ async def test_objects_look_as_kubectl_prints_them(api, cluster):
     assert deployment["kind"] == "Deployment"
     assert deployment["metadata"]["annotations"] == {"kept": "yes"}
     assert "managedFields" not in deployment["metadata"]
-    with pytest.raises(Permanent, match="Ingress"):
-        await cluster.objects("Ingress", "voice")
+    with pytest.raises(Permanent, match="Lease"):
+        await cluster.objects("Lease", "voice")
 
 
 @pytest.mark.parametrize(
