@@ -1,0 +1,153 @@
+"""NETWORK_POLICY_DENIES: a NetworkPolicy lets nothing through where calls are expected.
+
+Pure, from API objects alone. Expected is what settings, the call graph and Ingresses imply, and that names are asked for.
+That a policy denies it is measured; that it hurts is not, unless a pod at one end is in trouble or the policy came after
+the pods. Without either it stays context.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from sre_agent.evidence.addresses import addresses, service_named
+from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.kubernetes_groups import DNS_NAMESPACE
+from sre_agent.evidence.kubernetes_state import JsonObject, dig, entries, instant, number, pod_trouble, ready, text
+from sre_agent.evidence.network_rules import Direction, Way, denying, isolating, lets_strangers_in
+from sre_agent.evidence.node_surroundings import owner_key
+from sre_agent.evidence.service_map import ServiceMap, Told, place, ports_of, target_of
+from sre_agent.evidence.view import EvidenceView
+
+HURTS, CONTEXT = 0.82, 0.45
+LATER = timedelta(minutes=2)
+MOST_WAYS = 2_000
+_DNS_POD: JsonObject = {"kind": "Pod", "metadata": {"name": "dns", "namespace": DNS_NAMESPACE, "labels": {"k8s-app": "kube-dns"}}}
+
+Denied = tuple[Told, list[str], str, bool]
+"""(policy, evidence of the ends, what it denies, whether that hurts)."""
+
+
+def detect(view: EvidenceView) -> tuple[Finding, ...]:
+    """One finding a policy, with all that it denies; the strongest first."""
+    policies = {place(p): (i, p) for i, p in view.objects("NetworkPolicy") if place(p)[1]}
+    if not policies:
+        return ()
+    seen = ServiceMap(view)
+    found: dict[tuple[str, str], list[Denied]] = {}
+    for denied in _denied(seen, policies, view):
+        found.setdefault(place(denied[0][1]), []).append(denied)
+    return tuple(sorted((_finding(each) for each in found.values()), key=lambda f: (-f.strength, f.namespace or "", f.object)))
+
+
+def _denied(seen: ServiceMap, policies: dict[tuple[str, str], Told], view: EvidenceView) -> Iterator[Denied]:
+    every = [p for _, p in policies.values()]
+    namespaces = {place(n)[1]: n for _, n in view.objects("Namespace")}
+    now = view.scope.now
+    callers = _one_of_each(seen)
+    talkers: dict[str, Told] = {}
+    for caller, callee, port, name in _ways(seen, callers, view):
+        talkers[place(caller[1])[1]] = caller
+        blame = denying(Way(caller[1], callee[1], port), every, namespaces)
+        if blame:
+            what = f"{_called(caller)} cannot reach {name}{f' on port {port}' if port else ''}"
+            policy = _blamed(blame)
+            hurts = _hurts(policy, (caller, callee), seen, now)
+            yield policies[place(policy)], [caller[0], callee[0]], what, hurts
+    for caller in talkers.values():
+        blame = denying(Way(caller[1], _DNS_POD, 53, "UDP"), every, namespaces)
+        # What cannot leave at all is told above; this is the classic: everything is let out but the question for names.
+        if blame and isolating(caller[1], every, Direction.EGRESS):
+            policy = _blamed(blame)
+            what = f"{_called(caller)} cannot ask for names (no way out to DNS, port 53)"
+            yield policies[place(policy)], [caller[0]], what, _hurts(policy, (caller,), seen, now)
+    yield from _closed_to_ingress(seen, policies, view)
+
+
+def _one_of_each(seen: ServiceMap) -> dict[tuple[str, str, str], Told]:
+    """One living pod of each workload."""
+    found: dict[tuple[str, str, str], Told] = {}
+    for told in seen.pods.values():
+        found.setdefault(owner_key(told[1]), told)
+    return found
+
+
+def _ways(seen: ServiceMap, callers: dict[tuple[str, str, str], Told], view: EvidenceView) -> Iterator[tuple[Told, Told, int, str]]:
+    """(caller, callee, port on the callee, Service): what settings and the call graph let one expect."""
+    configs: dict[str, dict[str, JsonObject]] = {}
+    for _, config in view.objects("ConfigMap"):
+        configs.setdefault(place(config)[0], {})[place(config)[1]] = config
+    calls: dict[str, set[str]] = {}
+    for _, caller_name, callee_name in view.calls():
+        calls.setdefault(caller_name, set()).add(callee_name)
+    told = 0
+    for (namespace, _, owner), caller in callers.items():
+        named = [
+            (service_named(a.host, namespace, seen.services), a.port)
+            for a in addresses(dig(caller[1], "spec"), configs.get(namespace, {}))
+        ]
+        named += [((namespace, n), 0) for n in calls.get(owner, ()) if (namespace, n) in seen.services]
+        for key, port in dict.fromkeys(named):
+            pods = seen.pods_of(seen.services[key][1]) if key is not None else []
+            if key is None or not pods or told >= MOST_WAYS:
+                continue
+            told += 1
+            yield caller, pods[0], _on_the_pod(seen.services[key][1], pods[0][1], port), key[1]
+
+
+def _on_the_pod(service: JsonObject, pod: JsonObject, port: int) -> int:
+    """The pod's port behind a Service's; with one port alone that one; 0 when it cannot be told."""
+    ports = entries(service, "spec", "ports")
+    mine = [p for p in ports if number(p, "port") == port] or (list(ports) if len(ports) == 1 else [])
+    if not mine:
+        return 0
+    target = target_of(mine[0])
+    return next((n for name, n in ports_of(pod) if name == target), 0) if isinstance(target, str) else target
+
+
+def _closed_to_ingress(seen: ServiceMap, policies: dict[tuple[str, str], Told], view: EvidenceView) -> Iterator[Denied]:
+    every = [p for _, p in policies.values()]
+    for i, ingress in view.objects("Ingress"):
+        for rule in entries(ingress, "spec", "rules"):
+            for path in entries(rule, "http", "paths"):
+                service = seen.services.get((place(ingress)[0], text(path, "backend", "service", "name")))
+                pods = seen.pods_of(service[1]) if service else []
+                if pods and not lets_strangers_in(pods[0][1], every):
+                    policy = _blamed(isolating(pods[0][1], every, Direction.INGRESS))
+                    what = f"ingress {place(ingress)[1]} cannot reach {text(path, 'backend', 'service', 'name')}"
+                    hurts = _hurts(policy, (pods[0],), seen, view.scope.now)
+                    yield policies[place(policy)], [i, pods[0][0]], what, hurts
+
+
+def _blamed(policies: list[JsonObject]) -> JsonObject:
+    """Of the policies that isolate together, the newest: before it came, the others were lived with."""
+    return max(policies, key=lambda p: (text(p, "metadata", "creationTimestamp"), place(p)))
+
+
+def _hurts(policy: JsonObject, ends: Iterable[Told], seen: ServiceMap, now: datetime) -> bool:
+    """Whether a pod at an end is in trouble or not ready, or the policy came after the pods that it cuts off."""
+    owners = {owner_key(p) for _, p in ends}
+    pods = [p for _, p in seen.pods.values() if owner_key(p) in owners]
+    made = instant(dig(policy, "metadata", "creationTimestamp"))
+    began = [at for p in pods if (at := instant(dig(p, "metadata", "creationTimestamp"))) is not None]
+    later = made is not None and len(began) > 0 and made > min(began) + LATER
+    return later or any(pod_trouble(p, now) is not None or not ready(p) for p in pods)
+
+
+def _called(told: Told) -> str:
+    _, kind, name = owner_key(told[1])
+    return f"{kind.lower()} {name}"
+
+
+def _finding(denied: list[Denied]) -> Finding:
+    policy = denied[0][0]
+    namespace, name = place(policy[1])
+    what = "; ".join(dict.fromkeys(d[2] for d in denied))
+    return Finding(
+        kind=FindingKind.NETWORK_POLICY_DENIES,
+        object=f"networkpolicy/{name.lower()}",
+        namespace=namespace or None,
+        cause=f"network policy {name} lets nothing through where calls are expected: {what}"[:400],
+        onset=instant(dig(policy[1], "metadata", "creationTimestamp")),
+        strength=HURTS if any(d[3] for d in denied) else CONTEXT,
+        evidence=tuple(dict.fromkeys([policy[0], *(i for d in denied for i in d[1])])),
+        refuted_by="the same call succeeds while the policy is there, or the cluster's network does not enforce policies",
+    )
