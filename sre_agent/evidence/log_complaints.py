@@ -149,8 +149,8 @@ _PLACES = tuple(
         rf"-> ?{_HOST}:(\d{{1,5}})",
         rf"connect to (?:host )?[\"']?{_HOST}[\"']? (?:\([^)]{{0,60}}\) )?port (\d{{1,5}})",
         rf"\b[a-z][a-z0-9+.-]{{1,20}}://(?:[^\s/@\"']{{0,200}}@)?{_HOST}(?::(\d{{1,5}}))?",
-        rf"(?<![\w./@-]){_HOST}(?:/\d{{1,3}}(?:\.\d{{1,3}}){{3}})?:(\d{{2,5}})(?![\w:])",
-        rf"(?:server on|connect(?:ing|ed|ion)? to|host(?:name)?|address) [\"']?{_HOST}[\"']?()",
+        rf"(?<![\w./@-]){_HOST}(?:/\d{{1,3}}(?:\.\d{{1,3}}){{3}})?:(\d{{2,5}})(?!\w|:\d)",
+        rf"(?:server on|connect(?:ing|ed|ion)? to) [\"']?{_HOST}[\"']?()",
     )
 )
 _CODE = re.compile(
@@ -181,7 +181,7 @@ class Said:
 
 def complaints(lines: Sequence[str]) -> tuple[Said, ...]:
     """The complaints among the last lines of a log that still stand: not followed by a word of success about connecting."""
-    last = [line for line in lines[-LAST:] if isinstance(line, str)]
+    last = [line[:LONGEST] for line in lines[-LAST:] if isinstance(line, str)]
     everything = "\n".join(last).lower()
     present = {h for h in _HINTS if h in everything}
     wanted = tuple(c for c in COMPLAINTS if present.intersection(c.hints))
@@ -190,8 +190,7 @@ def complaints(lines: Sequence[str]) -> tuple[Said, ...]:
 
 def _told(lines: Sequence[str], wanted: Sequence[Complaint]) -> Iterator[Said]:
     done = False
-    for index, whole in enumerate(reversed(lines)):
-        line = whole[:LONGEST]
+    for index, line in enumerate(reversed(lines)):
         lower = line.lower()
         found = next((c for c in wanted if any(h in lower for h in c.hints) and c.pattern.search(line)), None)
         if found is None or (_CALM.match(line) and not _LOUD.search(line)):

@@ -45,7 +45,8 @@ class ServiceMap:
                 self._by_label.setdefault((place(told[1])[0], key, value), []).append(told)
         self._backends = dict(_backends(view))
         self._kinds, cut = _asked(view)
-        self.whole = "Pod" not in cut
+        self.whole = "Pod" not in cut and not self._kinds.isdisjoint(("Pod", *WORKLOADS))
+        """Whether every pod is in view, as far as one can know: some of a kind that makes pods were read, and none cut off."""
 
     def knows(self, kind: str) -> bool:
         """Whether objects of this kind were asked for and all of them are here."""
