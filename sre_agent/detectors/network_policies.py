@@ -12,7 +12,7 @@ from sre_agent.evidence.addresses import addresses, service_named
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.kubernetes_groups import DNS_NAMESPACE
 from sre_agent.evidence.kubernetes_state import JsonObject, dig, entries, instant, number, pod_trouble, ready, text
-from sre_agent.evidence.network_rules import Direction, Way, denying, isolating, lets_strangers_in
+from sre_agent.evidence.network_rules import Direction, Policies, Way
 from sre_agent.evidence.node_surroundings import owner_key
 from sre_agent.evidence.service_map import ServiceMap, Told, place, ports_of, target_of
 from sre_agent.evidence.view import EvidenceView
@@ -24,6 +24,8 @@ _DNS_POD: JsonObject = {"kind": "Pod", "metadata": {"name": "dns", "namespace": 
 
 Denied = tuple[Told, list[str], str, bool]
 """(policy, evidence of the ends, what it denies, whether that hurts)."""
+Crowd = dict[tuple[str, str, str], list[JsonObject]]
+"""The living pods of each workload."""
 
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
@@ -39,38 +41,39 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
 
 
 def _denied(seen: ServiceMap, policies: dict[tuple[str, str], Told], view: EvidenceView) -> Iterator[Denied]:
-    every = [p for _, p in policies.values()]
-    namespaces = {place(n)[1]: n for _, n in view.objects("Namespace")}
-    now = view.scope.now
-    callers = _one_of_each(seen)
-    talkers: dict[str, Told] = {}
-    for caller, callee, port, name in _ways(seen, callers, view):
-        talkers[place(caller[1])[1]] = caller
-        blame = denying(Way(caller[1], callee[1], port), every, namespaces)
+    rules = Policies([p for _, p in policies.values()], {place(n)[1]: n for _, n in view.objects("Namespace")})
+    now, crowd = view.scope.now, _crowd(seen)
+    talkers: set[tuple[str, str, str]] = set()
+    for caller, callee, port, name in _ways(seen, crowd, view):
+        talkers.add(owner_key(caller[1]))
+        blame = rules.denying(Way(caller[1], callee[1], port))
         if blame:
             what = f"{_called(caller)} cannot reach {name}{f' on port {port}' if port else ''}"
             policy = _blamed(blame)
-            hurts = _hurts(policy, (caller, callee), seen, now)
+            hurts = _hurts(policy, (caller, callee), crowd, now)
             yield policies[place(policy)], [caller[0], callee[0]], what, hurts
-    for caller in talkers.values():
-        blame = denying(Way(caller[1], _DNS_POD, 53, "UDP"), every, namespaces)
-        # What cannot leave at all is told above; this is the classic: everything is let out but the question for names.
-        if blame and isolating(caller[1], every, Direction.EGRESS):
-            policy = _blamed(blame)
-            what = f"{_called(caller)} cannot ask for names (no way out to DNS, port 53)"
-            yield policies[place(policy)], [caller[0]], what, _hurts(policy, (caller,), seen, now)
-    yield from _closed_to_ingress(seen, policies, view)
+    for owner, pods in crowd.items():
+        # The classic: everything that is needed is let out, but the question for its name is not.
+        if rules.isolating(pods[0], Direction.EGRESS) and (blame := rules.denying(Way(pods[0], _DNS_POD, 53, "UDP"))):
+            policy, caller = _blamed(blame), seen.pods[place(pods[0])]
+            hurts = _hurts(policy, (caller,), crowd, now)
+            # What calls nobody, as far as one can see, may well have been cut off on purpose.
+            if hurts or owner in talkers:
+                what = f"{_called(caller)} cannot ask for names (no way out to DNS, port 53)"
+                yield policies[place(policy)], [caller[0]], what, hurts
+    for i, ingress, pod in _closed_to_ingress(seen, rules, view):
+        policy = _blamed(rules.isolating(pod[1], Direction.INGRESS))
+        yield policies[place(policy)], [i, pod[0]], f"{ingress} cannot reach {_called(pod)}", _hurts(policy, (pod,), crowd, now)
 
 
-def _one_of_each(seen: ServiceMap) -> dict[tuple[str, str, str], Told]:
-    """One living pod of each workload."""
-    found: dict[tuple[str, str, str], Told] = {}
-    for told in seen.pods.values():
-        found.setdefault(owner_key(told[1]), told)
+def _crowd(seen: ServiceMap) -> Crowd:
+    found: Crowd = {}
+    for _, pod in seen.pods.values():
+        found.setdefault(owner_key(pod), []).append(pod)
     return found
 
 
-def _ways(seen: ServiceMap, callers: dict[tuple[str, str, str], Told], view: EvidenceView) -> Iterator[tuple[Told, Told, int, str]]:
+def _ways(seen: ServiceMap, crowd: Crowd, view: EvidenceView) -> Iterator[tuple[Told, Told, int, str]]:
     """(caller, callee, port on the callee, Service): what settings and the call graph let one expect."""
     configs: dict[str, dict[str, JsonObject]] = {}
     for _, config in view.objects("ConfigMap"):
@@ -79,7 +82,8 @@ def _ways(seen: ServiceMap, callers: dict[tuple[str, str, str], Told], view: Evi
     for _, caller_name, callee_name in view.calls():
         calls.setdefault(caller_name, set()).add(callee_name)
     told = 0
-    for (namespace, _, owner), caller in callers.items():
+    for (namespace, _, owner), pods_of_it in crowd.items():
+        caller = seen.pods[place(pods_of_it[0])]
         named = [
             (service_named(a.host, namespace, seen.services), a.port)
             for a in addresses(dig(caller[1], "spec"), configs.get(namespace, {}))
@@ -103,18 +107,15 @@ def _on_the_pod(service: JsonObject, pod: JsonObject, port: int) -> int:
     return next((n for name, n in ports_of(pod) if name == target), 0) if isinstance(target, str) else target
 
 
-def _closed_to_ingress(seen: ServiceMap, policies: dict[tuple[str, str], Told], view: EvidenceView) -> Iterator[Denied]:
-    every = [p for _, p in policies.values()]
+def _closed_to_ingress(seen: ServiceMap, rules: Policies, view: EvidenceView) -> Iterator[tuple[str, str, Told]]:
+    """(evidence, Ingress, pod) where nothing from outside the namespace may reach a pod behind an Ingress."""
     for i, ingress in view.objects("Ingress"):
         for rule in entries(ingress, "spec", "rules"):
             for path in entries(rule, "http", "paths"):
                 service = seen.services.get((place(ingress)[0], text(path, "backend", "service", "name")))
                 pods = seen.pods_of(service[1]) if service else []
-                if pods and not lets_strangers_in(pods[0][1], every):
-                    policy = _blamed(isolating(pods[0][1], every, Direction.INGRESS))
-                    what = f"ingress {place(ingress)[1]} cannot reach {text(path, 'backend', 'service', 'name')}"
-                    hurts = _hurts(policy, (pods[0],), seen, view.scope.now)
-                    yield policies[place(policy)], [i, pods[0][0]], what, hurts
+                if pods and not rules.lets_strangers_in(pods[0][1]):
+                    yield i, f"ingress {place(ingress)[1]}", pods[0]
 
 
 def _blamed(policies: list[JsonObject]) -> JsonObject:
@@ -122,10 +123,9 @@ def _blamed(policies: list[JsonObject]) -> JsonObject:
     return max(policies, key=lambda p: (text(p, "metadata", "creationTimestamp"), place(p)))
 
 
-def _hurts(policy: JsonObject, ends: Iterable[Told], seen: ServiceMap, now: datetime) -> bool:
+def _hurts(policy: JsonObject, ends: Iterable[Told], crowd: Crowd, now: datetime) -> bool:
     """Whether a pod at an end is in trouble or not ready, or the policy came after the pods that it cuts off."""
-    owners = {owner_key(p) for _, p in ends}
-    pods = [p for _, p in seen.pods.values() if owner_key(p) in owners]
+    pods = [p for _, end in ends for p in crowd[owner_key(end)]]
     made = instant(dig(policy, "metadata", "creationTimestamp"))
     began = [at for p in pods if (at := instant(dig(p, "metadata", "creationTimestamp"))) is not None]
     later = made is not None and len(began) > 0 and made > min(began) + LATER

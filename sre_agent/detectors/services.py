@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from sre_agent.evidence.addresses import addresses, likeness, service_named
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
-from sre_agent.evidence.kubernetes_state import JsonObject, dig, entries, labels_of, number, text
+from sre_agent.evidence.kubernetes_state import JsonObject, dig, entries, number, text
 from sre_agent.evidence.service_map import (
+    Maker,
     ServiceMap,
     Told,
     place,
@@ -17,12 +18,12 @@ from sre_agent.evidence.service_map import (
     ready_pods,
     selector_of,
     target_of,
-    template_labels,
 )
 from sre_agent.evidence.view import EvidenceView
 
 STRONG, CONTEXT = 0.85, 0.45
-MOST = 30
+MOST, MOST_COMPARED = 30, 300
+"""Services without a pod that are judged, and workloads whose labels are compared letter by letter, at most."""
 _PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 
 
@@ -68,46 +69,41 @@ def _without_pods(told: Told, seen: ServiceMap, wanted: bool) -> Finding:
         cause = f"service {name} has no endpoint: {kind} {maker}, which it selects, {why}"
         return _finding(FindingKind.SERVICE_NO_ENDPOINTS, told, cause, CONTEXT, _cited(told, seen, makers[:1]))
     if (near := _near(told[1], seen)) is not None:
-        other, labels = near
-        what = f"{text(other[1], 'kind').lower()} {place(other[1])[1]}"
-        keys = selector_of(told[1])
-        carried = ",".join(f"{k}={labels[k]}" for k in keys if k in labels) or "none of these labels"
+        what = f"{text(near.told[1], 'kind').lower()} {near.name}"
+        carried = ",".join(f"{k}={near.labels[k]}" for k in selector_of(told[1]) if k in near.labels) or "none of these labels"
         cause = f"service {name} selects {selector}, but the pods of {what} carry {carried}: it has no endpoint"
-        served = not wanted and _served_otherwise(told, other, seen)
+        served = not wanted and _served_otherwise(told, near, seen)
         strength = CONTEXT if served else STRONG
-        return _finding(FindingKind.SERVICE_SELECTOR_MISMATCH, told, cause, strength, _cited(told, seen, [other]))
+        return _finding(FindingKind.SERVICE_SELECTOR_MISMATCH, told, cause, strength, _cited(told, seen, [near.told]))
     cause = f"service {name} selects {selector}, and no pod or workload in namespace {namespace} carries that: it has no endpoint"
     return _finding(FindingKind.SERVICE_NO_ENDPOINTS, told, cause, 0.8 if wanted else CONTEXT, _cited(told, seen, []))
 
 
-def _near(service: JsonObject, seen: ServiceMap) -> tuple[Told, dict[str, str]] | None:
+def _near(service: JsonObject, seen: ServiceMap) -> Maker | None:
     """The workload (or lone pod) whose labels miss the selector by one pair, or that is called like the Service."""
     namespace, name = place(service)
     selector = selector_of(service)
-    lone = [t for (ns, _), t in seen.pods.items() if ns == namespace and not entries(t[1], "metadata", "ownerReferences")]
-    best: tuple[float, Told, dict[str, str]] | None = None
-    for told in (*seen.made_in(namespace), *lone):
-        labels = labels_of(told[1]) if text(told[1], "kind") == "Pod" else template_labels(told[1])
-        missed = [k for k, v in selector.items() if labels.get(k) != v]
-        shared = len(selector) - len(missed)
-        slips = [likeness(selector[k], str(labels[k])) for k in missed if k in labels]
-        same_name = place(told[1])[1] == name
-        if not (same_name or (shared and len(missed) == 1) or (len(missed) == 1 and slips and slips[0] > 0)):
+    candidates = seen.makers(namespace)
+    best: tuple[float, Maker] | None = None
+    for maker in candidates:
+        missed = [k for k, v in selector.items() if maker.labels.get(k) != v]
+        shared, same_name = len(selector) - len(missed), maker.name == name
+        if not (same_name or (len(missed) == 1 and (shared or len(candidates) <= MOST_COMPARED))):
             continue
-        score = shared + 2.0 * same_name + sum(slips) + likeness(name, place(told[1])[1])
+        slips = [likeness(selector[k], maker.labels[k]) for k in missed if k in maker.labels]
+        if not (same_name or shared or any(slips)):
+            continue
+        score = shared + 2.0 * same_name + sum(slips) + likeness(name, maker.name)
         if best is None or score > best[0]:
-            best = score, told, labels
-    return None if best is None else best[1:]
+            best = score, maker
+    return None if best is None else best[1]
 
 
-def _served_otherwise(told: Told, other: Told, seen: ServiceMap) -> bool:
-    """Whether another Service takes the other's pods: then nobody may miss this one (for replicas, for a preview)."""
-    labels = labels_of(other[1]) if text(other[1], "kind") == "Pod" else template_labels(other[1])
+def _served_otherwise(told: Told, maker: Maker, seen: ServiceMap) -> bool:
+    """Whether another Service takes the maker's pods: then nobody may miss this one (for replicas, for a preview)."""
     mine = place(told[1])
-    return any(
-        key != mine and key[0] == mine[0] and (s := selector_of(service)) and s.items() <= labels.items()
-        for key, (_, service) in seen.services.items()
-    )
+    others = (s for key, (_, s) in seen.services.items() if key != mine and key[0] == mine[0])
+    return any((wanted := selector_of(s)) and wanted.items() <= maker.labels.items() for s in others)
 
 
 def _ports(told: Told, pods: list[Told], seen: ServiceMap) -> Iterator[Finding]:

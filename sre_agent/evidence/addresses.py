@@ -102,5 +102,7 @@ def likeness(a: str, b: str) -> float:
     short, long = sorted((a, b), key=len)
     if len(short) >= 3 and (long.startswith(f"{short}-") or long.endswith(f"-{short}")):
         return 0.8
+    if 2 * len(short) < NEAR * (len(a) + len(b)):
+        return 0.0
     matcher = SequenceMatcher(None, a, b, autojunk=False)
-    return matcher.ratio() if matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR else 0.0
+    return matcher.ratio() if matcher.quick_ratio() >= NEAR else 0.0

@@ -4,7 +4,7 @@ A pod is isolated in a direction as soon as one policy of that direction selects
 policies is what it may do: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
@@ -38,32 +38,43 @@ def directions(policy: JsonObject) -> tuple[Direction, ...]:
     return tuple(Direction) if dig(policy, "spec", "egress") is not None else (Direction.INGRESS,)
 
 
-def isolating(pod: JsonObject, policies: Sequence[JsonObject], direction: Direction) -> list[JsonObject]:
-    """The policies of the pod's namespace that select it in this direction."""
-    namespace, labels = place(pod)[0], labels_of(pod)
-    return [
-        p
-        for p in policies
-        if place(p)[0] == namespace and direction in directions(p) and takes(dig(p, "spec", "podSelector") or {}, labels)
-    ]
+class Policies:
+    """The policies of a cluster, ready to be asked about many pods: found by one label that each wants."""
 
+    def __init__(self, policies: Sequence[JsonObject], namespaces: Mapping[str, JsonObject]) -> None:
+        self._namespaces = namespaces
+        self._wide: dict[tuple[str, Direction], list[JsonObject]] = {}
+        self._by_label: dict[tuple[str, Direction, str, str], list[JsonObject]] = {}
+        for policy in policies:
+            wanted = dig(policy, "spec", "podSelector", "matchLabels")
+            pairs = [(k, v) for k, v in wanted.items() if isinstance(v, str)] if isinstance(wanted, dict) else []
+            for direction in directions(policy):
+                where = place(policy)[0], direction
+                if pairs:
+                    self._by_label.setdefault((*where, *pairs[0]), []).append(policy)
+                else:
+                    self._wide.setdefault(where, []).append(policy)
 
-def denying(way: Way, policies: Sequence[JsonObject], namespaces: dict[str, JsonObject]) -> list[JsonObject]:
-    """The policies that isolate one end of the way while none of them lets it through; [] when it is free."""
-    for direction, pod in ((Direction.INGRESS, way.callee), (Direction.EGRESS, way.caller)):
-        mine = isolating(pod, policies, direction)
-        rules = [r for p in mine for r in entries(p, "spec", direction.value.lower())]
-        if mine and not any(_lets(rule, direction, way, namespaces) for rule in rules):
-            return mine
-    return []
+    def isolating(self, pod: JsonObject, direction: Direction) -> list[JsonObject]:
+        """The policies of the pod's namespace that select it in this direction."""
+        where, labels = (place(pod)[0], direction), labels_of(pod)
+        known = [p for k, v in labels.items() if isinstance(v, str) for p in self._by_label.get((*where, k, v), ())]
+        return [p for p in (*self._wide.get(where, ()), *known) if takes(dig(p, "spec", "podSelector") or {}, labels)]
 
+    def denying(self, way: Way) -> list[JsonObject]:
+        """The policies that isolate one end of the way while none of them lets it through; [] when it is free."""
+        for direction, pod in ((Direction.INGRESS, way.callee), (Direction.EGRESS, way.caller)):
+            mine = self.isolating(pod, direction)
+            rules = [r for p in mine for r in entries(p, "spec", direction.value.lower())]
+            if mine and not any(_lets(rule, direction, way, self._namespaces) for rule in rules):
+                return mine
+        return []
 
-def lets_strangers_in(pod: JsonObject, policies: Sequence[JsonObject]) -> bool:
-    """Whether something from outside the namespace may reach the pod at all."""
-    mine = isolating(pod, policies, Direction.INGRESS)
-    rules = [r for p in mine for r in entries(p, "spec", "ingress")]
-    peers = [(r, entries(r, "from")) for r in rules]
-    return not mine or any(not told or any("namespaceSelector" in p or "ipBlock" in p for p in told) for _, told in peers)
+    def lets_strangers_in(self, pod: JsonObject) -> bool:
+        """Whether something from outside the namespace may reach the pod at all."""
+        mine = self.isolating(pod, Direction.INGRESS)
+        peers = [entries(r, "from") for p in mine for r in entries(p, "spec", "ingress")]
+        return not mine or any(not told or any("namespaceSelector" in p or "ipBlock" in p for p in told) for told in peers)
 
 
 def takes(selector: object, labels: dict[str, str]) -> bool:
@@ -89,7 +100,7 @@ def _holds(expression: JsonObject, labels: dict[str, str]) -> bool:
     return True
 
 
-def _lets(rule: JsonObject, direction: Direction, way: Way, namespaces: dict[str, JsonObject]) -> bool:
+def _lets(rule: JsonObject, direction: Direction, way: Way, namespaces: Mapping[str, JsonObject]) -> bool:
     ports = entries(rule, "ports")
     if ports and way.port and not any(_admits_port(p, way) for p in ports):
         return False
@@ -109,7 +120,7 @@ def _admits_port(port: JsonObject, way: Way) -> bool:
     return wanted <= way.port <= (last if isinstance(last, int) else wanted)
 
 
-def _is_peer(peer: JsonObject, own: JsonObject, other: JsonObject, namespaces: dict[str, JsonObject]) -> bool:
+def _is_peer(peer: JsonObject, own: JsonObject, other: JsonObject, namespaces: Mapping[str, JsonObject]) -> bool:
     if (block := peer.get("ipBlock")) is not None:
         return _in_block(text(other, "status", "podIP"), block)
     home, away = place(own)[0], place(other)[0]

@@ -7,6 +7,7 @@ unknown, never absent: `knows` says whether a kind was asked at all.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.kubernetes_groups import WORKLOADS
@@ -27,18 +28,30 @@ class Backends:
     evidence: tuple[str, ...] = ()
 
 
+class Maker(NamedTuple):
+    """A workload, or a pod that nobody made, with the labels of its pods."""
+
+    told: Told
+    name: str
+    labels: dict[str, str]
+
+
 class ServiceMap:
     """The view's Services by (namespace, name), with their pods and backends."""
 
     def __init__(self, view: EvidenceView) -> None:
         self.services: dict[tuple[str, str], Told] = {place(s): (i, s) for i, s in view.objects("Service") if place(s)[1]}
         self.pods: dict[tuple[str, str], Told] = {place(p): (i, p) for i, p in view.objects("Pod") if living(p)}
-        self._made: dict[str, list[Told]] = {}
+        self._made: dict[str, list[Maker]] = {}
         self.workloads: dict[tuple[str, str, str], Told] = {
             (kind, *place(w)): (i, w) for kind in WORKLOADS for i, w in view.objects(kind) if not terminating(w)
         }
         for (_, namespace, _), told in self.workloads.items():
-            self._made.setdefault(namespace, []).append(told)
+            self._made.setdefault(namespace, []).append(Maker(told, place(told[1])[1], template_labels(told[1])))
+        self._lone: dict[str, list[Maker]] = {}
+        for (namespace, name), told in self.pods.items():
+            if not entries(told[1], "metadata", "ownerReferences"):
+                self._lone.setdefault(namespace, []).append(Maker(told, name, _plain(labels_of(told[1]))))
         self._by_label: dict[tuple[str, str, str], list[Told]] = {}
         for told in self.pods.values():
             for key, value in _plain(labels_of(told[1])).items():
@@ -62,12 +75,12 @@ class ServiceMap:
 
     def workloads_of(self, service: JsonObject) -> list[Told]:
         """The workloads whose pods it would take, whether there are any or not."""
-        wanted = selector_of(service)
-        return [told for told in self.made_in(place(service)[0]) if wanted and wanted.items() <= template_labels(told[1]).items()]
+        wanted = selector_of(service).items()
+        return [m.told for m in self._made.get(place(service)[0], ()) if wanted and wanted <= m.labels.items()]
 
-    def made_in(self, namespace: str) -> list[Told]:
-        """The workloads of a namespace."""
-        return self._made.get(namespace, [])
+    def makers(self, namespace: str) -> list[Maker]:
+        """What may be behind a Service of this namespace: workloads, and pods that no controller made."""
+        return [*self._made.get(namespace, ()), *self._lone.get(namespace, ())]
 
     @cached_property
     def by_address(self) -> dict[str, tuple[str, str]]:

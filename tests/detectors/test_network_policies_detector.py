@@ -4,7 +4,7 @@ import pytest
 
 from sre_agent.detectors.network_policies import detect
 from sre_agent.evidence.finding import FindingKind as K
-from sre_agent.evidence.network_rules import Way, denying, directions, takes
+from sre_agent.evidence.network_rules import Policies, Way, directions, takes
 from tests.detectors.neighbourhood import ago, deployment, meta, only, pod, service, variables, view
 
 CALLER = pod("api", container=variables(DB_URL="postgres://u@db:80/x"))
@@ -83,6 +83,12 @@ def test_a_way_out_without_dns_is_told_as_names_that_cannot_be_asked_for():
     assert detect(view(*WORLD, out)) == ()
 
 
+def test_what_calls_nobody_may_be_cut_off_on_purpose_unless_it_hurts():
+    lone = policy("egress", {"matchLabels": {"app": "db"}}, policyTypes=["Egress"])
+    assert detect(view(pod("db"), lone)) == ()
+    assert "cannot ask for names" in only(detect(view(pod("db", up=False), lone))).cause
+
+
 def test_an_egress_policy_that_admits_nothing_names_the_call_and_the_names():
     out = policy("egress", {"matchLabels": {"app": "api"}}, NEW, policyTypes=["Egress"])
     found = only(detect(view(*WORLD, out)))
@@ -104,7 +110,7 @@ def test_the_call_graph_and_an_ingress_imply_calls_as_settings_do():
     assert only(detect(view(*bare, shut, calls=[("api", "db")]))).strength == 0.82
     path = {"backend": {"service": {"name": "db", "port": {"number": 80}}}}
     ingress = {"kind": "Ingress", "metadata": meta("web"), "spec": {"rules": [{"http": {"paths": [path]}}]}}
-    assert "ingress web cannot reach db" in only(detect(view(*bare, shut, ingress))).cause
+    assert "ingress web cannot reach deployment db" in only(detect(view(*bare, shut, ingress))).cause
     from_outside = policy(selector={"matchLabels": {"app": "db"}}, ingress=[{"from": [{"namespaceSelector": {}}]}])
     assert detect(view(*bare, shut, from_outside, ingress)) == ()
 
@@ -133,5 +139,5 @@ def test_a_policy_is_judged_by_the_namespace_s_own_labels_where_they_are_known()
     labelled = {"shop": {"kind": "Namespace", "metadata": {"name": "shop", "labels": {"team": "b"}}}}
     shut = policy(ingress=[{"from": [{"namespaceSelector": {"matchLabels": {"team": "a"}}}]}])
     way = Way(CALLER, pod("db"), 8080)
-    assert denying(way, [shut], labelled) == [shut]
-    assert denying(way, [shut], {}) == []
+    assert Policies([shut], labelled).denying(way) == [shut]
+    assert Policies([shut], {}).denying(way) == []
