@@ -137,6 +137,63 @@ async def test_a_kind_that_may_not_be_read_is_error_evidence_beside_the_rest(api
     assert named(gathered, "pods of").status is EvidenceStatus.OK
 
 
+async def test_the_neighbourhood_comes_with_the_kinds_that_were_asked_and_none_of_a_namespace_next_to_it(api, cluster):
+    api.deploy(Workload("api", "voice"))
+    for kind in ("Service", "Endpoints", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "CronJob", "ServiceAccount"):
+        for namespace in ("voice", "shop"):
+            api.add({"kind": kind, "metadata": {"name": f"{kind.lower()}-{namespace}", "namespace": namespace}})
+    api.add({"kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "voice"}, "data": {"a": "s3cret"}})
+    api.add({"kind": "Namespace", "metadata": {"name": "voice"}})
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    told = {e.query.partition(" of ")[0]: e.payload for e in gathered if e.status is EvidenceStatus.OK}
+    assert [i["kind"] for i in told["network"]["items"]] == ["Service", "Endpoints", "NetworkPolicy"]
+    assert set(told["network"]["kinds"]) >= {"Service", "Ingress", "EndpointSlice"}
+    assert [i["metadata"]["name"] for i in told["settings"]["items"]] == ["settings", "serviceaccount-voice"]
+    assert [i["kind"] for i in told["limits"]["items"]] == ["ResourceQuota", "Namespace"]
+    everything = json.dumps([e.payload for e in gathered])
+    assert "s3cret" not in everything
+    assert "-shop" not in everything
+    assert not any(e.status is EvidenceStatus.ERROR for e in gathered)
+
+
+async def test_the_dns_server_and_the_nodes_own_events_are_read_where_they_live(api, cluster):
+    api.deploy(Workload("api", "voice"))
+    api.deploy(Workload("coredns", "kube-system", labels={"k8s-app": "kube-dns"}))
+    api.deploy(Workload("proxy", "kube-system"))
+    node = api.node("node-1", ready=False)
+    api.add(event_object(node, "NodeNotReady", "Node node-1 status is now: NodeNotReady", START))
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    assert {i["metadata"]["labels"]["app"] for i in named(gathered, "DNS server").payload["items"] if i["kind"] == "Pod"} == {
+        "coredns"
+    }
+    assert "proxy" not in json.dumps([e.payload for e in gathered])
+    assert {i["reason"] for i in named(gathered, "events of").payload["items"]} == {"NodeNotReady"}
+
+
+async def test_what_somebody_wrote_lately_is_told_as_a_change(api, cluster):
+    api.deploy(Workload("api", "voice", age=timedelta(days=2)))
+    policy = api.add({"kind": "NetworkPolicy", "metadata": {"name": "deny", "namespace": "voice"}})
+    hour_ago = (START - timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    policy["metadata"] |= {"creationTimestamp": hour_ago}
+    policy["metadata"]["managedFields"] = [{"manager": "kubectl-edit", "time": "2026-03-04T02:50:00Z", "fieldsV1": {"f:spec": {}}}]
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    (told,) = [e for e in gathered if e.kind is EvidenceKind.CHANGES]
+    assert [(c["target"], c["author"], c["source"]) for c in told.payload] == [("networkpolicy/deny", "kubectl-edit", "kubernetes")]
+    assert "fieldsV1" not in json.dumps([e.payload for e in gathered])
+
+
+async def test_each_kind_that_may_not_be_read_is_an_error_of_its_own(api, cluster):
+    api.deploy(Workload("api", "voice"))
+    api.grant("reader", {("list", "pods"), ("list", "services")})
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    refused = [e.query for e in gathered if e.status is EvidenceStatus.ERROR]
+    assert "NetworkPolicies of namespace voice" in refused
+    assert "Ingresses of namespace voice" in refused
+    assert "Endpoints of namespace voice" in refused
+    assert "Services of namespace voice" not in refused
+    assert not any(e.payload for e in gathered if e.status is EvidenceStatus.ERROR)
+
+
 async def test_when_the_pods_cannot_be_read_the_source_says_so_by_raising(api, cluster):
     api.grant("reader", READ - {("list", "*")})
     with pytest.raises(Permanent, match="list Pods in namespace voice"):
