@@ -55,7 +55,7 @@ def _with_pods(told: Told, pods: list[Told], seen: ServiceMap) -> Iterator[Findi
         yield from _ports(told, up, seen)
     elif backends is None or not backends.ready:
         names = ", ".join(sorted(text(p, "metadata", "name") for _, p in pods)[:3])
-        cause = f"service {name} has no ready endpoint: its {len(pods)} pods are not ready ({names})"
+        cause = f"service {name} has no ready endpoint: none of its pods is ready ({len(pods)}: {names})"
         yield _finding(FindingKind.SERVICE_NO_ENDPOINTS, told, cause, CONTEXT, _cited(told, seen, pods[:3]))
 
 

@@ -91,6 +91,12 @@ class ServiceMap:
             found |= {at: key for at in (own, *(text(p, "status", "podIP") for _, p in self.pods_of(service))) if at}
         return found
 
+    def behind(self, namespace: str, name: str) -> frozenset[str]:
+        """What stands behind a Service, as findings name it: "pod/x", and the "deployment/x" ... that make its pods."""
+        told = self.services.get((namespace, name))
+        found = [] if told is None else [*self.pods_of(told[1]), *self.workloads_of(told[1])]
+        return frozenset(f"{text(o, 'kind')}/{place(o)[1]}".lower() for _, o in found)
+
     def backends(self, service: JsonObject) -> Backends | None:
         """What Endpoints or EndpointSlices say; None when neither is here for it."""
         return self._backends.get(place(service))

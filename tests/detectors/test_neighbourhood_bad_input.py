@@ -5,6 +5,7 @@ import time
 import pytest
 
 from sre_agent.detectors import (
+    certificates,
     dependencies,
     dependency_addresses,
     dns_servers,
@@ -20,12 +21,13 @@ from tests.detectors.neighbourhood import deployment, endpoints, log, meta, pod,
 DETECTORS = [
     module.detect
     for module in (
-        dependencies, dependency_addresses, dns_servers, ingresses, network_policies, node_metrics, node_room, nodes, services,
+        certificates, dependencies, dependency_addresses, dns_servers, ingresses, network_policies, node_metrics, node_room, nodes,
+        services,
     )
 ]  # fmt: skip
 KINDS = (
     "Pod", "Service", "Endpoints", "EndpointSlice", "NetworkPolicy", "Ingress", "IngressClass", "Node", "Deployment", "ConfigMap",
-    "Namespace", "Secret", "Event",
+    "Namespace", "Secret", "Event", "Certificate",
 )  # fmt: skip
 ODD = (None, 3, "text", [], [None], [3], ["x"], {}, {"x": None}, {"": [{}]}, True, -1, 1e308)
 

@@ -47,7 +47,7 @@ def test_the_same_spare_matters_when_somebody_is_told_to_call_it():
 def test_pods_that_are_not_ready_make_their_service_a_symptom():
     found = only(detect(view(service("api"), deployment("api"), pod("api", up=False), endpoints("api", waiting=1))))
     assert (found.kind, found.strength < 0.5) == (K.SERVICE_NO_ENDPOINTS, True)
-    assert "1 pods are not ready" in found.cause
+    assert "none of its pods is ready (1: api-" in found.cause
 
 
 def test_a_workload_without_pods_makes_its_service_a_symptom_and_says_why():
