@@ -66,7 +66,8 @@ def _from_settings(seen: ServiceMap, view: EvidenceView) -> Iterator[Finding]:
         for address in addresses(spec, configs.get(namespace, {})):
             if address.host not in local:
                 wrong = _judged(address, namespace, known[namespace], seen)
-                if wrong is not None:
+                # What names its own Service tells where it listens, not whom it calls.
+                if wrong is not None and all(p is not told[1] for _, p in seen.pods_of(wrong[2][1])):
                     yield _finding(wrong, (f"{kind} {name}".lower(), namespace), told, _sick(told[1], view))
 
 

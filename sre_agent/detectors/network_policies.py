@@ -91,7 +91,8 @@ def _ways(seen: ServiceMap, crowd: Crowd, view: EvidenceView) -> Iterator[tuple[
         named += [((namespace, n), 0) for n in calls.get(owner, ()) if (namespace, n) in seen.services]
         for key, port in dict.fromkeys(named):
             pods = seen.pods_of(seen.services[key][1]) if key is not None else []
-            if key is None or not pods or told >= MOST_WAYS:
+            itself = bool(pods) and owner_key(pods[0][1]) == owner_key(caller[1])
+            if key is None or not pods or itself or told >= MOST_WAYS:
                 continue
             told += 1
             yield caller, pods[0], _on_the_pod(seen.services[key][1], pods[0][1], port), key[1]

@@ -7,16 +7,19 @@ APP_LABELS = ("app", "app.kubernetes.io/name", "k8s-app")
 """Labels by which people call an application."""
 GROUPS: dict[str, tuple[str, ...]] = {
     "pods": ("Pod",),
-    "owners": ("ReplicaSet", *WORKLOADS, "Job", "CronJob"),
+    "owners": (*WORKLOADS, "ReplicaSet"),
+    "jobs": ("CronJob", "Job"),
     "events": ("Event",),
     "nodes": ("Node",),
     "budgets": ("PodDisruptionBudget",),
-    "network": ("Service", "Endpoints", "EndpointSlice", "NetworkPolicy", "Ingress", "IngressClass"),
+    "network": ("NetworkPolicy", "Ingress", "IngressClass", "Service"),
+    "endpoints": ("Endpoints", "EndpointSlice"),
     "storage": ("PersistentVolumeClaim", "PersistentVolume", "StorageClass"),
     "limits": ("ResourceQuota", "LimitRange", "HorizontalPodAutoscaler", "PriorityClass", "Namespace"),
     "settings": ("ConfigMap", "ServiceAccount"),
 }
-"""Each group is one piece of evidence: {"items": [...], "kinds": [what was asked]}."""
+"""Each group is one piece of evidence: {"items": [...], "kinds": [what was asked]}. Its size is capped, so kinds that come in
+crowds (ReplicaSets, Jobs, endpoints) stand last or apart."""
 CLUSTER_KINDS = frozenset({"Node", "PersistentVolume", "StorageClass", "IngressClass", "PriorityClass", "Namespace"})
 DNS_NAMESPACE = "kube-system"
 DNS_APPS = ("kube-dns", "coredns")

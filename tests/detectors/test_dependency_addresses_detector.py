@@ -46,6 +46,11 @@ def test_right_addresses_and_those_of_elsewhere_are_silent(container):
     assert detect(view(DB, pod("api", up=False, container=container))) == ()
 
 
+def test_what_names_its_own_service_tells_where_it_listens():
+    own = service("api", ports=((80, 8080),))
+    assert detect(view(own, pod("api", up=False, container=variables(APP_HOST="api", APP_PORT="8080")))) == ()
+
+
 def test_headless_services_have_no_port_to_miss_and_aliases_are_names_too():
     headless = service("postgres", ports=((5432, 5432),), clusterIP="None")
     assert detect(view(headless, pod("api", up=False, container=variables(URL="x://postgres:5433")))) == ()

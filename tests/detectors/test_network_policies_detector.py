@@ -68,6 +68,11 @@ def test_a_policy_that_admits_others_or_other_ports_denies(spec):
     assert found.strength == 0.82
 
 
+def test_a_workload_that_names_itself_expects_no_call():
+    shut = policy(selector={"matchLabels": {"app": "api"}}, created=NEW, **DENY_ALL)
+    assert detect(view(pod("api", container=variables(URL="http://api:80")), service("api"), shut)) == ()
+
+
 def test_two_policies_admit_what_either_admits():
     shut = policy("deny", created=NEW, **DENY_ALL)
     opened = policy("allow", {"matchLabels": {"app": "db"}}, ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "api"}}}]}])

@@ -146,8 +146,9 @@ async def test_the_neighbourhood_comes_with_the_kinds_that_were_asked_and_none_o
     api.add({"kind": "Namespace", "metadata": {"name": "voice"}})
     gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
     told = {e.query.partition(" of ")[0]: e.payload for e in gathered if e.status is EvidenceStatus.OK}
-    assert [i["kind"] for i in told["network"]["items"]] == ["Service", "Endpoints", "NetworkPolicy"]
-    assert set(told["network"]["kinds"]) >= {"Service", "Ingress", "EndpointSlice"}
+    assert [i["kind"] for i in told["network"]["items"]] == ["NetworkPolicy", "Service"]
+    assert told["network"]["kinds"] == ["NetworkPolicy", "Ingress", "IngressClass", "Service"]
+    assert [i["kind"] for i in told["endpoints"]["items"]] == ["Endpoints"]
     assert [i["metadata"]["name"] for i in told["settings"]["items"]] == ["settings", "serviceaccount-voice"]
     assert [i["kind"] for i in told["limits"]["items"]] == ["ResourceQuota", "Namespace"]
     everything = json.dumps([e.payload for e in gathered])
