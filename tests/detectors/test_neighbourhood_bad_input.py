@@ -90,4 +90,4 @@ def test_five_thousand_objects_take_no_longer_than_a_blink():
     began = time.process_time()
     for detect in DETECTORS:
         detect(seen)
-    assert time.process_time() - began < 1.0  # measured 0.15 s on an idle core
+    assert time.process_time() - began < 1.0  # 0.21 to 0.23 s measured beside busy neighbours
