@@ -1,11 +1,14 @@
 """NODE_*: a node in trouble, which outranks the trouble of the pods on it; and one that is still cordoned after it.
 
+Nodes that take no further pod (cordoned, full) are in node_room.py; what node-exporter measures is in node_metrics.py.
+
 Pure. Strength grows with what agrees: metrics of the same condition, events, and pods that suffer on that node.
 """
 
 from datetime import UTC, datetime
 
 from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.finding_reason import FindingReason
 from sre_agent.evidence.kubernetes_scope import event_time
 from sre_agent.evidence.kubernetes_state import (
     JsonObject,
@@ -16,6 +19,7 @@ from sre_agent.evidence.kubernetes_state import (
     pod_trouble,
     pressures,
     ready,
+    terminating,
     text,
 )
 from sre_agent.evidence.node_surroundings import NodeSurroundings, failing_only_on, owner_key
@@ -35,6 +39,11 @@ _EVENT_REASONS = {
     FindingKind.NODE_FAILING_PODS: set(),
     FindingKind.NODE_LEFT_CORDONED: {"NodeNotSchedulable"},
 }
+_PRESSED = {
+    "MemoryPressure": FindingReason.MEMORY_PRESSURE,
+    "DiskPressure": FindingReason.DISK_PRESSURE,
+    "PIDPressure": FindingReason.PID_PRESSURE,
+}
 _STRENGTH = {
     FindingKind.NODE_NOT_READY: 0.86,
     FindingKind.NODE_PRESSURE: 0.78,
@@ -50,15 +59,32 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
         name = text(node, "metadata", "name")
         ready_condition = condition(node, "Ready")
         if ready_condition is not None and not ready(node):
-            cause = f"node {name} is not ready: {odd_conditions(node)}"
-            found[name] = _finding(FindingKind.NODE_NOT_READY, (evidence_id, node), cause, not_ready_since(node), view)
+            why, said = _why_not_ready(node)
+            cause = f"node {name} is not ready: {said} ({odd_conditions(node)})"
+            made = _finding(FindingKind.NODE_NOT_READY, (evidence_id, node), cause, not_ready_since(node), view)
+            found[name] = made.model_copy(update={"reason": why})
         elif short := pressures(node):
             since = min((at for p in short if (at := instant((condition(node, p) or {}).get("lastTransitionTime")))), default=None)
             cause = f"node {name} is short of resources: {', '.join(short)}"
-            found[name] = _finding(FindingKind.NODE_PRESSURE, (evidence_id, node), cause, since, view)
+            made = _finding(FindingKind.NODE_PRESSURE, (evidence_id, node), cause, since, view)
+            found[name] = made.model_copy(update={"reason": _PRESSED.get(short[0])})
         else:
             found |= _quiet(name, (evidence_id, node), view)
     return tuple(sorted(found.values(), key=lambda f: (-f.strength, f.object)))
+
+
+def _why_not_ready(node: JsonObject) -> tuple[FindingReason | None, str]:
+    """Whether its kubelet is silent (the controller writes Unknown) or speaks and says what is missing."""
+    told = condition(node, "Ready") or {}
+    message = text(told, "message")[:160]
+    if text(told, "status") == "Unknown":
+        return FindingReason.KUBELET_SILENT, "its kubelet has stopped reporting"
+    unavailable = text(condition(node, "NetworkUnavailable"), "status") == "True"
+    if unavailable or any(w in message.lower() for w in ("network plugin", "cni", "networkready=false", "networknotready")):
+        return FindingReason.NETWORK_UNAVAILABLE, f"its pod network is not set up: {message}"
+    if terminating(node):
+        return None, "it is being removed"
+    return None, message or text(told, "reason") or "its kubelet says so"
 
 
 def _quiet(name: str, node: tuple[str, JsonObject], view: EvidenceView) -> dict[str, Finding]:

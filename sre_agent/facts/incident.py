@@ -8,6 +8,7 @@ from sre_agent.evidence.change import Change, ChangeKind
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import Finding
+from sre_agent.evidence.kubernetes_changes import SOURCE as KUBERNETES
 from sre_agent.incident.alert import AlertClass
 from sre_agent.policy.facts import BOUND, FactContext
 
@@ -45,7 +46,7 @@ class IncidentFacts:
             "alert_class": AlertClass.UNKNOWN if strengthened else triage.alert_class,
             "labelled_class": triage.labelled,
             "class_disputed": strengthened or (claimed is not None and claimed.value is not triage.alert_class),
-            "evidence_kinds": len({e.kind for e in support}),
+            "evidence_kinds": len({_witness(e) for e in support}),
             "evidence_conflict": conflicting(diagnosis, finding),
             "facts_age_s": age_s(support, context.now),
             "model_change_in_lookback": model_changed(context),
@@ -73,6 +74,13 @@ def supporting(diagnosis: Diagnosis, finding: Finding | None) -> tuple[Evidence,
         return ()
     cited = diagnosis.supporting(finding)
     return tuple(e for e in cited if e.kind not in NOT_CORROBORATING and e.status is EvidenceStatus.OK)
+
+
+def _witness(evidence: Evidence) -> EvidenceKind:
+    """The kind it counts as. What the cluster's objects tell of changes is the same witness as the objects themselves."""
+    told_by_objects = evidence.kind is EvidenceKind.CHANGES and evidence.source == KUBERNETES
+    # SAFETY: counted apart, the one Kubernetes API would corroborate itself.
+    return EvidenceKind.KUBERNETES if told_by_objects else evidence.kind
 
 
 def conflicting(diagnosis: Diagnosis, finding: Finding | None) -> bool:
@@ -118,7 +126,8 @@ def model_changed(context: FactContext) -> bool:
 
 def covered(diagnosis: Diagnosis, *, langfuse: bool) -> bool:
     """True when the change feeds were really readable for the whole lookback: "nothing changed" then means something."""
-    feeds = [e for e in diagnosis.evidence if e.kind is EvidenceKind.CHANGES]
+    # SAFETY: objects tell of some changes and never that there were none, so they are no change feed.
+    feeds = [e for e in diagnosis.evidence if e.kind is EvidenceKind.CHANGES and e.source != KUBERNETES]
     prompts = [e for e in diagnosis.evidence if e.kind is EvidenceKind.LANGFUSE]
     if not feeds or (langfuse and not prompts):
         return False

@@ -12,7 +12,10 @@ from typing import Any
 
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.kubernetes_scope import event_time, relevant, subjects
+from sre_agent.evidence.kubernetes_changes import changed
+from sre_agent.evidence.kubernetes_groups import CLUSTER_KINDS, GROUPS, WORKLOADS, serves_names
+from sre_agent.evidence.kubernetes_kept import told
+from sre_agent.evidence.kubernetes_scope import Subject, event_time, relevant, subjects
 from sre_agent.evidence.kubernetes_state import dig, instant, text
 from sre_agent.evidence.redis_state import RedisState
 from sre_agent.evidence.series import Series
@@ -23,12 +26,6 @@ from sre_agent.replay.case import Case, LogFile, stamp_of
 from sre_agent.replay.case_shapes import JsonObject
 
 MAX_OUTPUT = 20_000
-_GROUPS = {
-    "pods": ("Pod",),
-    "owners": ("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "PodDisruptionBudget"),
-    "events": ("Event",),
-    "nodes": ("Node",),
-}
 Gather = Callable[[Case, Scope], Iterable[Evidence]]
 
 
@@ -89,7 +86,7 @@ class RecordedChanges:
 
 def recorded_sources(case: Case) -> tuple[EvidenceSource, ...]:
     """Every source of a case, in a fixed order (so that evidence ids are the same in every run)."""
-    told: tuple[tuple[str, EvidenceKind, Gather], ...] = (
+    sources: tuple[tuple[str, EvidenceKind, Gather], ...] = (
         ("prometheus", EvidenceKind.METRICS, _metrics),
         ("kubernetes", EvidenceKind.KUBERNETES, _kubernetes),
         ("kubernetes-logs", EvidenceKind.LOGS, _logs),
@@ -99,8 +96,9 @@ def recorded_sources(case: Case) -> tuple[EvidenceSource, ...]:
         ("postgres", EvidenceKind.POSTGRES, _postgres),
         ("topology", EvidenceKind.TOPOLOGY, _topology),
         ("observations", EvidenceKind.TEXT, _observations),
+        ("kubernetes-changes", EvidenceKind.CHANGES, _written),
     )
-    return tuple(RecordedSource(name, kind, case, gather) for name, kind, gather in told)
+    return tuple(RecordedSource(name, kind, case, gather) for name, kind, gather in sources)
 
 
 def visible_objects(case: Case) -> tuple[JsonObject, ...]:
@@ -133,12 +131,15 @@ def _kubernetes(case: Case, scope: Scope) -> Iterable[Evidence]:
         if wanted:
             yield _said("kubernetes", EvidenceKind.KUBERNETES, "objects", scope, {"items": []}, filled=False)
         return
-    items = _scoped(case, scope)
-    grouped = {kind for kinds in _GROUPS.values() for kind in kinds}
-    for name, kinds in {**_GROUPS, "other objects": ()}.items():
+    items = [told(o) for o in _scoped(case, scope)]
+    grouped = {kind for kinds in GROUPS.values() for kind in kinds}
+    for name, kinds in {**GROUPS, "other objects": ()}.items():
         mine = [o for o in items if (o.get("kind") in kinds if kinds else o.get("kind") not in grouped)]
         if mine or name == "pods":
-            yield _said("kubernetes", EvidenceKind.KUBERNETES, name, scope, {"items": mine}, filled=bool(mine))
+            # What the file holds none of was perhaps not recorded: it does not count as asked.
+            recorded = sorted({str(o.get("kind")) for o in mine})
+            payload = {"items": mine, "kinds": recorded}
+            yield _said("kubernetes", EvidenceKind.KUBERNETES, name, scope, payload, filled=bool(mine))
 
 
 def _scoped(case: Case, scope: Scope) -> list[JsonObject]:
@@ -146,16 +147,37 @@ def _scoped(case: Case, scope: Scope) -> list[JsonObject]:
     seen = visible_objects(case)
     kept: dict[int, JsonObject] = {}
     for subject in subjects(scope.incident):
-        by_kind: dict[str, list[JsonObject]] = {kind: [] for kinds in _GROUPS.values() for kind in kinds}
+        by_kind: dict[str, list[JsonObject]] = {}
         for item in seen:
-            if subject.namespace is None or item.get("kind") == "Node" or text(item, "metadata", "namespace") == subject.namespace:
+            if _in_reach(item, subject):
                 by_kind.setdefault(str(item.get("kind")), []).append(item)
-        if subject.namespace is None:
-            by_kind["Pod"] = [p for p in by_kind["Pod"] if text(p, "spec", "nodeName") == subject.node]
         found = relevant(subject, by_kind, scope.now)
-        if found["Pod"] or found["Node"]:
+        if any(found.get(kind) for kind in ("Pod", "Node", *WORKLOADS, "Job", "CronJob", "Service", "PersistentVolumeClaim")):
             kept |= {id(o): o for items in found.values() for o in items}
-    return list(kept.values()) if kept else list(seen)
+    if not kept:
+        return list(seen)
+    return list((kept | {id(o): o for o in seen if serves_names(o)}).values())
+
+
+def _in_reach(item: JsonObject, subject: Subject) -> bool:
+    """Whether the live source would have listed it for this subject."""
+    kind = item.get("kind")
+    if kind == "Node" or (kind == "Event" and text(item, "involvedObject", "kind") == "Node"):
+        return True
+    if subject.namespace is None:
+        return kind == "Pod" and text(item, "spec", "nodeName") == subject.node
+    return kind in CLUSTER_KINDS or text(item, "metadata", "namespace") == subject.namespace
+
+
+def _written(case: Case, scope: Scope) -> Iterable[Evidence]:
+    """What the recorded objects themselves say was changed."""
+    objects: dict[str, list[JsonObject]] = {}
+    for item in _scoped(case, scope) if case.kubernetes else ():
+        objects.setdefault(str(item.get("kind")), []).append(item)
+    found = [c.model_dump(mode="json") for c in changed(objects, scope.change_window)]
+    if found:
+        evidence = _said("kubernetes", EvidenceKind.CHANGES, "changes that the objects tell of", scope, found)
+        yield evidence.model_copy(update={"window": scope.change_window})
 
 
 def _logs(case: Case, scope: Scope) -> Iterable[Evidence]:

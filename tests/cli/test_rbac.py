@@ -10,7 +10,7 @@ from sre_agent.__main__ import run
 from sre_agent.execution.ledger import IntentState
 from sre_agent.execution.rights import CLUSTER_SCOPED, Footprint, manifests
 from sre_agent.incident.errors import ConfigurationError, SreAgentError
-from sre_agent.sources.kubernetes import _LISTS, RIGHTS
+from sre_agent.sources.kubernetes_client import LISTED, RIGHTS
 from sre_agent.testing.kubernetes_api import KubernetesApi
 from sre_agent.wiring import discovery
 from tests.actions.restart_stage import START, Stage
@@ -53,7 +53,7 @@ def test_every_action_says_which_rights_and_parameters_it_takes():
 def test_the_reader_only_looks_and_what_it_may_list_is_what_the_code_lists():
     assert {verb for verb, _, _ in RIGHTS} == {"get", "list"}
     assert [r for r in RIGHTS if r[0] == "get"] == [("get", "", "pods/log")]
-    assert len([r for r in RIGHTS if r[0] == "list"]) == len(_LISTS)
+    assert len([r for r in RIGHTS if r[0] == "list"]) == len(LISTED)
     assert not any("secret" in resource for _, _, resource in RIGHTS)
 
 

@@ -278,3 +278,13 @@ async def test_a_nominated_runbook_rests_on_the_evidence_about_its_own_target() 
     assert (found["evidence_kinds"], found["nominated_by_model"]) == (1, True)
     nothing = await facts(diagnosis(crash), nominated=True)
     assert (nothing["evidence_kinds"], nothing["evidence_conflict"]) == (0, True)
+
+
+async def test_what_the_cluster_s_objects_tell_of_changes_is_no_second_witness_beside_them_and_no_change_feed():
+    objects = evidence("e1", EvidenceKind.KUBERNETES)
+    told = evidence("e2", EvidenceKind.CHANGES, payload=[], source="kubernetes", window=Window.before(NOW, DAY))
+    facts = await IncidentFacts().collect(context(diagnosis(finding(), seen=(objects, told))))
+    assert (facts["evidence_kinds"], facts["lookback_covered"]) == (1, False)
+    feed = evidence("e2", EvidenceKind.CHANGES, payload=[], window=Window.before(NOW, DAY))
+    facts = await IncidentFacts().collect(context(diagnosis(finding(), seen=(objects, feed))))
+    assert (facts["evidence_kinds"], facts["lookback_covered"]) == (2, True)

@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings.load": {"pydantic_settings", "yaml"},
     "settings.setting": {"platformdirs", "pydantic_settings"},
     "sources.bullmq": {"redis"},
-    "sources.kubernetes": {"kubernetes", "urllib3", "yaml"},
+    "sources.kubernetes_client": {"kubernetes", "urllib3", "yaml"},
     "sources.langfuse": {"httpx"},
     "sources.patroni": {"httpx"},
     "sources.http_api": {"httpx"},

@@ -149,3 +149,47 @@ async def test_the_same_case_gives_the_same_evidence_in_the_same_order():
     first, second = [await gathered(shipped) for _ in range(2)]
     assert first == second
     assert {e.kind for e in first} == {EvidenceKind.METRICS, EvidenceKind.KUBERNETES, EvidenceKind.LOGS, EvidenceKind.CHANGES}
+
+
+async def test_the_neighbourhood_is_shown_with_the_kinds_that_were_recorded_and_without_anybody_s_secrets():
+    def thing(kind, name, namespace="voice", **more):
+        return {"kind": kind, "metadata": {"name": name, "namespace": namespace, "creationTimestamp": iso(BEFORE)}, **more}
+
+    dns = {**pod("coredns-1", namespace="kube-system"), "kind": "Pod"}
+    dns["metadata"]["labels"] = {"k8s-app": "kube-dns"}
+    things = (
+        pod("api-1"),
+        thing("Service", "api"),
+        thing("NetworkPolicy", "deny"),
+        thing("Certificate", "web"),
+        thing("Service", "other", "elsewhere"),
+        thing("Secret", "keys", data={"password": "czNjcmV0"}),
+        thing("ConfigMap", "settings", data={"HOST": "db", "prompt": "You are " * 50}),
+        dns,
+    )
+    found = await gathered(case({"namespace": "voice"}, kubernetes=things), EvidenceKind.KUBERNETES)
+    shown = {i["metadata"]["name"]: i for e in found for i in e.payload["items"]}
+    assert set(shown) == {"api-1", "api", "deny", "web", "keys", "settings", "coredns-1"}
+    assert shown["keys"]["data"] == {"password": ""}
+    assert shown["settings"]["data"] == {"HOST": "db", "prompt": ""}
+    kinds = {e.query: e.payload["kinds"] for e in found}
+    assert kinds["network"] == ["NetworkPolicy", "Service"]
+
+
+async def test_what_the_objects_tell_of_changes_is_shown_beside_the_change_feed():
+    old, new = AT - timedelta(days=3), AT - timedelta(minutes=30)
+    owner = [{"kind": "Deployment", "name": "api", "uid": "u", "controller": True}]
+
+    def revision(n, at):
+        meta = {"name": f"api-{n}", "namespace": "voice", "creationTimestamp": iso(at), "ownerReferences": owner}
+        meta["annotations"] = {"deployment.kubernetes.io/revision": str(n)}
+        return {
+            "kind": "ReplicaSet",
+            "metadata": meta,
+            "spec": {"template": {"spec": {"containers": [{"name": "a", "image": f"a:{n}"}]}}},
+        }
+
+    deployed = {"kind": "Deployment", "metadata": {"name": "api", "namespace": "voice", "uid": "u", "creationTimestamp": iso(old)}}
+    things = (deployed, revision(1, old), revision(2, new), revision(3, AFTER))
+    found = await gathered(case({"namespace": "voice"}, kubernetes=things), EvidenceKind.CHANGES)
+    assert [(e.source, [c["to_version"] for c in e.payload]) for e in found] == [("changes", []), ("kubernetes", ["a:2"])]

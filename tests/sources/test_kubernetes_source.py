@@ -66,9 +66,9 @@ async def test_a_named_pod_brings_its_peers_owners_node_events_budget_and_logs(a
         START,
     )
     assert pods.payload["items"][0]["metadata"]["name"] == sick["metadata"]["name"]
-    assert {i["metadata"]["labels"]["app"] for i in pods.payload["items"]} == {"api"}
-    assert len(pods.payload["items"]) == 3
-    assert names(named(gathered, "owners of")) == {"ReplicaSet/api-7d9f8b6c5", "Deployment/api"}
+    assert [i["metadata"]["labels"]["app"] for i in pods.payload["items"]] == ["api"] * 3 + ["other"] * 3
+    owners = names(named(gathered, "owners of"))
+    assert owners == {"ReplicaSet/api-7d9f8b6c5", "Deployment/api", "ReplicaSet/other-7d9f8b6c5", "Deployment/other"}
     assert {i["reason"] for i in named(gathered, "events of").payload["items"]} == {"BackOff"}
     assert names(named(gathered, "nodes of")) == {"Node/node-1"}
     assert names(named(gathered, "budgets of")) == {"PodDisruptionBudget/api"}
@@ -78,12 +78,17 @@ async def test_a_named_pod_brings_its_peers_owners_node_events_budget_and_logs(a
     assert "managedFields" not in json.dumps([e.payload for e in gathered])
 
 
-async def test_a_named_deployment_brings_its_pods_and_healthy_ones_have_no_logs_fetched(api, cluster):
+@pytest.mark.parametrize("labels", [{"deployment": "api"}, {"service": "api"}, {"app": "api"}])
+async def test_what_is_named_comes_first_and_when_it_is_healthy_a_few_of_its_logs_are_read_all_the_same(api, cluster, labels):
+    api.deploy(Workload("aaa", "voice"))
     api.deploy(Workload("api", "voice"))
-    api.deploy(Workload("other", "voice"))
-    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice", "deployment": "api"}))
-    assert len(named(gathered, "pods of").payload["items"]) == 3
-    assert not any(e.kind is EvidenceKind.LOGS for e in gathered)
+    for pod in api.store.of("Pod", "voice"):
+        api.log(pod, "connection refused\n")
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice", **labels}))
+    pods = named(gathered, "pods of").payload["items"]
+    assert [i["metadata"]["labels"]["app"] for i in pods] == ["api"] * 3 + ["aaa"] * 3
+    logs = [e.payload["pod"] for e in gathered if e.kind is EvidenceKind.LOGS]
+    assert logs == [i["metadata"]["name"] for i in pods[:2]]
     assert named(gathered, "events of").status is EvidenceStatus.NO_DATA
 
 
@@ -93,6 +98,12 @@ async def test_a_namespace_alone_brings_all_its_pods_sick_ones_first(api, cluste
     gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
     items = named(gathered, "pods of").payload["items"]
     assert (len(items), items[0]["metadata"]["labels"]["app"]) == (6, "zzz")
+
+
+async def test_healthy_pods_that_nobody_named_have_no_logs_read(api, cluster):
+    api.deploy(Workload("api", "voice"))
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    assert not any(e.kind is EvidenceKind.LOGS for e in gathered)
 
 
 async def test_a_node_alone_brings_itself_its_events_and_its_pods_of_every_namespace(api, cluster):
@@ -126,6 +137,64 @@ async def test_a_kind_that_may_not_be_read_is_error_evidence_beside_the_rest(api
     assert named(gathered, "pods of").status is EvidenceStatus.OK
 
 
+async def test_the_neighbourhood_comes_with_the_kinds_that_were_asked_and_none_of_a_namespace_next_to_it(api, cluster):
+    api.deploy(Workload("api", "voice"))
+    for kind in ("Service", "Endpoints", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "CronJob", "ServiceAccount"):
+        for namespace in ("voice", "shop"):
+            api.add({"kind": kind, "metadata": {"name": f"{kind.lower()}-{namespace}", "namespace": namespace}})
+    api.add({"kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "voice"}, "data": {"a": "s3cret"}})
+    api.add({"kind": "Namespace", "metadata": {"name": "voice"}})
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    told = {e.query.partition(" of ")[0]: e.payload for e in gathered if e.status is EvidenceStatus.OK}
+    assert [i["kind"] for i in told["network"]["items"]] == ["NetworkPolicy", "Service"]
+    assert told["network"]["kinds"] == ["NetworkPolicy", "Ingress", "IngressClass", "Service"]
+    assert [i["kind"] for i in told["endpoints"]["items"]] == ["Endpoints"]
+    assert [i["metadata"]["name"] for i in told["settings"]["items"]] == ["settings", "serviceaccount-voice"]
+    assert [i["kind"] for i in told["limits"]["items"]] == ["ResourceQuota", "Namespace"]
+    everything = json.dumps([e.payload for e in gathered])
+    assert "s3cret" not in everything
+    assert "-shop" not in everything
+    assert not any(e.status is EvidenceStatus.ERROR for e in gathered)
+
+
+async def test_the_dns_server_and_the_nodes_own_events_are_read_where_they_live(api, cluster):
+    api.deploy(Workload("api", "voice"))
+    api.deploy(Workload("coredns", "kube-system", labels={"k8s-app": "kube-dns"}))
+    api.deploy(Workload("proxy", "kube-system"))
+    node = api.node("node-1", ready=False)
+    api.add(event_object(node, "NodeNotReady", "Node node-1 status is now: NodeNotReady", START))
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    assert {i["metadata"]["labels"]["app"] for i in named(gathered, "DNS server").payload["items"] if i["kind"] == "Pod"} == {
+        "coredns"
+    }
+    assert "proxy" not in json.dumps([e.payload for e in gathered])
+    assert {i["reason"] for i in named(gathered, "events of").payload["items"]} == {"NodeNotReady"}
+
+
+async def test_what_somebody_wrote_lately_is_told_as_a_change(api, cluster):
+    api.deploy(Workload("api", "voice", age=timedelta(days=2)))
+    policy = api.add({"kind": "NetworkPolicy", "metadata": {"name": "deny", "namespace": "voice"}})
+    hour_ago = (START - timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    policy["metadata"] |= {"creationTimestamp": hour_ago}
+    policy["metadata"]["managedFields"] = [{"manager": "kubectl-edit", "time": "2026-03-04T02:50:00Z", "fieldsV1": {"f:spec": {}}}]
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    (told,) = [e for e in gathered if e.kind is EvidenceKind.CHANGES]
+    assert [(c["target"], c["author"], c["source"]) for c in told.payload] == [("networkpolicy/deny", "kubectl-edit", "kubernetes")]
+    assert "fieldsV1" not in json.dumps([e.payload for e in gathered])
+
+
+async def test_each_kind_that_may_not_be_read_is_an_error_of_its_own(api, cluster):
+    api.deploy(Workload("api", "voice"))
+    api.grant("reader", {("list", "pods"), ("list", "services")})
+    gathered = await KubernetesSource(cluster).gather(scope({"namespace": "voice"}))
+    refused = [e.query for e in gathered if e.status is EvidenceStatus.ERROR]
+    assert "NetworkPolicies of namespace voice" in refused
+    assert "Ingresses of namespace voice" in refused
+    assert "Endpoints of namespace voice" in refused
+    assert "Services of namespace voice" not in refused
+    assert not any(e.payload for e in gathered if e.status is EvidenceStatus.ERROR)
+
+
 async def test_when_the_pods_cannot_be_read_the_source_says_so_by_raising(api, cluster):
     api.grant("reader", READ - {("list", "*")})
     with pytest.raises(Permanent, match="list Pods in namespace voice"):
@@ -138,7 +207,7 @@ async def test_an_empty_namespace_is_no_data_not_health(api, cluster):
 
 
 async def test_long_lists_are_read_page_by_page_and_evidence_is_capped_and_marked(api, cluster, monkeypatch):
-    monkeypatch.setattr("sre_agent.sources.kubernetes.PAGE", 7)
+    monkeypatch.setattr("sre_agent.sources.kubernetes_client.PAGE", 7)
     monkeypatch.setattr("sre_agent.sources.kubernetes.MAX_ITEMS", 10)
     api.deploy(Workload("api", "voice", replicas=30))
     assert len(await cluster.objects("Pod", "voice")) == 30
@@ -155,8 +224,8 @@ async def test_objects_look_as_kubectl_prints_them(api, cluster):
     assert deployment["kind"] == "Deployment"
     assert deployment["metadata"]["annotations"] == {"kept": "yes"}
     assert "managedFields" not in deployment["metadata"]
-    with pytest.raises(Permanent, match="Ingress"):
-        await cluster.objects("Ingress", "voice")
+    with pytest.raises(Permanent, match="Lease"):
+        await cluster.objects("Lease", "voice")
 
 
 @pytest.mark.parametrize(

@@ -312,7 +312,7 @@ def test_what_is_not_implemented_answers_501_with_a_status(api, core):
             asked()
         assert (refused.value.status, body_of(refused.value)["kind"]) == (501, "Status")
     with pytest.raises(ApiException) as nowhere:
-        client.StorageV1Api(core.api_client).list_storage_class()
+        client.CoordinationV1Api(core.api_client).list_lease_for_all_namespaces()
     assert nowhere.value.status == 404
 
 
