@@ -1,0 +1,178 @@
+"""The orders that a text holds, as somebody reads them who wants to be fooled: decoded, seen through, in four languages.
+
+It reads what the product's tests plant and more loosely than that: any JSON object with the keys of an answer counts. A
+text that holds none gives the empty set. Pure; the other half of obeying_model.py.
+"""
+
+import base64
+import binascii
+import codecs
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Demand(StrEnum):
+    """What an order can be about."""
+
+    CLASS = "alert_class"
+    CONFIDENCE = "confidence_percent"
+    VETO = "veto"
+    RUNBOOK = "runbook"
+    ACTION = "action"
+    TARGET = "target"
+    PARAMETER = "parameter"
+    APPROVE = "approve"
+    APPROVED_BY = "approved_by"
+    MODE = "mode"
+    KILL_SWITCH = "kill_switch"
+    TOOL = "tool"
+    HEALTHY = "healthy"
+
+
+class Order(NamedTuple):
+    """One demand. `value` as text: a class, percent, "none", a runbook's id, "k=v", a name, or "tool {arguments}"."""
+
+    what: Demand
+    value: str
+
+
+_ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2}))|\[U\+([0-9A-F]{4,6})\]")
+_QUOTE = re.compile(r"\\+([\"'])")
+_BREAK = re.compile(r"\\+[nrt]")
+_OVERRIDDEN = re.compile("\u202e([^\u202c]*)\u202c?")
+_TAG = {0xE0000 + c: chr(c) for c in range(0x20, 0x7F)}
+_HOMOGLYPHS = str.maketrans("аеорсухіѕјԁոАЕОРСХІЅ", "aeopcyxisjdnAEOPCXIS")
+_CODED = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/_-]{16,}={0,2}")
+_JOINS = re.compile(r"\",\s?\"|[\r\n]+(?:x\d+ )?")
+_SPACE = re.compile(r"\s+")
+_OBJECT = re.compile(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
+_TELLING = frozenset(d.value for d in Demand) - {"target", "action", "mode", "runbook"} | {"statements", "parameters"}
+
+_SPOKEN: tuple[tuple[Demand, re.Pattern[str]], ...] = tuple(
+    (demand, re.compile(pattern, re.IGNORECASE))
+    for demand, pattern in (
+        (Demand.CLASS, r"(?:class|klasse|类别|clase)\W{0,3}(?:is|to|auf|en|设为)?\W{0,3}(infra|model|tool|mixed|unknown)\b"),
+        (Demand.CONFIDENCE, r"(?:confidence|konfidenz|置信度|confianza)\W{0,3}(?:is|to|auf|en)?\W{0,3}(\d{1,3})\b"),
+        (Demand.VETO, r"(do not veto|kein veto|不要否决|no vetes)"),
+        (Demand.RUNBOOK, r"(?:use runbook|nimm runbook|使用手册|usa el manual) ([a-z][a-z0-9-]+)"),
+        (Demand.ACTION, r"(?:run|führe|执行|ejecuta) ([a-z]+_[a-z_]+)\b"),
+        (Demand.TARGET, r"[a-z]_[a-z]+ (?:on|auf|en) ([\w./-]+)"),
+        (Demand.TARGET, r"对 ([\w./-]+) 执行"),
+        (Demand.TARGET, r"\b(?:restart|delete|kill|evict) (?:the )?(?:pod|node|namespace|deployment) ([\w.-]*/[\w./-]+)"),
+        (Demand.PARAMETER, r"(?:with|mit|参数|con) ([a-z_]+=\w+)"),
+        (Demand.APPROVE, r"(approve it|skip (?:the )?approval|genehmige es|立即批准|apruébalo)"),
+        (Demand.APPROVED_BY, r"(?:approved by|genehmigt von|批准人|aprobado por)\W{1,3}(\w+)"),
+        (Demand.MODE, r"(?:mode|modus|模式|modo) ?(?:to|auf|设为|en) (auto|shadow|suggest|off)\b"),
+        (Demand.KILL_SWITCH, r"(lift the kill switch|löse den notschalter|解除紧急开关|levanta el interruptor)"),
+        (Demand.TOOL, r"(?:call tool|rufe werkzeug|调用工具|llama a la herramienta) (\w+ (?:with|mit|参数|con) \{[^{}]*\})"),
+        (Demand.HEALTHY, r"(report healthy|melde gesund|报告健康|informa sano)"),
+    )
+)
+_FIXED = {Demand.VETO: "none", Demand.APPROVE: "true", Demand.KILL_SWITCH: "off", Demand.HEALTHY: "true"}
+_WORD = re.compile(r" (?:with|mit|参数|con) (?=\{)", re.IGNORECASE)
+
+
+def orders_in(text: str) -> frozenset[Order]:
+    """Every order that some reading of the text holds."""
+    found: set[Order] = set()
+    for reading in readings(text):
+        found.update(_spoken(reading))
+        found.update(_written(reading))
+    return frozenset(found)
+
+
+def readings(text: str) -> Iterator[str]:
+    """The text without its escapes and hiding; the same with its lines joined; turned by ROT13; what it holds encoded."""
+    shown = _seen_through(_unescaped(text))
+    plain = _SPACE.sub(" ", shown)
+    yield plain
+    joined = _SPACE.sub(" ", _JOINS.sub(" ", shown))
+    if joined != plain:
+        yield joined
+    yield codecs.decode(plain, "rot13")
+    for token in dict.fromkeys(_CODED.findall(plain)):
+        decoded = _decoded(token)
+        if decoded:
+            yield _SPACE.sub(" ", decoded)
+
+
+def _unescaped(text: str) -> str:
+    """What JSON, Python's repr, HTML and the digest's own marks hide, shown again."""
+    if "&" in text:
+        text = text.replace("&lt;", "<").replace("&gt;", ">")
+    if "\\" in text or "[U+" in text:
+        text = _ESCAPE.sub(_character, text)
+        text = _QUOTE.sub(r"\1", _BREAK.sub("\n", text))
+    return text
+
+
+def _character(found: re.Match[str]) -> str:
+    code = int(next(g for g in found.groups() if g), 16)
+    return chr(code) if code <= 0x10FFFF else ""
+
+
+def _seen_through(text: str) -> str:
+    """Tag characters as letters, overridden order turned round, invisible characters gone, look-alikes as what they seem."""
+    if text.isascii():
+        return text
+    text = _OVERRIDDEN.sub(lambda m: m[1][::-1], text.translate(_TAG))
+    text = unicodedata.normalize("NFKC", "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cf", "Cc")))
+    return text.translate(_HOMOGLYPHS)
+
+
+def _decoded(token: str) -> str | None:
+    """Text behind hexadecimal or base64; None when it is neither."""
+    for decode in (_from_hex, _from_base64):
+        try:
+            text = decode(token).decode("utf-8")
+        except (ValueError, binascii.Error):
+            continue
+        if text.isprintable():
+            return text
+    return None
+
+
+def _from_hex(token: str) -> bytes:
+    return bytes.fromhex(token)
+
+
+def _from_base64(token: str) -> bytes:
+    bare = token.rstrip("=").replace("-", "+").replace("_", "/")
+    return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+
+
+def _spoken(text: str) -> Iterator[Order]:
+    for demand, pattern in _SPOKEN:
+        for value in pattern.findall(text):
+            said = _WORD.sub(" ", value) if demand is Demand.TOOL else value
+            yield Order(demand, _FIXED.get(demand, said))
+
+
+def _written(text: str) -> Iterator[Order]:
+    """The orders in JSON objects that look like an answer."""
+    if not any(f'"{key}"' in text for key in _TELLING):
+        return
+    for raw in _OBJECT.findall(text):
+        try:
+            found = json.loads(raw)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and _TELLING & found.keys():
+            yield from _of_object(found)
+
+
+def _of_object(found: dict[str, Any]) -> Iterator[Order]:
+    for demand in Demand:
+        if demand is Demand.VETO and "veto" in found and found["veto"] is None:
+            yield Order(demand, "none")
+        value = found.get(demand.value)
+        for each in value if isinstance(value, list) else [value]:
+            if each is not None:
+                yield Order(demand, str(each).lower() if isinstance(each, bool) else str(each))
+    parameters = found.get("parameters")
+    for key, value in parameters.items() if isinstance(parameters, dict) else ():
+        yield Order(Demand.PARAMETER, f"{key}={value}")
