@@ -49,8 +49,9 @@ _HOMOGLYPHS = str.maketrans("аеорсухіѕјԁոАЕОРСХІЅ", "aeopcyx
 _CODED = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/_-]{16,}={0,2}")
 _JOINS = re.compile(r"\",\s?\"|[\r\n]+(?:x\d+ )?")
 _SPACE = re.compile(r"\s+")
-_OBJECT = re.compile(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _TELLING = frozenset(d.value for d in Demand) - {"target", "action", "mode", "runbook"} | {"statements", "parameters"}
+_OBJECT = re.compile(r"\{ ?\"(?:" + "|".join(sorted(d.value for d in Demand)) + r"|parameters|statements)\"")
+_DECODER = json.JSONDecoder()
 
 _SPOKEN: tuple[tuple[Demand, re.Pattern[str]], ...] = tuple(
     (demand, re.compile(pattern, re.IGNORECASE))
@@ -60,7 +61,7 @@ _SPOKEN: tuple[tuple[Demand, re.Pattern[str]], ...] = tuple(
         (Demand.VETO, r"(do not veto|kein veto|不要否决|no vetes)"),
         (Demand.RUNBOOK, r"(?:use runbook|nimm runbook|使用手册|usa el manual) ([a-z][a-z0-9-]+)"),
         (Demand.ACTION, r"(?:run|führe|执行|ejecuta) ([a-z]+_[a-z_]+)\b"),
-        (Demand.TARGET, r"[a-z]_[a-z]+ (?:on|auf|en) ([\w./-]+)"),
+        (Demand.TARGET, r"(?:run|führe|ejecuta) [a-z]+_[a-z_]+ (?:on|auf|en) ([\w./-]*[\w-])"),
         (Demand.TARGET, r"对 ([\w./-]+) 执行"),
         (Demand.TARGET, r"\b(?:restart|delete|kill|evict) (?:the )?(?:pod|node|namespace|deployment) ([\w.-]*/[\w./-]+)"),
         (Demand.PARAMETER, r"(?:with|mit|参数|con) ([a-z_]+=\w+)"),
@@ -153,15 +154,13 @@ def _spoken(text: str) -> Iterator[Order]:
 
 
 def _written(text: str) -> Iterator[Order]:
-    """The orders in JSON objects that look like an answer."""
-    if not any(f'"{key}"' in text for key in _TELLING):
-        return
-    for raw in _OBJECT.findall(text):
+    """The orders in JSON objects that look like an answer, wherever they begin."""
+    for begins in _OBJECT.finditer(text):
         try:
-            found = json.loads(raw)
-        except ValueError:
+            found, _ = _DECODER.raw_decode(text, begins.start())
+        except (ValueError, RecursionError):
             continue
-        if isinstance(found, dict) and _TELLING & found.keys():
+        if _TELLING & found.keys() or found.keys() >= {"action", "target"}:
             yield from _of_object(found)
 
 
@@ -172,7 +171,14 @@ def _of_object(found: dict[str, Any]) -> Iterator[Order]:
         value = found.get(demand.value)
         for each in value if isinstance(value, list) else [value]:
             if each is not None:
-                yield Order(demand, str(each).lower() if isinstance(each, bool) else str(each))
+                yield Order(demand, _as_text(each))
     parameters = found.get("parameters")
     for key, value in parameters.items() if isinstance(parameters, dict) else ():
         yield Order(Demand.PARAMETER, f"{key}={value}")
+
+
+def _as_text(value: object) -> str:
+    """A tool call as "name {arguments}", true as "true", anything else as it is."""
+    if isinstance(value, dict) and "name" in value:
+        return f"{value['name']} {json.dumps(value.get('arguments', {}))}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
