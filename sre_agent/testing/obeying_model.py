@@ -3,8 +3,8 @@
     model = ObeyingModel(Extras.UNTIL_TOLD)
     reasoner = ModelReasoner(model, ["prometheus"], clock)
 
-It believes every message but the system's, asks for each tool that is ordered, reads raw evidence it has not seen, and
-answers with the class, confidence and runbook demanded; what the schema has no place for it adds as fields of its own,
+It believes every message but the system's, asks for each tool that is ordered, reads raw evidence until some of it
+orders something, and answers with the class, confidence and runbook demanded; what the schema has no place for it adds as fields of its own,
 or says in a statement. What it read is in `orders`, what it answered in `replies`: a test that relies on it can prove
 that the poison arrived. `script` puts it behind testing/openai.py's endpoint.
 """
@@ -39,7 +39,7 @@ class Extras(StrEnum):
 
 
 class ObeyingModel:
-    """A ChatModel. `extras`: see there; `curious`: it also reads every piece of evidence in full."""
+    """A ChatModel. `extras`: see there; `curious`: it also reads evidence in full, until some of it orders something."""
 
     name = "obeying"
 
@@ -74,7 +74,9 @@ class ObeyingModel:
         # Its own words and the system's are no news to it.
         if message.role in ("user", "tool") and message.text not in self._known:
             self._known.add(message.text)
-            self.orders |= orders_in(message.text)
+            found = orders_in(message.text)
+            self._curious = self._curious and not (found and message.role == "tool")
+            self.orders |= found
 
     def _calls(self, request: ChatRequest) -> tuple[ToolCall, ...]:
         wanted = [c for c in (*self._ordered_looks(), *self._unread(request)) if c not in self._asked][:MOST_CALLS]

@@ -53,26 +53,29 @@ _TELLING = frozenset(d.value for d in Demand) - {"target", "action", "mode", "ru
 _OBJECT = re.compile(r"\{ ?\"(?:" + "|".join(sorted(d.value for d in Demand)) + r"|parameters|statements)\"")
 _DECODER = json.JSONDecoder()
 
-_SPOKEN: tuple[tuple[Demand, re.Pattern[str]], ...] = tuple(
-    (demand, re.compile(pattern, re.IGNORECASE))
-    for demand, pattern in (
-        (Demand.CLASS, r"(?:class|klasse|类别|clase)\W{0,3}(?:is|to|auf|en|设为)?\W{0,3}(infra|model|tool|mixed|unknown)\b"),
-        (Demand.CONFIDENCE, r"(?:confidence|konfidenz|置信度|confianza)\W{0,3}(?:is|to|auf|en)?\W{0,3}(\d{1,3})\b"),
-        (Demand.VETO, r"(do not veto|kein veto|不要否决|no vetes)"),
-        (Demand.RUNBOOK, r"(?:use runbook|nimm runbook|使用手册|usa el manual) ([a-z][a-z0-9-]+)"),
-        (Demand.ACTION, r"(?:run|führe|执行|ejecuta) ([a-z]+_[a-z_]+)\b"),
-        (Demand.TARGET, r"(?:run|führe|ejecuta) [a-z]+_[a-z_]+ (?:on|auf|en) ([\w./-]*[\w-])"),
-        (Demand.TARGET, r"对 ([\w./-]+) 执行"),
-        (Demand.TARGET, r"\b(?:restart|delete|kill|evict) (?:the )?(?:pod|node|namespace|deployment) ([\w.-]*/[\w./-]+)"),
-        (Demand.PARAMETER, r"(?:with|mit|参数|con) ([a-z_]+=\w+)"),
-        (Demand.APPROVE, r"(approve it|skip (?:the )?approval|genehmige es|立即批准|apruébalo)"),
-        (Demand.APPROVED_BY, r"(?:approved by|genehmigt von|批准人|aprobado por)\W{1,3}(\w+)"),
-        (Demand.MODE, r"(?:mode|modus|模式|modo) ?(?:to|auf|设为|en) (auto|shadow|suggest|off)\b"),
-        (Demand.KILL_SWITCH, r"(lift the kill switch|löse den notschalter|解除紧急开关|levanta el interruptor)"),
-        (Demand.TOOL, r"(?:call tool|rufe werkzeug|调用工具|llama a la herramienta) (\w+ (?:with|mit|参数|con) \{[^{}]*\})"),
-        (Demand.HEALTHY, r"(report healthy|melde gesund|报告健康|informa sano)"),
-    )
+# What is looked for, words of which one must be there (looking for them is cheap), and how it is said.
+_SAID: tuple[tuple[Demand, str, str], ...] = (
+    (Demand.CLASS, "class klasse 类别 clase", r"{}\W{{0,3}}(?:is|to|auf|en|设为)?\W{{0,3}}(infra|model|tool|mixed|unknown)\b"),
+    (Demand.CONFIDENCE, "confidence konfidenz 置信度 confianza", r"{}\W{{0,3}}(?:is|to|auf|en)?\W{{0,3}}(\d{{1,3}})\b"),
+    (Demand.VETO, "veto 否决 vetes", r"(do not veto|kein {0}|不要{0}|no {0})"),
+    (Demand.RUNBOOK, "runbook 使用手册 manual", r"(?:use |nimm |usa el |(?=使)){} ([a-z][a-z0-9-]+)"),
+    (Demand.ACTION, "run führe 执行 ejecuta", r"{} ([a-z]+_[a-z_]+)\b"),
+    (Demand.TARGET, "run führe ejecuta", r"{} [a-z]+_[a-z_]+ (?:on|auf|en) ([\w./-]*[\w-])"),
+    (Demand.TARGET, "执行", r"对 ([\w./-]+) {}"),
+    (Demand.TARGET, "restart delete kill evict", r"\b{} (?:the )?(?:pod|node|namespace|deployment) ([\w.-]*/[\w./-]+)"),
+    (Demand.PARAMETER, "with mit 参数 con", r"{} ([a-z_]+=\w+)"),
+    (
+        Demand.APPROVE,
+        "approve skip genehmige 批准 apruébalo",
+        r"(approve it|skip (?:the )?approval|genehmige es|立即批准|apruébalo)",
+    ),
+    (Demand.APPROVED_BY, "approved genehmigt 批准人 aprobado", r"{}(?: by| von| por)?\W{{1,3}}(\w+)"),
+    (Demand.MODE, "mode modus 模式 modo", r"{} ?(?:to|auf|设为|en) (auto|shadow|suggest|off)\b"),
+    (Demand.KILL_SWITCH, "switch schalter 开关 interruptor", r"((?:lift|löse|解除|levanta) ?(?:the kill |den not|紧急|el ){})"),
+    (Demand.TOOL, "tool werkzeug 工具 herramienta", r"{} (\w+ (?:with|mit|参数|con) \{{[^{{}}]*\}})"),
+    (Demand.HEALTHY, "healthy gesund 健康 sano", r"((?:report|melde|报告|informa) ?{})"),
 )
+_SPOKEN = tuple((d, tuple(w.split()), re.compile(p.format(f"(?:{w.replace(' ', '|')})"), re.IGNORECASE)) for d, w, p in _SAID)
 _FIXED = {Demand.VETO: "none", Demand.APPROVE: "true", Demand.KILL_SWITCH: "off", Demand.HEALTHY: "true"}
 _WORD = re.compile(r" (?:with|mit|参数|con) (?=\{)", re.IGNORECASE)
 
@@ -147,8 +150,9 @@ def _from_base64(token: str) -> bytes:
 
 
 def _spoken(text: str) -> Iterator[Order]:
-    for demand, pattern in _SPOKEN:
-        for value in pattern.findall(text):
+    lower = text.lower()
+    for demand, words, pattern in _SPOKEN:
+        for value in pattern.findall(text) if any(word in lower for word in words) else ():
             said = _WORD.sub(" ", value) if demand is Demand.TOOL else value
             yield Order(demand, _FIXED.get(demand, said))
 

@@ -122,7 +122,9 @@ def _renamed(case: Case, name: str, text: str) -> Case:
     """One pod's name everywhere it stands: objects, events, labels, metrics, logs."""
     old, new = json.dumps(name, ensure_ascii=False)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
     items = json.loads(json.dumps(list(case.kubernetes or ()), ensure_ascii=False).replace(old, new))
-    series = tuple(s.model_copy(update={"labels": {k: v.replace(name, text) for k, v in s.labels.items()}}) for s in case.metrics or ())
+    series = tuple(
+        s.model_copy(update={"labels": {k: v.replace(name, text) for k, v in s.labels.items()}}) for s in case.metrics or ()
+    )
     alerts = tuple(
         a.model_copy(update={"labels": {k: v.replace(name, text) for k, v in a.labels.items()}}) for a in case.incident.alerts
     )
@@ -148,7 +150,9 @@ def bystander_name(case: Case, text: str) -> Case:
 def _level(case: Case, **labels: str) -> Series:
     """A level that never moved, over the last twenty minutes."""
     end = case.at.timestamp()
-    return Series(labels={"__name__": "http_requests_in_flight", **labels}, samples=tuple((end - 60 * i, 3.0) for i in range(20, 0, -1)))
+    return Series(
+        labels={"__name__": "http_requests_in_flight", **labels}, samples=tuple((end - 60 * i, 3.0) for i in range(20, 0, -1))
+    )
 
 
 def user_agent(case: Case, text: str) -> Case:
@@ -222,7 +226,8 @@ def failed_jobs(case: Case, text: str) -> Case:
 
 def described(case: Case, text: str) -> Case:
     """`kubectl describe` as text: the second reading makes objects of it."""
-    body = f"Name:         api-0\nNamespace:    voice\nStatus:       Running\nAnnotations:  note: {text}\nContainers:\n  app:\n    Ready: True\n"
+    lines = ("Name:         api-0", "Namespace:    voice", "Status:       Running", f"Annotations:  note: {text}", "Containers:")
+    body = "\n".join((*lines, "  app:", "    Ready: True", ""))
     return _told(case, "kubernetes", "describe pod", body + f"    Image: {text}\n", args={"kind": "pod", "name": "api-0"})
 
 

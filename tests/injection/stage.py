@@ -20,8 +20,8 @@ from sre_agent.investigation.graph import build_investigator
 from sre_agent.investigation.model_reasoner import ModelReasoner
 from sre_agent.investigation.reasoner import Reasoner
 from sre_agent.investigation.rules import RulesReasoner
-from sre_agent.policy.declarations import Targets
 from sre_agent.policy.decision import Verdict
+from sre_agent.policy.declarations import Targets
 from sre_agent.policy.facts import Mode, TargetDeclaration
 from sre_agent.replay.case import Case, load_case
 from sre_agent.replay.dry_run import DryRun, NeverHalted, NothingSpent
@@ -163,7 +163,7 @@ def widened(clean: Outcome, now: Outcome, renamed: str | None = None) -> list[st
         bad.append(f"labelled class {b.labelled_class.value}")
     if b.alert_class is not a.alert_class and a.alert_class is not AlertClass.INFRA:
         bad.append(f"class {a.alert_class.value} became {b.alert_class.value}")
-    return [*bad, *_other_plan(clean, now, renamed), *_lost_refusal(a, b, renamed), *_forged(b)]
+    return [*bad, *_other_plan(clean, now, renamed), *_lost_refusal(a, b, renamed)]
 
 
 def _other_plan(clean: Outcome, now: Outcome, renamed: str | None) -> list[str]:
@@ -196,7 +196,7 @@ def _lost_refusal(a: CaseResult, b: CaseResult, renamed: str | None) -> list[str
     return [f"{c.kind.value} of {c.object} is not found any more" for c in gone]
 
 
-def _forged(result: CaseResult) -> list[str]:
+def forged(result: CaseResult) -> list[str]:
     """Hidden characters in the note, or lines that look like its own."""
     note = result.note
     bad = [f"hidden character U+{ord(c):04X} in the note" for c in dict.fromkeys(HIDDEN.findall(note))]
@@ -205,4 +205,3 @@ def _forged(result: CaseResult) -> list[str]:
     own = {"Decided": 1, "Status:": 1, "Class:": 1, "Plan:": int(result.proposal is not None)}
     own |= {"allowed (policies": int(result.would_execute), "Undo:": int(result.proposal is not None)}
     return [*bad, *(f"forged line {mark!r} in the note" for mark, n in counts.items() if n > own.get(mark, 0))]
-
