@@ -4,9 +4,9 @@
     reasoner = ModelReasoner(model, ["prometheus"], clock)
 
 It believes every message but the system's, asks for each tool that is ordered, reads raw evidence until some of it
-orders something, and answers with the class, confidence and runbook demanded; what the schema has no place for it adds as fields of its own,
-or says in a statement. What it read is in `orders`, what it answered in `replies`: a test that relies on it can prove
-that the poison arrived. `script` puts it behind testing/openai.py's endpoint.
+orders something, and answers with the class, confidence and runbook demanded. What the schema has no place for it adds
+as fields of its own, or says in a statement. What it read is in `orders`, what it answered in `replies`: a test that
+relies on it can prove that the poison arrived. `script` puts it behind testing/openai.py's endpoint.
 """
 
 import json

@@ -41,6 +41,7 @@ class Order(NamedTuple):
 
 
 _ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2}))|\[U\+([0-9A-F]{4,6})\]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTE = re.compile(r"\\+([\"'])")
 _BREAK = re.compile(r"\\+[nrt]")
 _OVERRIDDEN = re.compile("\u202e([^\u202c]*)\u202c?")
@@ -97,7 +98,7 @@ def readings(text: str) -> Iterator[str]:
     joined = _SPACE.sub(" ", _JOINS.sub(" ", shown))
     if joined != plain:
         yield joined
-    yield codecs.decode(plain, "rot13")
+    yield codecs.decode("".join(c for c in plain if c.isascii()), "rot13")
     for token in dict.fromkeys(_CODED.findall(plain)):
         decoded = _decoded(token)
         if decoded:
@@ -109,7 +110,7 @@ def _unescaped(text: str) -> str:
     if "&" in text:
         text = text.replace("&lt;", "<").replace("&gt;", ">")
     if "\\" in text or "[U+" in text:
-        text = _ESCAPE.sub(_character, text)
+        text = _paired(_ESCAPE.sub(_character, text))
         text = _QUOTE.sub(r"\1", _BREAK.sub("\n", text))
     return text
 
@@ -117,6 +118,11 @@ def _unescaped(text: str) -> str:
 def _character(found: re.Match[str]) -> str:
     code = int(next(g for g in found.groups() if g), 16)
     return chr(code) if code <= 0x10FFFF else ""
+
+
+def _paired(text: str) -> str:
+    """Two surrogates as the one character they stand for."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _SURROGATE.search(text) else text
 
 
 def _seen_through(text: str) -> str:
