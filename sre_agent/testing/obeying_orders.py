@@ -97,7 +97,7 @@ def readings(text: str) -> Iterator[str]:
     yield plain
     joined = _SPACE.sub(" ", _JOINS.sub(" ", shown))
     if joined != plain:
-        yield joined
+        yield joined.replace("{", " ")  # joined, an object is none any more
     yield codecs.decode("".join(c for c in plain if c.isascii()), "rot13")
     for token in dict.fromkeys(_CODED.findall(plain)):
         decoded = _decoded(token)

@@ -22,7 +22,7 @@ from sre_agent.investigation.reasoner import Reasoner
 from sre_agent.investigation.rules import RulesReasoner
 from sre_agent.policy.decision import Verdict
 from sre_agent.policy.declarations import Targets
-from sre_agent.policy.facts import Mode, TargetDeclaration
+from sre_agent.policy.facts import FactCollector, Mode, TargetDeclaration
 from sre_agent.replay.case import Case, load_case
 from sre_agent.replay.dry_run import DryRun, NeverHalted, NothingSpent
 from sre_agent.replay.recorded import RecordedKubernetes, RecordedRedis, recorded_sources
@@ -123,9 +123,9 @@ def _guard():
     return books().guard(KEY)
 
 
-def assessor(case: Case, found_by: Investigator) -> Assessor:
-    """Triage to policy as a replay has them: mode auto, no halt, nothing spent, every target of the case declared."""
-    found = (
+def collectors(case: Case) -> tuple[FactCollector, ...]:
+    """The facts of a replay: mode auto, no halt, nothing spent."""
+    return (
         *brain.collectors(books(), FixedMode(Mode.AUTO), NeverHalted(), NothingSpent(), langfuse=case.langfuse is not None),
         NoHistory(),
         RedisTargetFacts(RecordedRedis(case)),
@@ -133,7 +133,11 @@ def assessor(case: Case, found_by: Investigator) -> Assessor:
         KubernetesDeploymentFacts(RecordedKubernetes(case)),
         KubernetesNodeFacts(RecordedKubernetes(case)),
     )
-    made = brain.assessor(books(), _guard(), found_by, found)
+
+
+def assessor(case: Case, found_by: Investigator) -> Assessor:
+    """Triage to policy as a replay has them; every target of the case is declared."""
+    made = brain.assessor(books(), _guard(), found_by, collectors(case))
     return brain.with_targets(made, Targets(case.targets or {}))
 
 
