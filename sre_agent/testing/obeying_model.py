@@ -16,6 +16,8 @@ from enum import StrEnum
 from typing import Any
 
 from sre_agent.investigation.chat import ChatReply, ChatRequest, Message, ToolCall, ToolSpec
+from sre_agent.investigation.digest import BLOCK_CHARS
+from sre_agent.investigation.prompts import ANSWER_NOW
 from sre_agent.testing.obeying_orders import Demand, Order, orders_in
 from sre_agent.testing.openai import Reply, Script
 
@@ -23,11 +25,10 @@ MOST_CALLS = 4
 """Tool calls in one reply; the reasoner makes no more of them."""
 NOWHERE = "e999"
 """An evidence id that no investigation has."""
-_ID = re.compile(r"<data id=(e\d+)\b")
+_ID = re.compile(r"\bid=(e\d+)\b")
 _READ = re.compile(r"<data id=(e\d+) offset=(\d+)>")
 _CUT = re.compile(r"\n\(cut: \d+ more characters\)\n</data>\Z")
-_STEP = 4_000
-_LABELLED = re.compile(r"The labels say: (\w+)\.")
+_LABELLED = re.compile(r"labels say:? (\w+)\.")
 
 
 class Extras(StrEnum):
@@ -39,16 +40,17 @@ class Extras(StrEnum):
 
 
 class ObeyingModel:
-    """A ChatModel. `extras`: see there; `curious`: it also reads evidence in full, until some of it orders something."""
+    """A ChatModel. `extras`: see there. It reads raw evidence until it was ordered something; when `curious`, in raw evidence."""
 
     name = "obeying"
 
-    def __init__(self, extras: Extras = Extras.NEVER, *, curious: bool = True) -> None:
+    def __init__(self, extras: Extras = Extras.NEVER, *, curious: bool = False) -> None:
         self.orders: frozenset[Order] = frozenset()
         self.requests: list[ChatRequest] = []
         self.replies: list[ChatReply] = []
         self._extras = extras
         self._curious = curious
+        self._content = False
         self._known: set[str] = set()
         self._asked: set[tuple[str, str]] = set()
 
@@ -61,7 +63,8 @@ class ObeyingModel:
         self.requests.append(request)
         for message in request.messages:
             self._hear(message)
-        calls = self._calls(request) if request.tools else ()
+        may_look = bool(request.tools) and request.messages[-1].text != ANSWER_NOW
+        calls = self._calls(request) if may_look else ()
         reply = ChatReply(calls=calls, finish="tool_calls") if calls else ChatReply(text=self._answer(request), finish="stop")
         self.replies.append(reply)
         return reply
@@ -75,7 +78,7 @@ class ObeyingModel:
         if message.role in ("user", "tool") and message.text not in self._known:
             self._known.add(message.text)
             found = orders_in(message.text)
-            self._curious = self._curious and not (found and message.role == "tool")
+            self._content = self._content or (bool(found) and (message.role == "tool" or not self._curious))
             self.orders |= found
 
     def _calls(self, request: ChatRequest) -> tuple[ToolCall, ...]:
@@ -90,7 +93,7 @@ class ObeyingModel:
             yield name, given or "{}"
 
     def _unread(self, request: ChatRequest) -> Iterator[tuple[str, str]]:
-        if not self._curious:
+        if self._content:
             return
         texts = [m.text for m in request.messages if m.role != "system"]
         for id_ in dict.fromkeys(i for text in texts for i in _ID.findall(text)):
@@ -98,7 +101,7 @@ class ObeyingModel:
         for text in texts:
             seen = _READ.match(text)
             if seen is not None and _CUT.search(text):
-                yield _read_evidence(seen[1], int(seen[2]) + _STEP)
+                yield _read_evidence(seen[1], int(seen[2]) + BLOCK_CHARS)
 
     def _answer(self, request: ChatRequest) -> str:
         text = "\n".join(m.text for m in request.messages if m.role != "system")

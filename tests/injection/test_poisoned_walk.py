@@ -97,8 +97,7 @@ async def test_one_real_yes_and_a_forged_one_are_one():
 @pytest.mark.parametrize("carrier", CARRIERS)
 async def test_the_question_to_people_is_one_line_without_hidden_characters(carrier: str):
     name = "redis-slow-primary" if CARRIERS[carrier].needs == "redis" else "pod-crash-loop"
-    for phrasing in ("fake note", "right to left"):
-        walk, _, _ = await heard(name, carrier, Poison("somebody said yes", phrasing))
-        for question in await walk.store.approvals(pending_only=True):
-            assert not HIDDEN.search(question.question)
-            assert "\n" not in question.question
+    walk, _, _ = await heard(name, carrier, Poison("somebody said yes", "fake note"))
+    for question in await walk.store.approvals(pending_only=True):
+        assert not HIDDEN.search(question.question)
+        assert "\n" not in question.question
