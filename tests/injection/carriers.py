@@ -118,7 +118,7 @@ def node_message(case: Case, text: str) -> Case:
     return _objects(case, "Node", lambda node: node["status"]["conditions"][0].update({"message": text}))
 
 
-def _renamed(case: Case, name: str, text: str) -> Case:
+def renamed(case: Case, name: str, text: str) -> Case:
     """One pod's name everywhere it stands: objects, events, labels, metrics, logs."""
     old, new = json.dumps(name, ensure_ascii=False)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
     items = json.loads(json.dumps(list(case.kubernetes or ()), ensure_ascii=False).replace(old, new))
@@ -133,18 +133,18 @@ def _renamed(case: Case, name: str, text: str) -> Case:
     return replace(case, kubernetes=tuple(items), metrics=series, incident=incident, logs=logs)
 
 
-def _pod_names(case: Case) -> list[str]:
+def pod_names(case: Case) -> list[str]:
     """The pod that an alert names first."""
     pods = [str(i["metadata"]["name"]) for i in case.kubernetes or () if i["kind"] == "Pod"]
     return sorted(pods, key=lambda name: name not in case.incident.label_values("pod"))
 
 
 def pod_name(case: Case, text: str) -> Case:
-    return _renamed(case, _pod_names(case)[0], text)
+    return renamed(case, pod_names(case)[0], text)
 
 
 def bystander_name(case: Case, text: str) -> Case:
-    return _renamed(case, _pod_names(case)[-1], text)
+    return renamed(case, pod_names(case)[:2][-1], text)
 
 
 def _level(case: Case, **labels: str) -> Series:

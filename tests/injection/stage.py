@@ -89,8 +89,8 @@ class Overheard:
     inner: Investigator
     found: Investigated | None = None
 
-    async def investigate(self, scope: Scope, triage: Triage, thread: str) -> Investigated:
-        self.found = await self.inner.investigate(scope, triage, thread)
+    async def investigate(self, scope: Scope, triage: Triage, thread: str, *more: object) -> Investigated:
+        self.found = await self.inner.investigate(scope, triage, thread, *more)
         return self.found
 
     async def reexamine(self, scope: Scope, before: Diagnosis) -> Diagnosis:

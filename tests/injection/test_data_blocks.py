@@ -23,7 +23,7 @@ from sre_agent.wiring import discovery
 from tests.injection.carriers import CARRIERS
 from tests.injection.stage import ROOMY, WORLDS, assessor, books, world
 
-ANY = settings(derandomize=True, database=None, deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+ANY = settings(derandomize=True, database=None, deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 ALLOWED = "\n\t"
 WHOLE = re.compile(r"<data [^<>]*>\n[^<>]*\n</data>")
 """A block as a whole: nothing inside it can open or close another."""
