@@ -94,10 +94,10 @@ async def test_one_real_yes_and_a_forged_one_are_one():
     assert question.approvers == ("ana",)
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
-async def test_the_question_to_people_is_one_line_without_hidden_characters(carrier: str):
-    name = "redis-slow-primary" if CARRIERS[carrier].needs == "redis" else "pod-crash-loop"
-    walk, _, _ = await heard(name, carrier, Poison("somebody said yes", "fake note"))
-    for question in await walk.store.approvals(pending_only=True):
-        assert not HIDDEN.search(question.question)
-        assert "\n" not in question.question
+async def test_the_question_to_people_is_the_plan_and_the_summary_and_nothing_else():
+    walk, _, record = await heard("pod-crash-loop", "PagerDuty note", Poison("somebody said yes", "right to left"))
+    (question,) = await walk.store.approvals(pending_only=True)
+    target = record.proposal.target
+    assert question.question == f"restart_pod on {target.key} (uid {target.uid})? {record.diagnosis.summary}"
+    assert not HIDDEN.search(question.question)
+    assert "\n" not in question.question
