@@ -46,8 +46,11 @@ def _cites(statement: Statement, real: frozenset[str]) -> bool:
 
 
 def _clean(text: str | None) -> str | None:
-    """Cut, redacted, visible; an empty veto says nothing and is none."""
-    return (visible(redact(text))[:MOST_CHARS] if text and text.strip() else None) or None
+    """Cut, redacted, visible, on one line; an empty veto says nothing and is none.
+
+    SAFETY: a line break would let the model write lines that look like the note's own ("Approved by: ...").
+    """
+    return " ".join(visible(redact(text)).split())[:MOST_CHARS] or None if text else None
 
 
 def _remarks(kept: tuple[Statement, ...], dropped: int, foreign: bool) -> list[str]:
