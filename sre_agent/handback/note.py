@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.evidence import EvidenceStatus
+from sre_agent.evidence.visible import one_line
 from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.triage.triage import Triage
@@ -58,7 +59,7 @@ def render(note: NoteContent) -> str:
     lines += _measured_lines(note)
     lines += _owner_lines(note)
     lines += ["", f"Audit record {note.audit}"] if note.audit else []
-    text = "\n".join(lines)
+    text = "\n".join(f"{line[: len(line) - len(line.lstrip(' '))]}{one_line(line)}" for line in lines)
     return text if len(text) <= LIMIT else text[: LIMIT - 20] + "\n[note shortened]"
 
 

@@ -5,30 +5,15 @@ escaped, so nothing inside a block can look like the end of it or like another r
 """
 
 import hashlib
-import re
-import unicodedata
 from datetime import datetime
 
 from sre_agent.evidence.evidence import Evidence, EvidenceStatus
+from sre_agent.evidence.visible import visible
 from sre_agent.investigation.short_forms import ROWS, general, plain
 
 BLOCK_CHARS = 3_000
 MOST_ROWS = 30
 ROW_CHARS = 700
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0000-\U0010ffff]")
-_PLAIN = {ord("\n"): " ", ord("\t"): " "}
-
-
-def visible(text: str) -> str:
-    """`text` with every character that a reader cannot see, and variation selectors, made visible."""
-    if text.translate(_PLAIN).isprintable() and not _SELECTORS.search(text):
-        return text
-    return "".join(f"[U+{ord(c):04X}]" if _unseen(c) else c for c in text)
-
-
-def _unseen(c: str) -> bool:
-    return (c not in "\n\t" and unicodedata.category(c) in _HIDDEN) or _SELECTORS.match(c) is not None
 
 
 def block(label: str, text: str, cap: int = BLOCK_CHARS) -> str:

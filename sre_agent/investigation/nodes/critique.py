@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sre_agent.evidence.evidence import EvidenceStatus
 from sre_agent.evidence.redact import redact
-from sre_agent.investigation.digest import visible
+from sre_agent.evidence.visible import visible
 from sre_agent.investigation.examine import Examined
 from sre_agent.investigation.reasoner import Opinion, Statement
 from sre_agent.investigation.state import Node, State, evidence_of

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from sre_agent.evidence.diagnosis import Claim, Diagnosis, Outcome
 from sre_agent.evidence.finding import Finding
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 from sre_agent.incident.alert import AlertClass
-from sre_agent.investigation.digest import visible
 from sre_agent.investigation.examine import Examined
 from sre_agent.investigation.fetch import MALFORMED
 from sre_agent.investigation.reasoner import Brief, Opinion
@@ -43,7 +43,7 @@ def propose(runbooks: Sequence[Runbook]) -> Node:
 
 def rules_summary(view: EvidenceView, triage: Triage, examined: Examined) -> str:
     """The rules' one paragraph, with every character visible."""
-    return visible(
+    return one_line(
         summary(
             Brief(
                 scope=view.scope,
