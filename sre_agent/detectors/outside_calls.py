@@ -115,10 +115,10 @@ def troubles(view: EvidenceView, subject_of: SubjectOf) -> tuple[Trouble, ...]:
             by_subject[subject][series.name].append((evidence_id, series))
     found = []
     for subject, names in sorted(by_subject.items()):
-        counted = {name: t for name, each in names.items() if (t := _tallied(each, spans))}
+        counted = {name: tallies for name, each in names.items() if (tallies := _tallied(each, spans))}
         cited = tuple(sorted({e for name in counted for e, _ in names[name]}))
-        found += [t for kinds in (REFUSED, FAILED) if (t := _judge(subject, kinds, counted, spans, cited)) is not None]
-    return tuple(found)
+        found += [_judge(subject, kinds, counted, spans, cited) for kinds in (REFUSED, FAILED)]
+    return tuple(t for t in found if t is not None)
 
 
 def slowness(view: EvidenceView, subject_of: SubjectOf) -> tuple[Slowness, ...]:
