@@ -4,7 +4,7 @@ Pure. A gateway that falls back to another model because the first one fails is 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,11 +12,8 @@ from sre_agent.detectors.use import uses
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.quality import ModelUse, Score
 from sre_agent.evidence.score_fall import Fall, fall
-from sre_agent.evidence.turnover import Seen, Turnover, turnovers
+from sre_agent.evidence.turnover import model_turnovers
 from sre_agent.evidence.view import EvidenceView
-
-FALLBACK_SHARE = 0.2
-GONE = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ def model_switches(view: EvidenceView, lookback: timedelta) -> tuple[ModelSwitch
         grouped[use.prompt or ""].append((evidence_id, use))
     joined: dict[tuple[str, str], ModelSwitch] = {}
     for prompt, each in sorted(grouped.items()):
-        for turn in _turns([u for _, u in each], whole_application=not prompt):
+        for turn in model_turnovers([u for _, u in each], whole_application=not prompt):
             if not view.scope.onset - lookback <= turn.at <= view.scope.onset:
                 continue
             known = joined.get((turn.before, turn.after))
@@ -48,22 +45,6 @@ def model_switches(view: EvidenceView, lookback: timedelta) -> tuple[ModelSwitch
                 at, turn.before, turn.after, tuple(sorted(prompts)), tuple(sorted(evidence))
             )
     return tuple(sorted(joined.values(), key=lambda s: (s.at, s.after)))
-
-
-def _turns(found: Sequence[ModelUse], *, whole_application: bool) -> Iterator[Turnover]:
-    hours = [u.timestamp for u in found]
-    for turn in turnovers(Seen(u.model, u.timestamp, u.count) for u in found):
-        around = [u for u in found if u.model == turn.before and abs(u.timestamp - turn.at) <= timedelta(hours=1)]
-        failed, calls = sum(u.errors for u in around), sum(u.count for u in around)
-        if calls and failed >= FALLBACK_SHARE * calls:
-            continue
-        left = sum(u.count for u in found if u.model == turn.before and u.timestamp == max(hours))
-        newest = sum(u.count for u in found if u.timestamp == max(hours))
-        new = not any(u.model == turn.after and u.timestamp < turn.at for u in found)
-        # Without a prompt, several uses are mixed: a nightly batch with a model of its own is no change of model.
-        if whole_application and not (new and left <= GONE * newest):
-            continue
-        yield turn
 
 
 def changed_models(view: EvidenceView, lookback: timedelta, scores: Sequence[tuple[str, Score]]) -> tuple[Finding, ...]:

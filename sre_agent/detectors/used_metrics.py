@@ -116,8 +116,7 @@ def _chosen(metrics: dict[str, list[tuple[str, Series]]]) -> _Counted:
     totals = {n: each for n, each in metrics.items() if _TOTAL.search(n)}
     if totals or not all(_TOKENS.search(n) for n in metrics):
         # One metric: the fullest. Two gateways that count the same call must not make it two.
-        each = max((_summed(e) for e in (totals or metrics).values()), key=lambda c: sum(v for _, v in c.steps))
-        return each
+        return max((_summed(e) for e in (totals or metrics).values()), key=lambda c: sum(v for _, v in c.steps))
     return _summed([pair for e in metrics.values() for pair in e])
 
 

@@ -1,14 +1,20 @@
 """When one version gave way to another in traffic: prompt versions behind a prompt, models behind an application. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from sre_agent.evidence.quality import ModelUse
 
 # A version rules from so large a share of an hour's calls. Two that run side by side as an experiment never take turns.
 RULES = 0.7
 # From so many calls something can be said at all.
 MIN_CALLS = 10
+# A model of which so many calls fail was left for another one: a fallback, not a change.
+FALLBACK_SHARE = 0.2
+# What has no more than this of the newest hour's calls is gone.
+GONE = 0.1
 _HOUR = timedelta(hours=1)
 
 
@@ -93,3 +99,23 @@ def _newcomers(ordered: list[Seen], shares: dict[str, float]) -> list[Turnover]:
 
 def _hour(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
+
+
+def model_turnovers(found: Sequence[ModelUse], *, whole_application: bool) -> tuple[Turnover, ...]:
+    """Changes of the model that answers one prompt, or (`whole_application`) calls of which no prompt is known.
+
+    The latter mix several uses: there only a model that is new and has replaced the other counts, because a nightly batch with
+    a model of its own is no change of model.
+    """
+    newest = max((u.timestamp for u in found), default=None)
+    last = sum(u.count for u in found if u.timestamp == newest)
+    kept = []
+    for turn in turnovers(Seen(u.model, u.timestamp, u.count) for u in found):
+        around = [u for u in found if u.model == turn.before and abs(u.timestamp - turn.at) <= _HOUR]
+        failed, calls = sum(u.errors for u in around), sum(u.count for u in around)
+        left = sum(u.count for u in found if u.model == turn.before and u.timestamp == newest)
+        new = not any(u.model == turn.after and u.timestamp < turn.at for u in found)
+        fallback = calls > 0 and failed >= FALLBACK_SHARE * calls
+        if not fallback and (not whole_application or (new and left <= GONE * last)):
+            kept.append(turn)
+    return tuple(kept)

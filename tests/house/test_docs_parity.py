@@ -11,7 +11,10 @@ from sre_agent.evidence.finding import FindingKind
 from sre_agent.settings import variables
 from tests.house.tree import PACKAGE, ROOT, name, parsed, sources
 
-SHARED = {"intake": {"untrusted", "alert_details", "alert_text", "incident_rest"}, "sources": {"promql"}}
+SHARED = {
+    "intake": {"untrusted", "alert_details", "alert_text", "incident_rest"},
+    "sources": {"promql", "langfuse_api", "langfuse_calls"},
+}
 """Files of a room that are parts of the others, not doors or sources of their own."""
 
 PROSE = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "CONTRIBUTING.md"])

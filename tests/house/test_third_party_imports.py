@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings.setting": {"platformdirs", "pydantic_settings"},
     "sources.bullmq": {"redis"},
     "sources.kubernetes": {"kubernetes", "urllib3", "yaml"},
-    "sources.langfuse": {"httpx"},
+    "sources.langfuse_api": {"httpx"},
     "sources.patroni": {"httpx"},
     "sources.prometheus": {"httpx"},
     "sources.redis": {"redis"},
