@@ -17,6 +17,9 @@ from sre_agent.evidence.view import EvidenceView
 
 MIN_BAD = 5.0
 MIN_SHARE = 0.05
+# One in a hundred fails on most days: of few calls, five can do so by chance.
+MIN_BAD_OF_A_SMALL_SHARE = 10.0
+SMALL_SHARE = 0.2
 MIN_GROWTH = 3.0
 MIN_SHARE_GROWTH = 2.0
 # Without a baseline nobody can say "rose": only a share that no API has on a normal day counts then.
@@ -226,6 +229,8 @@ def _judge(
     rate_after = after / (spans.until - spans.since)
     rate_before = before / quiet_s if quiet_s >= _AT_LEAST_S else None
     if share < (MIN_SHARE if rate_before is not None else MIN_SHARE_WITHOUT_BASELINE):
+        return None
+    if share < SMALL_SHARE and after < MIN_BAD_OF_A_SMALL_SHARE:
         return None
     if rate_before is not None and before > 0:
         share_before = before / _everything(counted, before, lambda t: t.before)

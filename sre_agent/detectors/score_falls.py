@@ -12,6 +12,8 @@ from sre_agent.evidence.quality import Score
 from sre_agent.evidence.score_fall import MIN_SCORES, Fall, count, direction, fall, mean
 from sre_agent.evidence.view import EvidenceView
 
+# Seven beginnings are tried, so one of them is low by chance more often than a single one.
+MIN_T = 4.5
 # How long before the onset the fall may have begun: an alert on an hourly mean is late by so much.
 _BACK = tuple(timedelta(minutes=m) for m in (0, 15, 30, 60, 90, 120, 180))
 
@@ -48,7 +50,7 @@ def _near(view: EvidenceView, scores: Sequence[Score]) -> tuple[Fall, datetime] 
         at = view.scope.onset - back
         new = [s for s in scores if s.timestamp >= at]
         steep = fall(scores[0].name, [s for s in scores if s.timestamp < at], new)
-        if steep is not None and not _over(new, steep):
+        if steep is not None and steep.t >= MIN_T and not _over(new, steep):
             found.append((steep, at))
     return max(found, key=lambda f: (f[0].t, f[1]), default=None)
 
@@ -56,9 +58,11 @@ def _near(view: EvidenceView, scores: Sequence[Score]) -> tuple[Fall, datetime] 
 def _over(new: Sequence[Score], steep: Fall) -> bool:
     """True when the newest scores are back on the former level."""
     ordered = sorted(new, key=lambda s: s.timestamp)
-    newest = ordered[-max(1, len(ordered) // 4) :]
+    newest: list[Score] = []
+    while ordered and (len(newest) < len(new) // 4 or count(newest) < MIN_SCORES / 2):
+        newest.append(ordered.pop())
     halfway = (steep.old + steep.new) / 2
-    return count(newest) >= MIN_SCORES / 2 and direction(steep.score) * (mean(newest) - halfway) >= 0
+    return direction(steep.score) * (mean(newest) - halfway) >= 0
 
 
 def _finding(name: str, steep: Fall, at: datetime, evidence: tuple[str, ...]) -> Finding:

@@ -17,6 +17,9 @@ from sre_agent.evidence.view import EvidenceView
 HOUR = timedelta(hours=1)
 MIN_BAD = 5
 MIN_SHARE = 0.05
+# One in a hundred fails on most days: of few calls, five can do so by chance.
+MIN_BAD_OF_A_SMALL_SHARE = 10
+SMALL_SHARE = 0.2
 MIN_GROWTH = 3.0
 MIN_CALLS = 20
 MIN_HOURS = 3
@@ -115,7 +118,8 @@ def errors_rose(view: EvidenceView) -> tuple[ErrorsRose, ...]:
     for model, side in sides(view, lambda u: u.model).items():
         calls, bad = sum(u.count for u in side.after), sum(u.errors for u in side.after)
         earlier, bad_earlier = sum(u.count for u in side.before), sum(u.errors for u in side.before)
-        if bad < MIN_BAD or bad < MIN_SHARE * calls or earlier < MIN_CALLS:
+        least = MIN_BAD if bad >= SMALL_SHARE * calls else MIN_BAD_OF_A_SMALL_SHARE
+        if bad < least or bad < MIN_SHARE * calls or earlier < MIN_CALLS:
             continue
         share, share_before = min(1.0, bad / max(calls, 1)), min(1.0, bad_earlier / earlier)
         newest = [u for u in side.after if u.timestamp == max(v.timestamp for v in side.after)]

@@ -13,8 +13,9 @@ RULES = 0.7
 MIN_CALLS = 10
 # A model of which so many calls fail was left for another one: a fallback, not a change.
 FALLBACK_SHARE = 0.2
-# What has no more than this of the newest hour's calls is gone.
+# What has no more than this of the newest hour's calls, and of its own usual ones, is gone.
 GONE = 0.1
+GONE_OF_ITS_OWN = 0.3
 _HOUR = timedelta(hours=1)
 
 
@@ -114,8 +115,18 @@ def model_turnovers(found: Sequence[ModelUse], *, whole_application: bool) -> tu
         around = [u for u in found if u.model == turn.before and abs(u.timestamp - turn.at) <= _HOUR]
         failed, calls = sum(u.errors for u in around), sum(u.count for u in around)
         left = sum(u.count for u in found if u.model == turn.before and u.timestamp == newest)
+        usual = _usual(found, turn)
         new = not any(u.model == turn.after and u.timestamp < turn.at for u in found)
         fallback = calls > 0 and failed >= FALLBACK_SHARE * calls
-        if not fallback and (not whole_application or (new and left <= GONE * last)):
+        if not fallback and (not whole_application or (new and left <= min(GONE * last, GONE_OF_ITS_OWN * usual))):
             kept.append(turn)
     return tuple(kept)
+
+
+def _usual(found: Sequence[ModelUse], turn: Turnover) -> float:
+    """What the former model was called per hour until then."""
+    hours: dict[datetime, int] = defaultdict(int)
+    for use in found:
+        if use.model == turn.before and use.timestamp < turn.at:
+            hours[_hour(use.timestamp)] += use.count
+    return sum(hours.values()) / max(1, len(hours))

@@ -65,7 +65,7 @@ def test_a_provider_is_found_in_the_names_of_every_dialect_with_its_reason(serie
 
 
 @pytest.mark.parametrize(("series", "name", "reason"), DIALECTS, ids=lambda v: v if isinstance(v, str) else None)
-def test_the_same_dialects_say_nothing_of_a_provider_that_is_well(series, name, reason):  # noqa: ARG001
+def test_the_same_dialects_say_nothing_of_a_provider_that_is_well(series, name, reason):
     calm = tuple(
         counter(s.name, 5, 6, **{k: v for k, v in s.labels.items() if k != "__name__"})
         if i == 0
@@ -82,7 +82,9 @@ def test_one_error_of_three_requests_is_nothing():
 
 
 def test_errors_that_grow_with_the_traffic_keep_their_share_and_are_nothing():
-    assert found(*(counter("llm_requests_total", *r, provider="acme", code=c) for c, r in (("200", (5, 50)), ("500", (0.4, 4))))) == []
+    assert (
+        found(*(counter("llm_requests_total", *r, provider="acme", code=c) for c, r in (("200", (5, 50)), ("500", (0.4, 4))))) == []
+    )
 
 
 def test_a_burst_that_is_over_is_history():
@@ -198,6 +200,8 @@ def test_metrics_and_langfuse_that_see_the_same_side_make_one_finding_with_both(
     assert (only.object, only.evidence) == ("app/acme", ("e1", "e2"))
 
 
-@pytest.mark.parametrize("payload", [{"models": 3}, {"models": [None, {"model": "m"}, {"model": "m", "count": -1}]}, ["odd"], "odd"])
+@pytest.mark.parametrize(
+    "payload", [{"models": 3}, {"models": [None, {"model": "m"}, {"model": "m", "count": -1}]}, ["odd"], "odd"]
+)
 def test_odd_shapes_are_passed_over(payload):
     assert found(langfuse=payload) == []
