@@ -105,7 +105,7 @@ def _first_quarter(scores: Sequence[Score]) -> list[Score]:
     """The first of them, if there are enough to tell the first from the rest."""
     ordered = sorted(scores, key=lambda s: s.timestamp)
     first = ordered[: len(ordered) // 4]
-    return first if count(first) >= MIN_SCORES / 2 else []
+    return first if count(first) >= MIN_SCORES else []
 
 
 def _variances(a: Sequence[Score], b: Sequence[Score]) -> tuple[float, float] | None:
