@@ -11,7 +11,7 @@ from datetime import timedelta
 from sre_agent.detectors.model_switches import changed_models
 from sre_agent.detectors.prompt_scores import prompt_switches, regressions, scored
 from sre_agent.detectors.score_falls import fallen
-from sre_agent.evidence.change import Change, ChangeKind
+from sre_agent.evidence.change import Change, ChangeKind, by
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.view import EvidenceView
 
@@ -57,7 +57,7 @@ def _model_changes(view: EvidenceView) -> Iterable[Finding]:
         yield Finding(
             kind=FindingKind.MODEL_CHANGED,
             object=_object(change.target),
-            cause=f"{change.target} changed {_versions(change.from_version, change.to_version)}{_by(change)} {_ago(age)}",
+            cause=f"{change.target} changed {_versions(change.from_version, change.to_version)}{by(change.author)} {_ago(age)}",
             onset=change.at,
             strength=_nearness(age, LOOKBACK, 0.35, 0.55),
             evidence=(evidence_id,),
@@ -115,10 +115,6 @@ def _object(target: str) -> str:
 def _nearness(age: timedelta, lookback: timedelta, far: float, near: float) -> float:
     """`near` for a change right before the onset, falling to `far` at the end of the lookback."""
     return round(near - (near - far) * min(1.0, age / lookback), 3)
-
-
-def _by(change: Change) -> str:
-    return f" by {change.author}" if change.author else ""
 
 
 def _versions(before: str | None, after: str | None) -> str:

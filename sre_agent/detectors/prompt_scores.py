@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sre_agent.evidence.change import ChangeKind
+from sre_agent.detectors.quality_metrics import measured_scores
+from sre_agent.evidence.change import ChangeKind, by
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.quality import ModelUse, PromptVersion, Score, rows, usable
 from sre_agent.evidence.score_fall import Fall, fall
@@ -41,9 +42,8 @@ class Switch:
     @property
     def said(self) -> str:
         """The prompt and its versions, for a sentence."""
-        by = f" by {self.author}" if self.author else ""
         part = f" for {self.share:.0%} of its calls" if self.share is not None and self.share < 0.7 else ""
-        return f"prompt {self.prompt} {self.before or '?'} -> {self.after or '?'}{by} went live{part}"
+        return f"prompt {self.prompt} {self.before or '?'} -> {self.after or '?'}{by(self.author)} went live{part}"
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,11 @@ def regressions(view: EvidenceView, lookback: timedelta) -> tuple[Finding, ...]:
 
 
 def scored(view: EvidenceView) -> Iterator[Scored]:
-    """(evidence id, score) of all that are numbers."""
-    for evidence_id, payload in view.langfuse():
-        yield from ((evidence_id, s) for s in rows(payload, "scores", Score) if usable(s))
+    """(evidence id, score) of all that are numbers: the tracker's own, and gauges of prompts whose scores it does not hold."""
+    told = [(e, s) for e, payload in view.langfuse() for s in rows(payload, "scores", Score) if usable(s)]
+    prompts = {s.prompt for _, s in told}
+    yield from told
+    yield from ((e, s) for e, s in measured_scores(view) if s.prompt not in prompts)
 
 
 def _from_changes(view: EvidenceView) -> Iterator[Switch]:

@@ -4,6 +4,7 @@ Pure. From request counters, from latencies, and from the calls that Langfuse sa
 nothing of ours to act on.
 """
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,13 +14,14 @@ from sre_agent.detectors.use import ErrorsRose, errors_rose, latency_rose
 from sre_agent.evidence.answer import REASON_OF, SAID_OF, Answer
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
-from sre_agent.evidence.outside import provider_of
+from sre_agent.evidence.outside import provider_of, tool_of
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.view import EvidenceView
 
 # Nearly all bad answers come from one of several models: then it is that model, not the company.
 ONE_MODEL = 0.9
 TOGETHER_S = 300.0
+_FIRST_TOKEN = re.compile(r"first_token|first_chunk|ttft|ftl")
 _WAY_OUT = (Answer.TIMED_OUT, Answer.UNREACHABLE)
 
 
@@ -46,7 +48,33 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
         elif known.reason is not FindingReason.SLOW and finding.reason is not FindingReason.SLOW:
             both = tuple(sorted({*known.evidence, *finding.evidence}))
             found[known.object] = known.model_copy(update={"evidence": both})
-    return tuple(found[name] for name in sorted(found))
+    return tuple(found[name] for name in sorted(found)) or _unnamed(view)
+
+
+def _unnamed(view: EvidenceView) -> tuple[Finding, ...]:
+    """First tokens that come late where no label says from whom. It may be the provider, longer prompts, or ourselves."""
+    service = view.scope.incident.service
+
+    def whose(series: Series) -> str | None:
+        if not _FIRST_TOKEN.search(series.name) or provider_of(series) is not None or tool_of(series) is not None:
+            return None
+        named = (series.labels[n] for n in ("app", "service", "vertical", "deployment", "job") if series.labels.get(n))
+        return next(named, service.name or service.id).lower()
+
+    return tuple(
+        Finding(
+            kind=FindingKind.MODEL_PROVIDER_ERRORS,
+            object=f"app/{slow.subject}",
+            cause=f"first tokens of {slow.subject} come late: {slow.name} {slow.shift.before:.3g} -> {slow.shift.after:.3g}; "
+            "no label says from which provider",
+            reason=FindingReason.SLOW,
+            onset=datetime.fromtimestamp(slow.shift.at, UTC),
+            strength=0.5,
+            evidence=slow.evidence,
+            refuted_by="our own pods are short of CPU or workers since the onset, or the prompts got longer",
+        )
+        for slow in slowness(view, whose)
+    )
 
 
 def _names(view: EvidenceView) -> _Names:

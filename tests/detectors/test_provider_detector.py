@@ -205,3 +205,14 @@ def test_metrics_and_langfuse_that_see_the_same_side_make_one_finding_with_both(
 )
 def test_odd_shapes_are_passed_over(payload):
     assert found(langfuse=payload) == []
+
+
+def test_late_first_tokens_without_a_providers_name_are_told_weakly_and_only_when_nobody_else_is_named():
+    late = gauge("first_token_latency_seconds", 0.5, 2.0, vertical="healthcare", quantile="0.95")
+    (only,) = provider.detect(view(late))
+    assert (only.object, only.reason, only.strength) == ("app/healthcare", R.SLOW, 0.5)
+    assert found(late, *pair("llm_requests_total", {"code": "200"}, {"code": "503"}, provider="acme")) == [
+        ("app/acme", R.OVERLOADED)
+    ]
+    assert found(gauge("first_token_latency_seconds", 0.5, 0.6, vertical="healthcare", quantile="0.95")) == []
+    assert found(gauge("http_request_latency_seconds", 0.5, 2.0, vertical="healthcare", quantile="0.95")) == []
