@@ -31,9 +31,11 @@ MIN_CHANGE = 0.05
 def measured_scores(view: EvidenceView) -> Iterator[tuple[str, Score]]:
     """(evidence id, minute's mean) of every gauge of quality that names its prompt and changed its level near the onset."""
     for evidence_id, series in view.series():
+        if not _QUALITY.search(series.name) or _NO_GAUGE.search(series.name):
+            continue
         labels = {plain(k): v for k, v in series.labels.items() if v}
         prompt = next((labels[n] for n in _PROMPT_LABELS if n in labels), None)
-        if prompt is None or not _QUALITY.search(series.name) or _NO_GAUGE.search(series.name) or is_counter(series):
+        if prompt is None or is_counter(series):
             continue
         moved = shift(series.finite(), view.scope.onset)
         if moved is None or abs(moved.score) < MIN_SHIFT or abs(moved.after - moved.before) < MIN_CHANGE * abs(moved.before):

@@ -106,8 +106,7 @@ def _grouped(view: EvidenceView, wanted: Callable[[Series], bool]) -> dict[str, 
     """Increases per object. Of several metrics that count the same, the one that says "total" counts, else the largest."""
     names: dict[str, dict[str, list[tuple[str, Series]]]] = defaultdict(lambda: defaultdict(list))
     for evidence_id, series in view.series():
-        name = _object(series)
-        if name is not None and wanted(series):
+        if wanted(series) and (name := _object(series)) is not None:
             names[name][series.name].append((evidence_id, series))
     return {name: _chosen(metrics) for name, metrics in names.items()}
 

@@ -8,6 +8,7 @@ https://docs.litellm.ai/docs/proxy/prometheus
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 
 from sre_agent.evidence.finding_reason import FindingReason
 
@@ -97,6 +98,7 @@ _NAMES: tuple[tuple[re.Pattern[str], Answer], ...] = (
 )
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """Lower case with underscores: "RateLimitError" and "rate-limit error" both become "rate_limit_error"."""
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text)

@@ -5,6 +5,8 @@ A provider of speech, of telephony or of embeddings is a provider like any other
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
 
 from sre_agent.evidence.answer import plain
 from sre_agent.evidence.series import Series
@@ -40,23 +42,55 @@ class Outside:
         return self.provider or self.model or ""
 
 
+class _Role(StrEnum):
+    """What a label's name says that its value is."""
+
+    TOOL = "tool"
+    PROVIDER = "provider"
+    MODEL = "model"
+    DEVICE = "device"
+    HOST = "host"
+    NOTHING = "nothing"
+
+
+@lru_cache(maxsize=4096)
+def _role(label: str) -> _Role:
+    """Asked for every label of every series, and there are few names of labels."""
+    name = plain(label)
+    if name in TOOL_LABELS:
+        return _Role.TOOL
+    if name in _DEVICE_LABELS:
+        return _Role.DEVICE
+    if _PROVIDER_LABEL.fullmatch(name):
+        return _Role.PROVIDER
+    if _MODEL_LABEL.fullmatch(name):
+        return _Role.MODEL
+    return _Role.HOST if name in _HOST_LABELS else _Role.NOTHING
+
+
+def _roles(series: Series) -> dict[_Role, str]:
+    """The first value of each role, in the order of the labels' names."""
+    found: dict[_Role, str] = {}
+    for label in sorted(series.labels):
+        role = _role(label)
+        if role is not _Role.NOTHING and series.labels[label]:
+            found.setdefault(role, series.labels[label])
+    return found
+
+
 def tool_of(series: Series) -> str | None:
     """The tool a series is about."""
-    labels = {plain(k): v for k, v in series.labels.items() if v}
-    return next((labels[n] for n in TOOL_LABELS if n in labels), None)
+    return _roles(series).get(_Role.TOOL)
 
 
 def provider_of(series: Series) -> Outside | None:
     """The provider or model a series is about; None for a tool's series, or when nothing says."""
-    labels = {plain(k): v for k, v in series.labels.items() if v and k != "__name__"}
-    if any(n in labels for n in TOOL_LABELS) or _DEVICE_LABELS & set(labels):
+    roles = _roles(series)
+    if _Role.TOOL in roles or _Role.DEVICE in roles:
         return None
-    provider = next((v for k, v in sorted(labels.items()) if _PROVIDER_LABEL.fullmatch(k)), None)
-    model = next((v for k, v in sorted(labels.items()) if _MODEL_LABEL.fullmatch(k)), None)
+    provider, model = roles.get(_Role.PROVIDER), roles.get(_Role.MODEL)
     if provider is None and model is None:
-        known = _NAME_PREFIX.match(series.name.lower())
-        hosts = (m for n in _HOST_LABELS if (m := _HOST.search(labels.get(n, "").lower())) is not None)
-        known = known or next(hosts, None)
+        known = _NAME_PREFIX.match(series.name.lower()) or _HOST.search(roles.get(_Role.HOST, "").lower())
         provider = known[1] if known else None
     return Outside(provider, model) if provider or model else None
 
