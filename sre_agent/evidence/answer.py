@@ -34,7 +34,7 @@ REASON_OF: dict[Answer, FindingReason | None] = {
     Answer.UNAUTHORIZED: FindingReason.UNAUTHORIZED,
     Answer.OVERLOADED: FindingReason.OVERLOADED,
     Answer.TIMED_OUT: FindingReason.TIMED_OUT,
-    Answer.UNREACHABLE: FindingReason.CONNECTION_REFUSED,
+    Answer.UNREACHABLE: None,
     Answer.FAILED: None,
 }
 SAID_OF: dict[Answer, str] = {

@@ -62,7 +62,8 @@ class LangfuseSource:
             errors, missing = await errors_said(api, scope, uses)
         changes = [c for c in _changes(prompts, traffic, uses) if window.start <= c.at <= window.end]
         told = {"scores": scores, "prompts": prompts, "models": uses, "errors": errors}
-        payload = {key: [row.model_dump(mode="json") for row in each] for key, each in told.items()}
+        bare = ("models", "errors")  # many rows, of which each says little
+        payload = {k: [row.model_dump(mode="json", exclude_none=k in bare) for row in each] for k, each in told.items()}
         quality = _evidence(EvidenceKind.LANGFUSE, scope, payload, any(told.values()))
         cut = {"truncated": cut_uses or cut_scores or many, "link": self._url, "error": missing}
         switched = _evidence(EvidenceKind.CHANGES, scope, [c.model_dump(mode="json") for c in changes], bool(changes))
