@@ -176,7 +176,8 @@ def _from_use(view: EvidenceView, names: _Names) -> tuple[Finding, ...]:
 
 
 def _failed_calls(rose: ErrorsRose, names: _Names) -> Finding:
-    said = f"calls of {rose.model} fail: {rose.share:.0%} of {rose.calls}, {rose.share_before:.1%} before"
+    before = "hardly used before" if rose.share_before is None else f"{rose.share_before:.1%} before"
+    said = f"calls of {rose.model} fail: {rose.share:.0%} of {rose.calls}, {before}"
     why = "" if rose.answer is None else f"; {rose.named} of {rose.looked_at} errors looked at say that it {SAID_OF[rose.answer]}"
     return Finding(
         kind=FindingKind.MODEL_PROVIDER_ERRORS,

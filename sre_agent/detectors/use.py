@@ -33,12 +33,12 @@ Use = tuple[str, ModelUse]
 
 @dataclass(frozen=True)
 class ErrorsRose:
-    """Shares 0..1 of `calls`. `answer` is what most of the messages say (`named` of `looked_at`), None when none does."""
+    """Shares 0..1 of `calls`; `share_before` None: hardly used before. `answer` is what most of the messages say (`named` of `looked_at`), None when none does."""
 
     model: str
     calls: int
     share: float
-    share_before: float
+    share_before: float | None
     answer: Answer | None
     named: int
     looked_at: int
@@ -78,8 +78,11 @@ def uses(view: EvidenceView) -> tuple[Use, ...]:
     return tuple(sorted((p for p in found if p[1].timestamp <= view.scope.now), key=lambda p: (p[1].timestamp, p[1].model)))
 
 
-def sides(view: EvidenceView, key: Callable[[ModelUse], str | None]) -> dict[str, Sides]:
-    """The rows per key, before and since the hour of the onset; keys that miss one side are left out."""
+def sides(view: EvidenceView, key: Callable[[ModelUse], str | None], *, new_too: bool = False) -> dict[str, Sides]:
+    """The rows per key, before and since the hour of the onset; keys without rows since are left out.
+
+    So are those without rows before, unless `new_too`.
+    """
     start = view.scope.onset.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     grouped: dict[str, list[Use]] = defaultdict(list)
     for evidence_id, use in uses(view):
@@ -93,7 +96,7 @@ def sides(view: EvidenceView, key: Callable[[ModelUse], str | None]) -> dict[str
         )
         for name, each in sorted(grouped.items())
     }
-    return {name: s for name, s in split.items() if s.before and s.after}
+    return {name: s for name, s in split.items() if s.after and (s.before or new_too)}
 
 
 def by_hour(found: Iterable[ModelUse], of: Callable[[ModelUse], float | None]) -> dict[datetime, float]:
@@ -113,18 +116,21 @@ def per_call(found: Sequence[ModelUse], of: Callable[[ModelUse], float | None]) 
 
 
 def errors_rose(view: EvidenceView) -> tuple[ErrorsRose, ...]:
-    """Every model whose share of failed calls rose: MIN_BAD failures, MIN_SHARE of all, MIN_GROWTH times the share before."""
+    """Every model whose share of failed calls rose: MIN_BAD failures, MIN_SHARE of all, MIN_GROWTH times the share before.
+
+    Of a model that was hardly used before only SMALL_SHARE counts, which no model has on a normal day.
+    """
     found = []
-    for model, side in sides(view, lambda u: u.model).items():
+    for model, side in sides(view, lambda u: u.model, new_too=True).items():
         calls, bad = sum(u.count for u in side.after), sum(u.errors for u in side.after)
         earlier, bad_earlier = sum(u.count for u in side.before), sum(u.errors for u in side.before)
         least = MIN_BAD if bad >= SMALL_SHARE * calls else MIN_BAD_OF_A_SMALL_SHARE
-        if bad < least or bad < MIN_SHARE * calls or earlier < MIN_CALLS:
+        if bad < least or bad < (MIN_SHARE if earlier >= MIN_CALLS else SMALL_SHARE) * calls:
             continue
-        share, share_before = min(1.0, bad / max(calls, 1)), min(1.0, bad_earlier / earlier)
+        share, share_before = min(1.0, bad / max(calls, 1)), min(1.0, bad_earlier / earlier) if earlier >= MIN_CALLS else None
         newest = [u for u in side.after if u.timestamp == max(v.timestamp for v in side.after)]
         over = sum(u.count for u in newest) >= MIN_CALLS and not any(u.errors for u in newest)
-        if share < min(MIN_GROWTH * share_before, 0.9) or over:
+        if share < min(MIN_GROWTH * (share_before or 0.0), 0.9) or over:
             continue
         answer, named, looked_at, cited = _said(view, model, side.at)
         evidence = tuple(sorted({*side.evidence, *cited}))

@@ -173,6 +173,12 @@ def test_few_failed_calls_in_langfuse_are_nothing(last):
     assert found(langfuse={"models": [*day(errors=1), last]}) == []
 
 
+def test_a_model_that_was_not_used_before_must_fail_as_no_model_does():
+    (only,) = provider.detect(view(langfuse={"models": [use(0, 40, "nw-3", errors=20)]}))
+    assert "hardly used before" in only.cause
+    assert found(langfuse={"models": [use(0, 400, "nw-3", errors=60)]}) == []
+
+
 def test_a_model_that_always_failed_as_often_is_nothing_new():
     assert found(langfuse={"models": [*day(errors=50), use(0, 200, errors=60)]}) == []
 
