@@ -33,7 +33,10 @@ Use = tuple[str, ModelUse]
 
 @dataclass(frozen=True)
 class ErrorsRose:
-    """Shares 0..1 of `calls`; `share_before` None: hardly used before. `answer` is what most of the messages say (`named` of `looked_at`), None when none does."""
+    """Shares 0..1 of `calls`; `share_before` None: hardly used before.
+
+    `answer` is what most of the messages say (`named` of `looked_at`), None when none does.
+    """
 
     model: str
     calls: int
