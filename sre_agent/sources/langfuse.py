@@ -23,7 +23,8 @@ from sre_agent.evidence.quality import ModelUse, PromptVersion, Score
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.turnover import Seen, Turnover, model_turnovers, turnovers
 from sre_agent.incident.errors import Permanent
-from sre_agent.sources.langfuse_api import PROMPTS, SCORES, Json, LangfuseApi, LangfuseProject, instant, iso, number, rows_of
+from sre_agent.sources.langfuse_api import PROMPTS, SCORES, Json, LangfuseApi, instant, iso, number, rows_of
+from sre_agent.sources.langfuse_api import LangfuseProject as LangfuseProject
 from sre_agent.sources.langfuse_calls import errors_said, uses_of_models
 
 MAX_PROMPTS = 40

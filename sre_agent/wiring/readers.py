@@ -14,8 +14,7 @@ from sre_agent.settings import Settings
 from sre_agent.sources.bullmq import QueueSource
 from sre_agent.sources.changes import ChangesSource
 from sre_agent.sources.kubernetes import KubernetesCluster, KubernetesSource
-from sre_agent.sources.langfuse import LangfuseSource
-from sre_agent.sources.langfuse_api import LangfuseProject
+from sre_agent.sources.langfuse import LangfuseProject, LangfuseSource
 from sre_agent.sources.patroni import PatroniSource
 from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
 from sre_agent.sources.redis import RedisSource
