@@ -1,19 +1,23 @@
-"""What somebody changed before the onset: PROMPT_CHANGED, MODEL_CHANGED, DEPLOYED_BEFORE_ONSET.
+"""What somebody changed before the onset: PROMPT_CHANGED, MODEL_CHANGED, DEPLOYED_BEFORE_ONSET; and SCORE_FELL.
 
 Pure. "Before" is a coincidence in time, so these are weak until another finding explains the symptom; a prompt change
-with a fallen score is PROMPT_REGRESSION (prompt_scores.py), which replaces PROMPT_CHANGED for that prompt.
+with a fallen score is PROMPT_REGRESSION (prompt_scores.py), which replaces PROMPT_CHANGED for that prompt. A fallen
+score that no change explains is SCORE_FELL (score_falls.py).
 """
 
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sre_agent.detectors.prompt_scores import prompt_switches, regressions
-from sre_agent.evidence.change import Change, ChangeKind
+from sre_agent.detectors.model_switches import changed_models
+from sre_agent.detectors.prompt_scores import prompt_switches, regressions, scored
+from sre_agent.detectors.score_falls import fallen
+from sre_agent.evidence.change import Change, ChangeKind, by
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.view import EvidenceView
 
 LOOKBACK = timedelta(hours=24)
 DEPLOY_LOOKBACK = timedelta(hours=1)
+WITH_A_FALL = 0.6
 _DEPLOYS = frozenset({ChangeKind.DEPLOY, ChangeKind.CONFIG, ChangeKind.FLAG, ChangeKind.INFRA})
 _OBJECT_KINDS = frozenset(
     {"pod", "deployment", "statefulset", "service", "node", "namespace", "redis", "postgres", "prompt", "tool", "app"}
@@ -23,10 +27,15 @@ _SUBJECT_LABELS = ("deployment", "statefulset", "pod", "service", "app", "redis_
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """Regressions first, then the newest change per object that may have touched the incident's service."""
-    fallen = regressions(view, LOOKBACK)
-    explained = {f.object for f in fallen}
+    regressed = regressions(view, LOOKBACK)
+    explained = {f.object for f in regressed}
     switched = tuple(f for f in _prompt_changes(view) if f.object not in explained)
-    return (*fallen, *switched, *_model_changes(view), *_deploys(view))
+    scores = tuple(scored(view))
+    by_traffic = changed_models(view, LOOKBACK, scores)
+    announced = tuple(f for f in _model_changes(view) if f.object not in {t.object for t in by_traffic})
+    # A model that changed and took a score with it explains that score for whatever prompt it answers.
+    worse = () if any(f.strength >= WITH_A_FALL for f in by_traffic) else fallen(view, scores, explained)
+    return (*regressed, *switched, *by_traffic, *announced, *_deploys(view), *worse)
 
 
 def _prompt_changes(view: EvidenceView) -> Iterable[Finding]:
@@ -34,7 +43,7 @@ def _prompt_changes(view: EvidenceView) -> Iterable[Finding]:
         yield Finding(
             kind=FindingKind.PROMPT_CHANGED,
             object=f"prompt/{switch.prompt.lower()}",
-            cause=f"prompt {switch.prompt} {_versions(switch.before, switch.after)} went live {_ago(switch.age(view))}",
+            cause=f"{switch.said} {_ago(switch.age(view))}",
             onset=switch.at,
             strength=_nearness(switch.age(view), LOOKBACK, 0.35, 0.55),
             evidence=switch.evidence,
@@ -48,7 +57,7 @@ def _model_changes(view: EvidenceView) -> Iterable[Finding]:
         yield Finding(
             kind=FindingKind.MODEL_CHANGED,
             object=_object(change.target),
-            cause=f"{change.target} changed {_versions(change.from_version, change.to_version)} {_ago(age)}",
+            cause=f"{change.target} changed {_versions(change.from_version, change.to_version)}{by(change.author)} {_ago(age)}",
             onset=change.at,
             strength=_nearness(age, LOOKBACK, 0.35, 0.55),
             evidence=(evidence_id,),

@@ -1,5 +1,6 @@
 """Something somebody changed: a deploy, a prompt, a model, a flag."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -35,6 +36,12 @@ class Change(BaseModel):
     author: str | None = None
     source: str = ""
     services: tuple[str, ...] = ()
+
+
+def by(author: str | None) -> str:
+    """ " by <author>" for a sentence; "" for nobody, for a name that was redacted, and for what is no name."""
+    plain = author is not None and "[redacted" not in author and re.fullmatch(r"[\w.@+-][\w .@+-]{0,59}", author)
+    return f" by {author}" if plain else ""
 
 
 class ChangeFeed(Protocol):

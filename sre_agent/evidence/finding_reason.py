@@ -126,7 +126,7 @@ REASONS: dict[FindingReason, str] = {
     FindingReason.CLAIM_WAITS: "its volume claim is not bound",
     FindingReason.NO_NODES: "there is no node at all",
     FindingReason.GATED: "somebody holds it back by a scheduling gate",
-    FindingReason.QUOTA_EXCEEDED: "the namespace's quota is used up",
+    FindingReason.QUOTA_EXCEEDED: "the quota is used up",
     FindingReason.LIMIT_RANGE: "it asks for what the namespace's limit range does not allow",
     FindingReason.SERVICE_ACCOUNT_MISSING: "its ServiceAccount does not exist",
     FindingReason.PRIORITY_CLASS_MISSING: "its PriorityClass does not exist",

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sre_agent.evidence.change import Change, ChangeKind
 from sre_agent.evidence.evidence import EvidenceStatus
-from sre_agent.evidence.quality import PromptVersion, Score
+from sre_agent.evidence.quality import ModelError, ModelUse, PromptVersion, Score
 from sre_agent.evidence.redis_state import NodeView, SentinelView
 
 JsonObject = dict[str, Any]
@@ -71,6 +71,8 @@ class QualityFile(BaseModel):
 
     scores: tuple[Score, ...] = ()
     prompts: tuple[PromptVersion, ...] = ()
+    models: tuple[ModelUse, ...] = ()
+    errors: tuple[ModelError, ...] = ()
 
 
 class MasterRows(BaseModel):

@@ -1,54 +1,39 @@
-"""Prompt versions and quality scores from Langfuse's public API (v2 prompts, v2 metrics, v3 scores). GET only.
+"""Prompt versions, quality scores, and the use of models, from Langfuse's public API (v2 prompts, v2 metrics, v3 scores, v2
+observations). GET only.
 
-Emits LANGFUSE evidence ({"scores", "prompts"}, shapes in evidence/quality.py) and CHANGES evidence of kind prompt.
-There is no public history of labels: a switch is dated by the production version's `updatedAt`, and never later than
-the hour in which the version first appears in traffic. Source: https://api.reference.langfuse.com
+Emits LANGFUSE evidence (shapes in evidence/quality.py) and CHANGES evidence of kinds prompt and model. There is no public
+history of labels: a switch is dated by the production version's `updatedAt`, and never later than the hour in which the
+version first appears in traffic. Few calls: one list, one call per touched prompt, two metric queries, and only where there is
+something to read the scores that carry no version and the messages of failed calls.
 """
 
+import asyncio
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections import defaultdict
+from collections.abc import Coroutine, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from sre_agent.evidence.change import Change, ChangeKind
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.quality import PromptVersion, Score
+from sre_agent.evidence.quality import ModelUse, PromptVersion, Score
 from sre_agent.evidence.source import Scope
-from sre_agent.incident.errors import Permanent, Transient
+from sre_agent.evidence.turnover import Seen, Turnover, model_turnovers, turnovers
+from sre_agent.incident.errors import Permanent
+from sre_agent.sources.langfuse_api import PROMPTS, SCORES, Json, LangfuseApi, instant, iso, number, rows_of
+from sre_agent.sources.langfuse_api import LangfuseProject as LangfuseProject
+from sre_agent.sources.langfuse_calls import errors_said, uses_of_models
 
-if TYPE_CHECKING:
-    import httpx
-
-MAX_PROMPTS = 20
+MAX_PROMPTS = 40
 MAX_PAGES = 10
 MAX_SCORES = 1000
-MAX_BODY = 8_000_000
-_HOUR = timedelta(hours=1)
+MAX_SCORE_NAMES = 5
 
-Json = dict[str, Any]
+HOUR = timedelta(hours=1)
 M = TypeVar("M", PromptVersion, Score)
-
-
-@dataclass(frozen=True)
-class LangfuseProject:
-    """One project: its address and key pair (read rights are enough). `timeout_s` in seconds, per request."""
-
-    host: str
-    public_key: str
-    secret_key: str
-    timeout_s: float = 10.0
-
-
-@dataclass(frozen=True)
-class _Traffic:
-    """When a prompt's version was first used inside the window (start of that hour)."""
-
-    version: str
-    first: datetime
 
 
 class LangfuseSource:
@@ -64,179 +49,183 @@ class LangfuseSource:
     async def gather(self, scope: Scope) -> tuple[Evidence, ...]:
         """Always two pieces of evidence, LANGFUSE and CHANGES; each NO_DATA when there is nothing.
 
-        Raises Transient (429, 5xx, network) or Permanent (keys, an API version this adapter does not speak).
+        Raises Transient (429, 5xx, network) or Permanent (keys, an API version this adapter does not speak). The messages of
+        failed calls are a supplement: when they cannot be had, the evidence says so and stands.
         """
         window = scope.change_window
-        span = {"fromTimestamp": _iso(window.start), "toTimestamp": _iso(window.end)}
-        async with self._client() as client:
-            prompts = await self._prompts(client, window.start, window.end)
-            traffic = await self._traffic(client, span)
-            by_version = await self._scores_by_version(client, span)
-            raw, cut = await self._raw_scores(client, span)
-        scores = [*by_version, *(s for s in raw if s.name not in {b.name for b in by_version})]
-        changes = [c for c in (_switch(p, traffic.get(p.name, [])) for p in prompts) if c and window.start <= c.at <= window.end]
-        payload = {"scores": [s.model_dump(mode="json") for s in scores], "prompts": [p.model_dump(mode="json") for p in prompts]}
-        quality = _evidence(EvidenceKind.LANGFUSE, scope, payload, bool(scores or prompts))
-        return (
-            quality.model_copy(update={"truncated": cut, "link": self._url}),
-            _evidence(EvidenceKind.CHANGES, scope, [c.model_dump(mode="json") for c in changes], bool(changes)),
-        )
-
-    async def _prompts(self, client: "httpx.AsyncClient", since: datetime, until: datetime) -> list[PromptVersion]:
-        """The production version of every prompt touched since; a prompt without one is not live and left out."""
-        names: list[str] = []
-        for page in range(1, MAX_PAGES + 1):
-            query = {"fromUpdatedAt": _iso(since), "toUpdatedAt": _iso(until), "page": str(page), "limit": "50"}
-            answer = await self._get(client, "/api/public/v2/prompts", query)
-            names += [str(row["name"]) for row in _rows(answer) if row.get("name")]
-            if page >= int((answer.get("meta") or {}).get("totalPages") or 1):
-                break
-        live = []
-        for name in names[:MAX_PROMPTS]:
-            row = await self._get(client, f"/api/public/v2/prompts/{quote(name, safe='')}", {"label": "production"}, absent_ok=True)
-            if row:
-                dates = {"created_at": row.get("createdAt"), "updated_at": row.get("updatedAt")}
-                found = {"name": name, "version": row.get("version"), "labels": row.get("labels") or ["production"]}
-                live.append(_valid(PromptVersion, found | dates))
-        return live
-
-    async def _traffic(self, client: "httpx.AsyncClient", span: Mapping[str, str]) -> dict[str, list[_Traffic]]:
-        """Per prompt, the versions seen in generations, in the order in which they first appeared."""
-        query = {
-            "view": "observations",
-            "metrics": [{"measure": "count", "aggregation": "count"}],
-            "dimensions": [{"field": "promptName"}, {"field": "promptVersion"}],
-            "filters": [],
-            "timeDimension": {"granularity": "hour"},
-            **span,
-        }
-        first: dict[tuple[str, str], datetime] = {}
-        for row in await self._metrics(client, query):
-            if row.get("promptName") and row.get("promptVersion") is not None and _number(row.get("count_count")) > 0:
-                key, at = (str(row["promptName"]), str(row["promptVersion"])), _instant(row.get("time_dimension"))
-                first[key] = min(first.get(key, at), at)
-        traffic: dict[str, list[_Traffic]] = {}
-        for (prompt, version), at in sorted(first.items(), key=lambda item: item[1]):
-            traffic.setdefault(prompt, []).append(_Traffic(version, at))
-        return traffic
-
-    async def _scores_by_version(self, client: "httpx.AsyncClient", span: Mapping[str, str]) -> list[Score]:
-        """Hourly means per score, prompt and version: the one place where a score and a version meet."""
-        query = {
-            "view": "scores-numeric",
-            "metrics": [{"measure": "value", "aggregation": "avg"}, {"measure": "count", "aggregation": "count"}],
-            "dimensions": [{"field": "name"}, {"field": "observationPromptName"}, {"field": "observationPromptVersion"}],
-            "filters": [],
-            "timeDimension": {"granularity": "hour"},
-            **span,
-        }
-        return [
-            Score(
-                name=str(row.get("name")),
-                timestamp=_instant(row.get("time_dimension")),
-                value=_number(row.get("avg_value")),
-                prompt=str(row["observationPromptName"]),
-                version=str(row["observationPromptVersion"]),
-                count=int(_number(row.get("count_count"))),
+        async with LangfuseApi.client(self._project) as client:
+            api = LangfuseApi(self._project, client)
+            (prompts, many), (uses, traffic, cut_uses), (scores, cut_scores) = await _all(
+                _prompts(api, window.start, window.end),
+                uses_of_models(api, window.start, window.end),
+                _scores(api, window.start, window.end),
             )
-            for row in await self._metrics(client, query)
-            if row.get("observationPromptName") and row.get("observationPromptVersion") is not None
+            errors, missing = await errors_said(api, scope, uses)
+        changes = [c for c in _changes(prompts, traffic, uses) if window.start <= c.at <= window.end]
+        told = {"scores": scores, "prompts": prompts, "models": uses, "errors": errors}
+        bare = ("models", "errors")  # many rows, of which each says little
+        payload = {k: [row.model_dump(mode="json", exclude_none=k in bare) for row in each] for k, each in told.items()}
+        quality = _evidence(EvidenceKind.LANGFUSE, scope, payload, any(told.values()))
+        cut = {"truncated": cut_uses or cut_scores or many, "link": self._url, "error": missing}
+        switched = _evidence(EvidenceKind.CHANGES, scope, [c.model_dump(mode="json") for c in changes], bool(changes))
+        # SAFETY: prompts that were not looked at may have changed; a feed that is cut covers nothing.
+        return quality.model_copy(update=cut), switched.model_copy(update={"truncated": many or cut_uses})
+
+
+async def _all(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
+    """All answers; the first failure once every question has ended, so that none is left behind."""
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
+
+
+async def _prompts(api: LangfuseApi, since: datetime, until: datetime) -> tuple[list[PromptVersion], bool]:
+    """(the production version of every prompt touched since, whether there are more). One that is not live is left out."""
+    touched: list[Json] = []
+    pages = 1
+    for page in range(1, MAX_PAGES + 1):
+        query = {"fromUpdatedAt": iso(since), "toUpdatedAt": iso(until), "page": str(page), "limit": "50"}
+        answer = await api.get(PROMPTS, query)
+        touched += [row for row in rows_of(answer) if row.get("name")]
+        pages = int(number((answer.get("meta") or {}).get("totalPages")) or 1)
+        if page >= pages or len(touched) >= MAX_PROMPTS:
+            break
+    asked = [_live(api, row) for row in touched[:MAX_PROMPTS]]
+    return [p for p in await _all(*asked) if p is not None], len(touched) > MAX_PROMPTS or page < pages
+
+
+async def _live(api: LangfuseApi, listed: Json) -> PromptVersion | None:
+    name = str(listed["name"])
+    row = await api.get(f"{PROMPTS}/{quote(name, safe='')}", {"label": "production"}, absent_ok=True)
+    if not row:
+        return None
+    versions = [int(n) for v in listed.get("versions") or () if (n := number(v)) is not None]
+    found = {"name": name, "version": row.get("version"), "labels": row.get("labels") or ["production"]}
+    found |= {"created_at": row.get("createdAt"), "updated_at": row.get("updatedAt"), "newest": max(versions, default=None)}
+    author = row.get("createdBy")
+    return _valid(PromptVersion, found | {"created_by": str(author)[:100] if author else None})
+
+
+async def _scores(api: LangfuseApi, start: datetime, end: datetime) -> tuple[list[Score], bool]:
+    """(hourly means per score, prompt and version; single scores where no version is known; whether some are missing)."""
+    query = {
+        "view": "scores-numeric",
+        "metrics": [{"measure": "value", "aggregation": "avg"}, {"measure": "count", "aggregation": "count"}],
+        "dimensions": [{"field": "name"}, {"field": "observationPromptName"}, {"field": "observationPromptVersion"}],
+        "filters": [],
+        "timeDimension": {"granularity": "hour"},
+    }
+    rows, cut = await api.metrics(query, start, end)
+    means = [_mean(row) for row in rows if number(row.get("avg_value")) is not None]
+    versioned = [s for s in means if s.prompt and s.version]
+    named = {s.name for s in versioned}
+    loose: dict[str, list[Score]] = defaultdict(list)
+    for score in means:
+        if score.name not in named:
+            loose[score.name].append(score)
+    few = sorted(n for n, each in loose.items() if sum(s.count for s in each) <= MAX_SCORES)[:MAX_SCORE_NAMES]
+    single = await _all(*(_single_scores(api, name, start, end) for name in few))
+    for name, (found, more) in zip(few, single, strict=True):
+        # Hourly means are all there is when the single ones cannot be had whole.
+        loose[name] = found if found and not more else loose[name]
+    return [*versioned, *(s for _, each in sorted(loose.items()) for s in each)], cut
+
+
+def _mean(row: Json) -> Score:
+    prompt, version = row.get("observationPromptName"), row.get("observationPromptVersion")
+    known = bool(prompt) and version is not None
+    return Score(
+        name=str(row.get("name")),
+        timestamp=instant(row.get("time_dimension")),
+        value=number(row.get("avg_value")) or 0.0,
+        prompt=str(prompt) if known else None,
+        version=str(version) if known else None,
+        count=max(0, int(number(row.get("count_count")) or 0)),
+    )
+
+
+async def _single_scores(api: LangfuseApi, name: str, start: datetime, end: datetime) -> tuple[list[Score], bool]:
+    """(every score of one name in the window, whether there were more than MAX_SCORES). They carry no prompt version."""
+    found: list[Score] = []
+    cursor = ""
+    for _ in range(MAX_PAGES + 1):
+        span = {"fromTimestamp": iso(start), "toTimestamp": iso(end)}
+        query = {**span, "name": name, "dataType": "NUMERIC", "limit": "100", **({"cursor": cursor} if cursor else {})}
+        answer = await api.get(SCORES, query)
+        found += [
+            _valid(Score, {k: row.get(k) for k in ("name", "timestamp", "value")})
+            for row in rows_of(answer)
+            if row.get("name") == name and number(row.get("value")) is not None
         ]
-
-    async def _raw_scores(self, client: "httpx.AsyncClient", span: Mapping[str, str]) -> tuple[list[Score], bool]:
-        """(scores of the window, whether there were more than MAX_SCORES). They carry no prompt version."""
-        found: list[Score] = []
-        cursor = ""
-        while True:
-            query = {**span, "dataType": "NUMERIC", "limit": "100", **({"cursor": cursor} if cursor else {})}
-            answer = await self._get(client, "/api/public/v3/scores", query)
-            found += [
-                _valid(Score, {k: row.get(k) for k in ("name", "timestamp", "value")})
-                for row in _rows(answer)
-                if isinstance(row.get("value"), int | float)
-            ]
-            cursor = str((answer.get("meta") or {}).get("cursor") or "")
-            if not cursor or len(found) >= MAX_SCORES:
-                return found[:MAX_SCORES], bool(cursor) or len(found) > MAX_SCORES
-
-    async def _metrics(self, client: "httpx.AsyncClient", query: Json) -> list[Json]:
-        return _rows(
-            await self._get(client, "/api/public/v2/metrics", {"query": json.dumps({**query, "config": {"row_limit": 1000}})})
-        )
-
-    def _client(self) -> "httpx.AsyncClient":
-        import httpx
-
-        # The keys go to the configured host only, so redirects are not followed.
-        return httpx.AsyncClient(
-            auth=(self._project.public_key, self._project.secret_key), timeout=self._project.timeout_s, follow_redirects=False
-        )
-
-    async def _get(self, client: "httpx.AsyncClient", path: str, query: Mapping[str, str], absent_ok: bool = False) -> Json:
-        """One JSON object. {} for a 404 when `absent_ok`, unless the 404 says that the route itself is gone."""
-        import httpx
-
-        try:
-            response = await client.get(self._url + path, params=dict(query))
-        except httpx.InvalidURL as error:
-            raise Permanent(f"LANGFUSE_HOST {self._url!r} is not an address: {error}") from error
-        except httpx.TimeoutException as error:
-            raise Transient(f"Langfuse at {self._url} did not answer within {self._project.timeout_s:g} s") from error
-        except httpx.HTTPError as error:
-            raise Transient(f"Langfuse at {self._url} cannot be reached: {error or type(error).__name__}") from error
-        return _judged(response, f"Langfuse at {self._url}{path.partition('?')[0]}", absent_ok)
+        cursor = str((answer.get("meta") or {}).get("cursor") or "")
+        if not cursor or len(found) >= MAX_SCORES:
+            break
+    return found[:MAX_SCORES], bool(cursor) or len(found) > MAX_SCORES
 
 
-def _judged(response: "httpx.Response", where: str, absent_ok: bool) -> Json:
-    status = response.status_code
-    try:
-        answer = json.loads(response.content) if len(response.content) <= MAX_BODY else None
-    except (ValueError, RecursionError):
-        answer = None
-    if isinstance(answer, dict) and answer.get("_deprecation") and status >= 400:
-        notice = answer["_deprecation"]
-        advice = notice.get("replacement") or notice.get("message") if isinstance(notice, dict) else notice
-        raise Permanent(f"{where} is gone: upgrade this adapter to the server's API ({advice})")
-    if status == 200 and isinstance(answer, dict):
-        return answer
-    text = str(answer.get("message") or answer.get("error") or "") if isinstance(answer, dict) else response.text[:200].strip()
-    if status == 404 and absent_ok and isinstance(answer, dict):
-        return {}
-    if status == 429 or status >= 500:
-        retry_after = response.headers.get("retry-after", "")
-        raise Transient(f"{where} answered {status}: {text}", retry_after=float(retry_after) if retry_after.isdigit() else None)
-    if status in (401, 403):
-        raise Permanent(f"{where} answered {status}: check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY ({text})")
-    raise Permanent(f"{where} answered {status} with something other than its API: {text or 'not a JSON object'}")
+def _changes(prompts: Sequence[PromptVersion], traffic: dict[str, list[Seen]], uses: Sequence[ModelUse]) -> list[Change]:
+    """Prompt versions that went live by their label or by traffic alone, and models that took over."""
+    turned = {name: turnovers(seen) for name, seen in traffic.items()}
+    labelled = {p.name: _switch(p, traffic.get(p.name, []), turned.get(p.name, ())) for p in prompts}
+    found = [c for c in labelled.values() if c is not None]
+    for name, turns in sorted(turned.items()):
+        known = labelled.get(name)
+        late = [t for t in turns if known is None or t.after != known.to_version]
+        found += [_by_traffic(ChangeKind.PROMPT, f"prompt/{name}", t) for t in late[-1:]]
+    by_prompt: dict[str, list[ModelUse]] = defaultdict(list)
+    for use in uses:
+        by_prompt[use.prompt or ""].append(use)
+    models = {t.after: t for name, each in sorted(by_prompt.items()) for t in model_turnovers(each, whole_application=not name)}
+    return [*found, *(_by_traffic(ChangeKind.MODEL, f"model/{after}", t) for after, t in sorted(models.items()))]
 
 
-def _switch(prompt: PromptVersion, traffic: list[_Traffic]) -> Change | None:
+def _switch(prompt: PromptVersion, seen: Sequence[Seen], turns: Sequence[Turnover]) -> Change | None:
     """The production version going live, or None when nothing dates it."""
-    first = next((t.first for t in traffic if t.version == prompt.version), None)
-    before = [t for t in traffic if t.version != prompt.version and first is not None and t.first < first]
+    took_over = [t for t in turns if t.after == prompt.version]
+    first = took_over[-1].at if took_over else min((s.at for s in seen if s.version == prompt.version), default=None)
+    earlier = [s for s in seen if s.version != prompt.version and first is not None and s.at < first]
     at = prompt.live_since
-    if first is not None and before and (at is None or at > first + _HOUR):
+    if first is not None and earlier and (at is None or at > first + HOUR):
         at = first  # touched again later (a tag, a note): traffic had switched before that
     if at is None:
         return None
+    back = prompt.newest is not None and int(prompt.newest) > int(number(prompt.version) or 0)
+    wrote = prompt.created_at is not None and timedelta() <= at - prompt.created_at <= HOUR
     return Change(
         at=at,
         kind=ChangeKind.PROMPT,
         target=f"prompt/{prompt.name}",
-        summary=f"version {prompt.version} of prompt {prompt.name} is labelled production",
-        from_version=before[-1].version if before else None,
+        summary=f"version {prompt.version} of prompt {prompt.name} is labelled production"
+        + (f", though there is a version {prompt.newest}" if back else ""),
+        from_version=max(earlier, key=lambda s: s.at).version if earlier else None,
         to_version=prompt.version,
+        # Who wrote a version long ago need not be who made it live.
+        author=prompt.created_by if wrote else None,
+        source="langfuse",
+    )
+
+
+def _by_traffic(kind: ChangeKind, target: str, turn: Turnover) -> Change:
+    return Change(
+        at=turn.at,
+        kind=kind,
+        target=target,
+        summary=f"{turn.before} -> {turn.after} in the calls, {turn.share:.0%} of the newest hour",
+        from_version=turn.before,
+        to_version=turn.after,
         source="langfuse",
     )
 
 
 def _evidence(kind: EvidenceKind, scope: Scope, payload: object, filled: bool) -> Evidence:
-    query = f"{'prompt switches' if kind is EvidenceKind.CHANGES else 'prompts and scores'} since {_iso(scope.change_window.start)}"
+    what = "prompt and model switches" if kind is EvidenceKind.CHANGES else "prompts, scores and use of models"
     return Evidence(
         id="",
         source="langfuse",
         kind=kind,
-        query=query,
+        query=f"{what} since {iso(scope.change_window.start)}",
         status=EvidenceStatus.OK if filled else EvidenceStatus.NO_DATA,
         observed_at=scope.now,
         window=scope.change_window,
@@ -245,33 +234,8 @@ def _evidence(kind: EvidenceKind, scope: Scope, payload: object, filled: bool) -
     )
 
 
-def _rows(answer: Json) -> list[Json]:
-    rows: Iterable[Any] = answer.get("data") or ()
-    return [row for row in rows if isinstance(row, dict)]
-
-
 def _valid(model: type[M], row: Json) -> M:
     try:
         return model.model_validate(row)
     except ValidationError as error:
         raise Permanent(f"Langfuse sent a malformed {model.__name__}: {error.errors()[0]['msg']}") from error
-
-
-def _number(value: object) -> float:
-    """A count or mean; the server sends some numbers as strings."""
-    try:
-        return float(str(value))
-    except ValueError:
-        return 0.0
-
-
-def _instant(value: object) -> datetime:
-    try:
-        at = datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise Permanent(f"Langfuse sent {value!r} as a time") from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,14 +1,15 @@
-"""A stand-in Langfuse on loopback: v2 prompts, v2 metrics and v3 scores over what a test recorded.
+"""A stand-in Langfuse on loopback: v2 prompts, v2 metrics, v2 observations and v3 scores over what a test recorded.
 
-Checks basic auth, pages, answers numbers of metrics as strings here and there as the server does, and answers the
-removed v1 routes (and every route after `retire()`) with 404 and `_deprecation`.
+Checks basic auth, pages, cuts metrics at `row_limit` without a word, sends sums and counts as strings and what it does not
+know as null, refuses dimensions and measures it does not have, and answers the removed v1 routes (and every route after
+`retire()`) with 404 and `_deprecation` before it looks at the keys, as the server does.
 """
 
 import base64
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,7 +28,23 @@ Json = dict[str, Any]
 class _Version:
     created: datetime
     updated: datetime
+    author: str
     labels: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One generation. Seconds and USD; `error` is its status message and makes its level ERROR."""
+
+    at: datetime
+    model: str | None = "nw-large-2"
+    prompt: str | None = None
+    version: int | None = None
+    latency_s: float = 1.0
+    first_token_s: float | None = None
+    tokens: int = 500
+    cost_usd: float = 0.002
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,10 +61,12 @@ class LangfuseStandIn:
 
     def __init__(self) -> None:
         self._prompts: dict[str, dict[int, _Version]] = defaultdict(dict)
-        self._used: list[tuple[str, int, datetime]] = []
+        self._calls: list[Call] = []
         self._scores: list[_Scored] = []
         self._retired = False
         self.failing: tuple[int, str, Mapping[str, str]] | None = None
+        self.failing_once: tuple[int, str, Mapping[str, str]] | None = None
+        self.failing_route = ""
         self.asked: list[str] = []
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="langfuse-stand-in", daemon=True)
@@ -66,9 +85,9 @@ class LangfuseStandIn:
         self._server.server_close()
         self._thread.join()
 
-    def create(self, prompt: str, version: int, at: datetime) -> None:
+    def create(self, prompt: str, version: int, at: datetime, author: str = "user-1") -> None:
         """A new version, labelled latest only."""
-        self._prompts[prompt][version] = _Version(at, at, ["latest"])
+        self._prompts[prompt][version] = _Version(at, at, author, ["latest"])
 
     def promote(self, prompt: str, version: int, at: datetime) -> None:
         """Move the label production; both versions' updatedAt move, createdAt does not."""
@@ -82,7 +101,11 @@ class LangfuseStandIn:
 
     def use(self, prompt: str, version: int, at: datetime) -> None:
         """One generation made with a prompt version."""
-        self._used.append((prompt, version, at))
+        self._calls.append(Call(at, prompt=prompt, version=version))
+
+    def call(self, *calls: Call) -> None:
+        """Generations with all that is known of them."""
+        self._calls.extend(calls)
 
     def score(self, name: str, value: float, at: datetime, prompt: str | None = None, version: int | None = None) -> None:
         """One numeric score, on a generation of a prompt version where given."""
@@ -92,10 +115,12 @@ class LangfuseStandIn:
         """Answer as a server that has dropped these API versions."""
         self._retired = True
 
+    def gone(self, path: str) -> bool:
+        """Whether a route was removed from this server."""
+        return self._retired or path in _REMOVED
+
     def answer(self, path: str, query: Mapping[str, str]) -> tuple[int, Json]:
         """(status, body) of one authenticated GET."""
-        if self._retired or path in _REMOVED:
-            return 404, {"message": "Not found", "_deprecation": {"message": "removed", "replacement": "GET /api/public/v9"}}
         if path == "/api/public/v2/prompts":
             return 200, self._list(query)
         if path.startswith("/api/public/v2/prompts/"):
@@ -104,6 +129,8 @@ class LangfuseStandIn:
             return self._metrics(json.loads(query["query"]))
         if path == "/api/public/v3/scores":
             return 200, self._score_page(query)
+        if path == "/api/public/v2/observations":
+            return 200, self._observations(query)
         return 404, {"message": "Not found"}
 
     def _list(self, query: Mapping[str, str]) -> Json:
@@ -121,34 +148,45 @@ class LangfuseStandIn:
         label = query.get("label", "production")
         for number, row in self._prompts.get(name, {}).items():
             if label in row.labels:
-                dates = {"createdAt": _iso(row.created), "updatedAt": _iso(row.updated)}
+                dates = {"createdAt": _iso(row.created), "updatedAt": _iso(row.updated), "createdBy": row.author}
                 return 200, {"name": name, "version": number, "labels": row.labels, "config": {}, "prompt": "...", **dates}
         return 404, {"message": f"Prompt not found: '{name}' with label '{label}'", "error": "LangfuseNotFoundError"}
 
     def _metrics(self, query: Json) -> tuple[int, Json]:
         since, until = datetime.fromisoformat(query["fromTimestamp"]), datetime.fromisoformat(query["toTimestamp"])
-        groups: dict[tuple[Any, ...], list[float]] = defaultdict(list)
-        if query["view"] == "observations":
-            for prompt, version, at in self._used:
-                groups[(prompt, version, _hour(at))] += [1.0] * (since <= at < until)
-            names: tuple[str, ...] = ("promptName", "promptVersion", "time_dimension")
-        elif query["view"] == "scores-numeric":
-            for s in self._scores:
-                groups[(s.name, s.prompt, s.version, _hour(s.at))] += [s.value] * (since <= s.at < until)
-            names = ("name", "observationPromptName", "observationPromptVersion", "time_dimension")
-        else:
-            return 400, {"message": f"Invalid request data: view {query['view']}"}
-        asked = {f"{m['aggregation']}_{m['measure']}" for m in query["metrics"]}
+        view = _VIEWS.get(query["view"])
+        asked = [(f"{m['aggregation']}_{m['measure']}", m["measure"]) for m in query["metrics"]]
+        wanted = [d["field"] for d in query["dimensions"]]
+        if view is None or not set(wanted) <= set(view[0]) or not {m for _, m in asked} <= set(view[1]) or query["filters"]:
+            return 400, {"message": f"Invalid request data: {query['view']} {wanted} {asked}"}
+        told: list[Any] = self._calls if query["view"] == "observations" else self._scores
+        groups: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+        for row in told:
+            if since <= row.at < until:
+                groups[(*(view[0][d](row) for d in wanted), _hour(row.at))].append(row)
         rows = []
-        for key, values in groups.items():
-            if values:
-                measured = {"avg_value": sum(values) / len(values), "count_count": str(len(values))}
-                rows.append({**dict(zip(names, key, strict=True)), **{k: v for k, v in measured.items() if k in asked}})
+        for key, each in groups.items():
+            measured = {name: _aggregate(name, [v for r in each if (v := view[1][m](r)) is not None]) for name, m in asked}
+            rows.append({**dict(zip((*wanted, "time_dimension"), key, strict=True)), **measured})
         return 200, {"data": rows[: query.get("config", {}).get("row_limit", 100)]}
+
+    def _observations(self, query: Mapping[str, str]) -> Json:
+        since, until = datetime.fromisoformat(query["fromStartTime"]), datetime.fromisoformat(query["toStartTime"])
+        found = [c for c in self._calls if since <= c.at < until and query.get("level") in (None, _level(c))]
+        limit = min(int(query.get("limit", "50")), 1000)
+        groups = query.get("fields", "core,basic").split(",")
+        rows = []
+        for i, c in enumerate(sorted(found, key=lambda c: c.at, reverse=True)[:limit]):
+            row: Json = {"id": f"o{i}", "traceId": f"t{i}", "type": "GENERATION", "startTime": _iso(c.at)}
+            row |= {"level": _level(c), "statusMessage": c.error} if "basic" in groups else {}
+            row |= {"providedModelName": c.model} if "model" in groups else {}
+            row |= {"promptName": c.prompt, "promptVersion": c.version} if "prompt" in groups else {}
+            rows.append(row)
+        return {"data": rows, "meta": {"cursor": "more"} if len(found) > limit else {}}
 
     def _score_page(self, query: Mapping[str, str]) -> Json:
         since, until = datetime.fromisoformat(query["fromTimestamp"]), datetime.fromisoformat(query["toTimestamp"])
-        found = [s for s in self._scores if since <= s.at < until]
+        found = [s for s in self._scores if since <= s.at < until and query.get("name") in (None, s.name)]
         start, limit = int(query.get("cursor", "0")), min(int(query.get("limit", "50")), 100)
         rows = [
             {"id": f"s{start + i}", "name": s.name, "dataType": "NUMERIC", "value": s.value, "timestamp": _iso(s.at)}
@@ -176,9 +214,12 @@ class _Handler(BaseHTTPRequestHandler):
         owner, url = self.server.owner, urlsplit(self.path)
         owner.asked.append(self.path)
         expected = "Basic " + base64.b64encode(f"{PUBLIC_KEY}:{SECRET_KEY}".encode()).decode()
-        if owner.failing is not None:
-            status, body, headers = owner.failing
+        failing, owner.failing_once = owner.failing_once or owner.failing, None
+        if failing is not None and owner.failing_route in url.path:
+            status, body, headers = failing
             self._send(status, body.encode(), headers)
+        elif owner.gone(url.path):
+            self._send(404, b'{"message":"Not found","_deprecation":{"replacement":"GET /api/public/v9"}}', {})
         elif self.headers.get("authorization") != expected:
             self._send(401, b'{"message":"Invalid credentials"}', {})
         else:
@@ -194,6 +235,51 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(raw)
+
+
+def _level(call: Call) -> str:
+    return "ERROR" if call.error is not None else "DEFAULT"
+
+
+def _aggregate(name: str, values: list[float]) -> float | str | None:
+    """What the server sends: counts and sums as strings, quantiles in milliseconds as numbers, null for nothing."""
+    kind = name.partition("_")[0]
+    if kind == "count":
+        return str(len(values))
+    if not values:
+        return None
+    if kind == "sum":
+        return str(round(sum(values), 9))
+    if kind == "avg":
+        return sum(values) / len(values)
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(int(kind[1:]) / 100 * len(ordered)))]
+
+
+_Read = Mapping[str, Callable[[Any], Any]]
+_OBSERVED: _Read = {
+    "providedModelName": lambda c: c.model,
+    "promptName": lambda c: c.prompt,
+    "promptVersion": lambda c: c.version,
+    "level": _level,
+    "environment": lambda _: "default",
+}
+_MEASURED: _Read = {
+    "count": lambda _: 1,
+    "latency": lambda c: c.latency_s * 1000,
+    "timeToFirstToken": lambda c: None if c.first_token_s is None else c.first_token_s * 1000,
+    "totalTokens": lambda c: c.tokens,
+    "totalCost": lambda c: c.cost_usd,
+}
+_SCORED: _Read = {
+    "name": lambda s: s.name,
+    "observationPromptName": lambda s: s.prompt,
+    "observationPromptVersion": lambda s: s.version,
+}
+_VIEWS: Mapping[str, tuple[_Read, _Read]] = {
+    "observations": (_OBSERVED, _MEASURED),
+    "scores-numeric": (_SCORED, {"value": lambda s: s.value, "count": lambda _: 1}),
+}
 
 
 def _hour(at: datetime) -> str:

@@ -153,7 +153,7 @@ def test_scores_without_a_version_are_split_at_the_switch_and_weigh_less():
     (found,) = detect(view([change()], rows))
     assert found.kind is FindingKind.PROMPT_REGRESSION
     assert found.strength == 0.6
-    assert kinds((), rows) == []
+    assert kinds((), rows) == [("score_fell", "app/voice-platform")]
 
 
 def test_two_versions_side_by_side_from_the_start_are_an_experiment_not_a_switch():

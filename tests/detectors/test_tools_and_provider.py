@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sre_agent.detectors import provider, tools
-from sre_agent.detectors.responses import Answer, answer_of
+from sre_agent.detectors.outside_calls import answer_of
+from sre_agent.evidence.answer import Answer
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.series import Series
@@ -147,9 +148,9 @@ def test_errors_named_by_the_metric_are_measured_against_all_requests():
         ({"code": "429"}, Answer.LIMITED),
         ({"outcome": "Rate-Limited"}, Answer.LIMITED),
         ({"status": "5xx"}, Answer.FAILED),
-        ({"status": "504"}, Answer.FAILED),
-        ({"code": "401"}, Answer.FAILED),
-        ({"reason": "timeout"}, Answer.FAILED),
+        ({"status": "504"}, Answer.TIMED_OUT),
+        ({"code": "401"}, Answer.UNAUTHORIZED),
+        ({"reason": "timeout"}, Answer.TIMED_OUT),
         ({"code": "404"}, Answer.FINE),
         ({"status": "success"}, Answer.FINE),
         ({"code": "200", "reason": "timeout"}, Answer.FINE),

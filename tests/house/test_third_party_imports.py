@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings.setting": {"platformdirs", "pydantic_settings"},
     "sources.bullmq": {"redis"},
     "sources.kubernetes_client": {"kubernetes", "urllib3", "yaml"},
-    "sources.langfuse": {"httpx"},
+    "sources.langfuse_api": {"httpx"},
     "sources.patroni": {"httpx"},
     "sources.http_api": {"httpx"},
     "sources.redis": {"redis"},

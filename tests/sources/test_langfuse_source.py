@@ -11,7 +11,8 @@ from sre_agent.evidence.view import EvidenceView
 from sre_agent.evidence.window import Window
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference
-from sre_agent.sources.langfuse import LangfuseProject, LangfuseSource
+from sre_agent.sources.langfuse import LangfuseSource
+from sre_agent.sources.langfuse_api import LangfuseApi, LangfuseProject
 from sre_agent.testing.langfuse import PUBLIC_KEY, SECRET_KEY, LangfuseStandIn
 
 pytestmark = pytest.mark.slow
@@ -126,12 +127,13 @@ async def test_a_retired_api_says_upgrade_instead_of_no_data(langfuse):
 
 async def test_a_prompt_endpoint_that_was_retired_is_not_mistaken_for_a_prompt_without_production(langfuse):
     langfuse.create("p", 1, LIVE)
-    client = source(langfuse)
-    async with client._client() as http:
-        assert await client._get(http, "/api/public/v2/prompts/p", {"label": "production"}, absent_ok=True) == {}
+    project = LangfuseProject(langfuse.url, PUBLIC_KEY, SECRET_KEY, timeout_s=5.0)
+    async with LangfuseApi.client(project) as http:
+        api = LangfuseApi(project, http)
+        assert await api.get("/api/public/v2/prompts/p", {"label": "production"}, absent_ok=True) == {}
         langfuse.retire()
         with pytest.raises(Permanent, match="upgrade"):
-            await client._get(http, "/api/public/v2/prompts/p", {"label": "production"}, absent_ok=True)
+            await api.get("/api/public/v2/prompts/p", {"label": "production"}, absent_ok=True)
 
 
 async def test_wrong_keys_are_permanent_and_name_the_variables(langfuse):
@@ -172,5 +174,5 @@ async def test_only_reading_routes_are_asked_and_never_one_that_moves_a_label(la
         "/api/public/v2/prompts",
         "/api/public/v2/prompts/intent%20router%2Fv2",
         "/api/public/v2/metrics",
-        "/api/public/v3/scores",
     }
+    assert len(langfuse.asked) == 4
