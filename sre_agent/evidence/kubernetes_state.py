@@ -18,9 +18,19 @@ RECENT_EXIT = timedelta(minutes=15)
 MIN_RESTARTS = 3
 
 IMAGE_REASONS = frozenset(
-    {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ImageInspectError", "ErrImageNeverPull", "RegistryUnavailable"}
+    {
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "ErrImageNeverPull",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
 )
-CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CreatePodSandboxError"})
+CONFIG_REASONS = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CreatePodSandboxError", "PostStartHookError"}
+)
 CONFIG_EXITS = {126: "its command cannot be executed", 127: "its command was not found"}
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
@@ -79,7 +89,11 @@ def instant(value: object) -> datetime | None:
 
 @dataclass(frozen=True)
 class Container:
-    """One container's status. `exit_*` describe its last end, if any; `memory_limit` as written ("256Mi")."""
+    """One container's status. `exit_*` describe its last end, if any; `memory_limit` as written ("256Mi").
+
+    `words` is what it left in its termination message. `init`: it must end before the others begin; a sidecar among the
+    init containers (restartPolicy Always) need not. `ran_since`: since when it runs now.
+    """
 
     name: str
     ready: bool
@@ -92,6 +106,11 @@ class Container:
     exited_at: datetime | None
     began_at: datetime | None
     memory_limit: str
+    words: str = ""
+    image: str = ""
+    init: bool = False
+    sidecar: bool = False
+    ran_since: datetime | None = None
 
     @property
     def log_worth(self) -> bool:
@@ -101,17 +120,15 @@ class Container:
 
 def containers(pod: JsonObject) -> tuple[Container, ...]:
     """Every container with a status, init containers first."""
-    limits = {
-        text(c, "name"): str(dig(c, "resources", "limits", "memory") or "")
-        for key in ("initContainers", "containers")
-        for c in entries(pod, "spec", key)
-    }
-    statuses = entries(pod, "status", "initContainerStatuses") + entries(pod, "status", "containerStatuses")
-    return tuple(_container(s, limits.get(text(s, "name"), "")) for s in statuses)
+    init = {text(c, "name"): c for c in entries(pod, "spec", "initContainers")}
+    main = {text(c, "name"): c for c in entries(pod, "spec", "containers")}
+    starting = [_container(s, init.get(text(s, "name"), {}), True) for s in entries(pod, "status", "initContainerStatuses")]
+    return (*starting, *(_container(s, main.get(text(s, "name"), {}), False) for s in entries(pod, "status", "containerStatuses")))
 
 
-def _container(status: JsonObject, memory_limit: str) -> Container:
+def _container(status: JsonObject, spec: JsonObject, among_init: bool) -> Container:
     ended = dig(status, "state", "terminated") or dig(status, "lastState", "terminated")
+    sidecar = among_init and spec.get("restartPolicy") == "Always"
     return Container(
         name=text(status, "name"),
         ready=dig(status, "ready") is True,
@@ -123,7 +140,12 @@ def _container(status: JsonObject, memory_limit: str) -> Container:
         exit_reason=text(ended, "reason"),
         exited_at=instant(dig(ended, "finishedAt")),
         began_at=instant(dig(ended, "startedAt")),
-        memory_limit=memory_limit,
+        memory_limit=str(dig(spec, "resources", "limits", "memory") or ""),
+        words=text(ended, "message"),
+        image=text(spec, "image") or text(status, "image"),
+        init=among_init and not sidecar,
+        sidecar=sidecar,
+        ran_since=instant(dig(status, "state", "running", "startedAt")),
     )
 
 
