@@ -211,5 +211,6 @@ def _log_words(sick: PodTrouble) -> tuple[R, str] | None:
 def waits_for(container: Container | None, pod: JsonObject) -> str:
     """The command of an init container, for people: what it may be waiting for."""
     made = next((c for c in entries(pod, "spec", "initContainers") if container and text(c, "name") == container.name), {})
-    command = [*(dig(made, "command") or []), *(dig(made, "args") or [])] if isinstance(dig(made, "command"), list | None) else []
+    parts = [dig(made, key) for key in ("command", "args")]
+    command = [word for part in parts if isinstance(part, list) for word in part]
     return one_line(" ".join(str(part) for part in command), 120)
