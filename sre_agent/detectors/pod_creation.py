@@ -4,17 +4,22 @@ Pure. No pod tells of it: it was never made. Told by the controller's FailedCrea
 only while the controller lacks pods still. The finding is about the workload people know: the Deployment, not its ReplicaSet.
 """
 
+from datetime import datetime, timedelta
+
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.foremost import foremost
 from sre_agent.evidence.kubernetes_state import JsonObject, condition, dig, instant, number, terminating, text
-from sre_agent.evidence.object_events import ObjectEvents, Told, first_seen, ids, message, newest_first, one_line
+from sre_agent.evidence.object_events import ObjectEvents, first_seen, ids, last_seen, message, newest_first, one_line
 from sre_agent.evidence.refusal_cause import refusal_reason
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.evidence.workload_owner import OWNER_KINDS, Owner, Owners, named
 
 STRENGTH = 0.88
 UNKNOWN_REASON = 0.75
+RETRIED = timedelta(minutes=30)
+"""Controllers try again at least every quarter of an hour: an older refusal was followed by a success."""
+_CREATORS = ("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job")
 
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
@@ -22,9 +27,10 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
     events = ObjectEvents(view.objects("Event"))
     owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
     found: dict[Owner, Finding] = {}
-    for kind in OWNER_KINDS:
+    for kind in _CREATORS:
         for evidence_id, item in view.objects(kind):
-            told, failed = events.about(item, "FailedCreate"), condition(item, "ReplicaFailure")
+            told = [(i, e) for i, e in events.about(item, "FailedCreate") if _new(last_seen(e), view.scope.now)]
+            failed = condition(item, "ReplicaFailure")
             refused = text(failed, "status") == "True" and "elete" not in text(failed, "reason")
             lacking = _lacks(item)
             if terminating(item) or not lacking or not (told or refused):
@@ -39,6 +45,10 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
             if owner not in found or not found[owner].reason:
                 found[owner] = made.model_copy(update={"onset": min(since, default=None)})
     return foremost(found.items())
+
+
+def _new(at: datetime | None, now: datetime) -> bool:
+    return at is None or now - at <= RETRIED
 
 
 def _known_as(item: JsonObject, owners: Owners) -> Owner:
@@ -57,8 +67,6 @@ def _lacks(item: JsonObject) -> str:
             over = any(text(condition(item, c), "status") == "True" for c in ("Complete", "Failed"))
             busy = number(item, "status", "active") + number(item, "status", "succeeded")
             wanted, there = (0, 0) if over or dig(item, "spec", "suspend") is True else (_one(item, "parallelism"), busy)
-        case "CronJob":
-            wanted, there = (0, 0) if number(item, "status", "active") else (1, 0)
         case _:
             wanted, there = _one(item, "replicas"), number(item, "status", "replicas")
     return f"{wanted - there} of {wanted} pods" if there < wanted else ""

@@ -70,6 +70,12 @@ def entries(item: object, *path: str) -> tuple[JsonObject, ...]:
     return tuple(v for v in value if isinstance(v, dict)) if isinstance(value, list) else ()
 
 
+def listed(item: object, *path: str) -> list[Any]:
+    """The list at a path, or []."""
+    value = dig(item, *path)
+    return value if isinstance(value, list) else []
+
+
 def labels_of(item: JsonObject) -> dict[str, str]:
     """metadata.labels, or {}."""
     value = dig(item, "metadata", "labels")

@@ -83,7 +83,8 @@ def _shown(amount: Fraction, resource: str) -> str:
 
 
 def _labels(pod: JsonObject, nodes: Sequence[JsonObject]) -> str:
-    wanted = {str(k): str(v) for k, v in (dig(pod, "spec", "nodeSelector") or {}).items()} if _selector(pod) else {}
+    selector = dig(pod, "spec", "nodeSelector")
+    wanted = {str(k): str(v) for k, v in selector.items()} if isinstance(selector, dict) else {}
     terms = dig(pod, "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     said = [f"its nodeSelector wants {', '.join(f'{k}={v}' for k, v in wanted.items())}"] if wanted else []
     for term in entries(terms, "nodeSelectorTerms"):
@@ -96,10 +97,6 @@ def _labels(pod: JsonObject, nodes: Sequence[JsonObject]) -> str:
         if nodes and value not in there:
             said.append(f"the nodes have {key}={'|'.join(there[:MOST])}" if there else f"no node has a label {key}")
     return "; ".join(said[: MOST + 1])
-
-
-def _selector(pod: JsonObject) -> bool:
-    return isinstance(dig(pod, "spec", "nodeSelector"), dict)
 
 
 def _tolerated(pod: JsonObject) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from sre_agent.evidence.exit_cause import exit_cause, words_cause
 from sre_agent.evidence.finding_kind import FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes_state import CONFIG_REASONS, Container, JsonObject, Trouble, condition, dig, entries, text
+from sre_agent.evidence.kubernetes_state import CONFIG_REASONS, Container, JsonObject, Trouble, condition, entries, listed, text
 from sre_agent.evidence.object_events import Told, last_seen, message, newest_first, one_line
 from sre_agent.evidence.probe_cause import probe_kill, readiness_fault
 from sre_agent.evidence.pull_cause import MISSING_MOUNT, PLATFORM, create_reason, pull_reason
@@ -211,6 +211,5 @@ def _log_words(sick: PodTrouble) -> tuple[R, str] | None:
 def waits_for(container: Container | None, pod: JsonObject) -> str:
     """The command of an init container, for people: what it may be waiting for."""
     made = next((c for c in entries(pod, "spec", "initContainers") if container and text(c, "name") == container.name), {})
-    parts = [dig(made, key) for key in ("command", "args")]
-    command = [word for part in parts if isinstance(part, list) for word in part]
+    command = [*listed(made, "command"), *listed(made, "args")]
     return one_line(" ".join(str(part) for part in command), 120)
