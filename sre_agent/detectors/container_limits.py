@@ -3,7 +3,8 @@
 Pure. Growth is the slope of Theil and Sen (Sen, "Estimates of the Regression Coefficient Based on Kendall's Tau", 1968) over
 the time since the container's last restart: a jump to a level that stays is no growth. A cache that fills half its limit is none
 either. Throttling is the share of CFS periods in which the container was held back; a share that was there before the onset is how
-it always is. Metrics: cAdvisor's container_memory_working_set_bytes and container_cpu_cfs_*, kube-state-metrics' limits, else the pod's spec.
+it always is. Metrics: cAdvisor's container_memory_working_set_bytes and container_cpu_cfs_*, the limits of kube-state-metrics, else
+of the pod's spec.
 """
 
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ Pure. An init container that fails is found by pods.py. A long migration looks t
 
 from datetime import timedelta
 
-from sre_agent.evidence.exit_cause import words_cause
+from sre_agent.evidence.exit_cause import log_lines, words_cause
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.foremost import foremost
@@ -44,7 +44,7 @@ def _finding(evidence_id: str, pod: JsonObject, container: Container, view: Evid
         for i, log in view.logs()
         if (log.get("namespace"), log.get("pod"), log.get("container")) == (namespace, name, container.name)
     ]
-    spoken = next((w for _, log in mine if (w := words_cause(map(str, log.get("lines") or ()))) is not None), None)
+    spoken = next((w for _, log in mine if (w := words_cause(log_lines(log))) is not None), None)
     command = waits_for(container, pod)
     waits = any(word in f"{container.name} {command}".lower() for word in _WAITING)
     since = container.ran_since

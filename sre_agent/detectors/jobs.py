@@ -6,7 +6,7 @@ Pure. A later run of the same CronJob that succeeded has made a failed one histo
 from datetime import datetime, timedelta
 
 from sre_agent.evidence.cron_times import last_due, period
-from sre_agent.evidence.exit_cause import exit_cause, words_cause
+from sre_agent.evidence.exit_cause import exit_cause, log_lines, words_cause
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.foremost import foremost
@@ -26,7 +26,8 @@ from sre_agent.evidence.kubernetes_state import (
 from sre_agent.evidence.object_events import ObjectEvents, Told, first_seen, ids, message, one_line
 from sre_agent.evidence.view import EvidenceView
 
-FAILED, RETRYING, OLD = 0.8, 0.6, 0.45
+FAILED, RETRYING, SUSPENDED = 0.8, 0.6, 0.6
+RAN_LATELY = timedelta(hours=24)
 OLD_AFTER = timedelta(hours=24)
 MIN_FAILED = 2
 LATE = timedelta(minutes=5)
@@ -56,8 +57,10 @@ def _job(job: tuple[str, JsonObject], jobs: Told, events: ObjectEvents, view: Ev
     pods = _last_pods(item, view)
     exit_reason, exit_words = _exit(pods, view)
     at = instant((failed or {}).get("lastTransitionTime"))
-    old = at is not None and view.scope.now - at > OLD_AFTER
     name, namespace = (text(item, "metadata", k) for k in ("name", "namespace"))
+    named = name in view.scope.incident.label_values("job_name") | view.scope.incident.label_values("job")
+    if at is not None and view.scope.now - at > OLD_AFTER and not named:
+        return None
     failed_pods = number(item, "status", "failed")
     how = _WORDS.get(end or R.BACKOFF_LIMIT, "") if over else f"{failed_pods} of its pods failed and it tries again"
     more = f"; {exit_words}" if exit_words else ""
@@ -68,7 +71,7 @@ def _job(job: tuple[str, JsonObject], jobs: Told, events: ObjectEvents, view: Ev
         cause=f"the job {name} in the namespace {namespace} {'has failed' if over else 'is failing'}: {how}{more}",
         reason=end if end is R.DEADLINE_EXCEEDED else exit_reason or end,
         onset=_began(told, at, pods),
-        strength=OLD if old else FAILED if over else RETRYING,
+        strength=FAILED if over else RETRYING,
         evidence=tuple(dict.fromkeys([job[0], *ids(told), *(i for i, _ in pods)])),
         refuted_by="a later run of the same job succeeded",
     )
@@ -125,7 +128,7 @@ def _exit(pods: Told, view: EvidenceView) -> tuple[R | None, str]:
 
 def _log_words(pod: str, container: Container, view: EvidenceView) -> tuple[R, str] | None:
     mine = (log for _, log in view.logs() if log.get("pod") == pod and log.get("container") in (container.name, None, ""))
-    return next((spoken for log in mine if (spoken := words_cause(map(str, log.get("lines") or ()))) is not None), None)
+    return next((spoken for log in mine if (spoken := words_cause(log_lines(log))) is not None), None)
 
 
 def _cron(cron: tuple[str, JsonObject], jobs: Told, events: ObjectEvents, view: EvidenceView) -> Finding | None:
@@ -141,6 +144,8 @@ def _cron(cron: tuple[str, JsonObject], jobs: Told, events: ObjectEvents, view: 
     if judged is None:
         return None
     reason, words, strength, cited = judged
+    if not strength and not named:
+        return None
     return Finding(
         kind=FindingKind.CRONJOB_NOT_RUNNING,
         object=f"cronjob/{name.lower()}",
@@ -159,7 +164,10 @@ def _not_running(item: JsonObject, jobs: Told, told: Told, view: EvidenceView) -
     now, schedule = view.scope.now, text(item, "spec", "schedule")
     last = instant(dig(item, "status", "lastScheduleTime"))
     if dig(item, "spec", "suspend") is True:
-        return R.SUSPENDED, f"is suspended; its last run was at {last:%Y-%m-%d %H:%M}" if last else "is suspended", OLD, []
+        # Many rest suspended for months: one that ran until lately is missed, any other only when the alert names it.
+        lately = last is not None and now - last <= max(RAN_LATELY, 3 * (period(schedule, now) or timedelta()))
+        words = f"is suspended; its last run was at {last:%Y-%m-%d %H:%M}" if last else "is suspended"
+        return R.SUSPENDED, words, SUSPENDED if lately else 0.0, []
     bad = next((message(e) for _, e in told if text(e, "reason") in ("UnparseableSchedule", "InvalidSchedule")), "")
     if bad:
         return R.SETTINGS_REJECTED, f"has a schedule that cannot be read: {one_line(bad)}", 0.85, []

@@ -1,7 +1,7 @@
 """POD_BAD_CONFIG for a pod that waits for a ConfigMap or Secret that does not exist, where no event says so (any more).
 
-Pure. Events are kept for an hour; the pod waits on. A reference is missing only when objects of that kind were read in its namespace,
-none was left out, and it is not among them. What is marked optional may be missing.
+Pure. Events are kept for an hour; the pod waits on. A reference is missing only when objects of that kind were read in its
+namespace, none was left out, and it is not among them. What is marked optional may be missing.
 """
 
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ Words come from the container and are untrusted: they choose one of a closed lis
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sre_agent.evidence.finding_reason import FindingReason as R
 
@@ -98,6 +98,12 @@ def words_cause(lines: Iterable[str]) -> tuple[R, str] | None:
             if pattern.search(line):
                 return reason, _SAYS[reason]
     return None
+
+
+def log_lines(log: Mapping[str, object]) -> list[str]:
+    """The lines of a log as evidence holds it; [] for anything odd."""
+    lines = log.get("lines")
+    return [str(line) for line in lines] if isinstance(lines, list | tuple) else []
 
 
 def env_missing(line: str) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sre_agent.evidence.exit_cause import exit_cause, words_cause
+from sre_agent.evidence.exit_cause import exit_cause, log_lines, words_cause
 from sre_agent.evidence.finding_kind import FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.kubernetes_state import CONFIG_REASONS, Container, JsonObject, Trouble, condition, entries, listed, text
@@ -202,8 +202,7 @@ def _log_words(sick: PodTrouble) -> tuple[R, str] | None:
     c = sick.container
     mine = [log for log in sick.logs if c is None or log.get("container") in (c.name, None, "")]
     for log in sorted(mine, key=lambda each: each.get("previous") is not True):
-        lines = log.get("lines")
-        if isinstance(lines, list | tuple) and (spoken := words_cause(lines)) is not None:
+        if (spoken := words_cause(log_lines(log))) is not None:
             return spoken
     return None
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sre_agent.detectors import observed_text, pods, waiting_pods
+from sre_agent.detectors import claims, jobs, observed_text, pods, probes, waiting_pods
 from sre_agent.evidence.described import described
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
@@ -64,11 +64,14 @@ def said(operation, output, **args):
 
 
 def from_text(*told):
-    return {f.kind: f for f in examine(view(*told), (observed_text.detect, pods.detect, waiting_pods.detect)).findings}
+    return {
+        f.kind: f for f in examine(view(*told), (observed_text.detect, pods.detect, probes.detect, waiting_pods.detect)).findings
+    }
 
 
 def cluster(*items):
-    return {f.kind: f for f in waiting_pods.detect(view({"items": list(items)}, kind=EvidenceKind.KUBERNETES))}
+    seen = view({"items": list(items)}, kind=EvidenceKind.KUBERNETES)
+    return {f.kind: f for detect in (waiting_pods.detect, probes.detect, claims.detect, jobs.detect) for f in detect(seen)}
 
 
 def test_a_description_is_read_as_the_object_it_describes():
