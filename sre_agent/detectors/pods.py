@@ -5,6 +5,7 @@ is a symptom: its finding is kept, but weak. Logs are cited for people and never
 A pod that its own misconfigured probe kills is left to probes.py.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -34,6 +35,8 @@ from sre_agent.evidence.template_difference import Revisions
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.evidence.workload_owner import OWNER_KINDS, Owner, Owners
 
+LOOKED_AT = 12
+"""Of one workload's pods with the same trouble so many are looked at closely: a thousand say no more."""
 _KINDS = {
     Trouble.CRASH_LOOP: 0.80,
     Trouble.OOM_KILLED: 0.85,
@@ -76,7 +79,7 @@ _NEW_REVISION = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class _Cluster:
-    """What every pod's finding is judged against. `logs` by (namespace, pod)."""
+    """What every pod's finding is judged against. `logs` and `series` by (namespace, pod)."""
 
     view: EvidenceView
     events: ObjectEvents
@@ -84,6 +87,7 @@ class _Cluster:
     owners: Owners
     revisions: Revisions
     logs: dict[tuple[object, object], list[tuple[str, dict[str, Any]]]]
+    series: dict[tuple[object, object], list[tuple[str, Series]]]
 
 
 @dataclass(frozen=True)
@@ -104,13 +108,19 @@ class _Sick:
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each pod in trouble, strongest first, pods named by an alert before their peers."""
     cluster = _cluster(view)
-    found: dict[tuple[str, str], tuple[Owner, Finding]] = {}
+    named = view.scope.incident.label_values("pod")
+    found: dict[tuple[str, str], _Sick] = {}
     for evidence_id, pod in view.objects("Pod"):
         sick = _sick(evidence_id, pod, cluster)
         if sick is not None:
-            key = (text(pod, "metadata", "namespace"), sick.seen.name)
-            found[key] = (sick.owner, _finding(sick, cluster))
-    return foremost(found.values())
+            found[text(pod, "metadata", "namespace"), sick.seen.name] = sick
+    told: Counter[tuple[Owner, Trouble]] = Counter()
+    findings = []
+    for sick in sorted(found.values(), key=lambda s: s.seen.name not in named):
+        told[sick.owner, sick.seen.trouble] += 1
+        if told[sick.owner, sick.seen.trouble] <= LOOKED_AT:
+            findings.append((sick.owner, _finding(sick, cluster)))
+    return foremost(findings)
 
 
 def _cluster(view: EvidenceView) -> _Cluster:
@@ -118,6 +128,9 @@ def _cluster(view: EvidenceView) -> _Cluster:
     for i, log in view.logs():
         if isinstance(log, dict):
             logs.setdefault((str(log.get("namespace")), str(log.get("pod"))), []).append((i, log))
+    series: dict[tuple[object, object], list[tuple[str, Series]]] = {}
+    for i, each in view.series():
+        series.setdefault((each.labels.get("namespace"), each.labels.get("pod")), []).append((i, each))
     return _Cluster(
         view,
         ObjectEvents(view.objects("Event")),
@@ -125,6 +138,7 @@ def _cluster(view: EvidenceView) -> _Cluster:
         Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind)),
         Revisions(o for _, o in view.objects("ReplicaSet")),
         logs,
+        series,
     )
 
 
@@ -155,7 +169,7 @@ def _unmountable(pod: JsonObject, about: Told) -> tuple[Trouble, None] | None:
 def _finding(sick: _Sick, cluster: _Cluster) -> Finding:
     seen, view = sick.seen, cluster.view
     told = pod_cause(seen)
-    metrics = _confirming(seen, view)
+    metrics = _confirming(seen, cluster)
     strength = _KINDS[seen.trouble] + 0.05 * bool(sick.said) + 0.05 * bool(metrics)
     strength += 0.03 * (seen.name in view.scope.incident.label_values("pod"))
     kills = seen.node_kills if told.reason is R.NODE_OUT_OF_MEMORY else []
@@ -204,15 +218,14 @@ def _onset(sick: _Sick, metrics: list[tuple[str, datetime]]) -> datetime | None:
     return min(signs, default=None)
 
 
-def _confirming(seen: PodTrouble, view: EvidenceView) -> list[tuple[str, datetime]]:
+def _confirming(seen: PodTrouble, cluster: _Cluster) -> list[tuple[str, datetime]]:
     """(evidence id, when it first showed) of kube-state-metrics series that say the same of the same pod."""
     found = []
     where = (text(seen.pod, "metadata", "namespace"), seen.name)
-    for evidence_id, series in view.series():
-        if (series.labels.get("namespace"), series.labels.get("pod")) == where:
-            at = _shows(series, seen.trouble)
-            if at is not None:
-                found.append((evidence_id, at))
+    for evidence_id, series in cluster.series.get(where, ()):
+        at = _shows(series, seen.trouble)
+        if at is not None:
+            found.append((evidence_id, at))
     return found
 
 

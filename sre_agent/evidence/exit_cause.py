@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.log_pattern import is_error
 
-MAX_LINES, MAX_LINE = 40, 400
+MAX_LINES, LAST_LINES, MAX_LINE = 30, 3, 400
 EXITS = {
     0: (R.EXITS_CLEANLY, "it ends by itself, without an error"),
     1: (R.APP_ERROR, "an error of the application"),
@@ -66,6 +67,15 @@ _PHRASES: dict[R, tuple[str, ...]] = {
     R.SEGFAULT: (r"segmentation fault|SIGSEGV",),
 }
 _WORDS = {reason: re.compile("|".join(phrases), re.IGNORECASE) for reason, phrases in _PHRASES.items()}
+_HINTS = (
+    *("env", "keyerror", "parameter n", "unbound", " set", "unset", "not defined", "missing", "required", "empty", "not found"),
+    *("exec format", "can't open", "cannot find", "could not find", "no such", "no space", "enospc", "quota", "refused", "reset"),
+    *("enotfound", "eai_again", "not known", "resolution", "translate", "unknown", "bad ", "no route", "unreachable", "connect"),
+    *("timeout", "timed", "etimedout", "communications", "denied", "eacces", "eperm", "permitted", "read-only", "forbidden"),
+    *("invalid", "malformed", "illegal", "unsupported", "config", "setting", "yaml", "yml", "json", "toml", ".properties", "flag"),
+    *("unrecognized", "emerg", "unmarshal", "memory", "bad_alloc", "segmentation", "sigsegv"),
+)
+"""A line without any of these matches nothing above; asking this first saves nearly all of the time."""
 _SAYS = {
     R.COMMAND_NOT_FOUND: "a command or file that does not exist",
     R.DISK_FULL: "a full disk",
@@ -92,6 +102,9 @@ def words_cause(lines: Iterable[str]) -> tuple[R, str] | None:
     """
     last = [line[:MAX_LINE] for line in lines if isinstance(line, str)][-MAX_LINES:]
     for line in reversed(last):
+        low = line.lower()
+        if not any(hint in low for hint in _HINTS):
+            continue
         if (missing := env_missing(line)) is not None:
             return R.ENV_MISSING, f"{_SAYS[R.ENV_MISSING]} {missing}".rstrip()
         for reason, pattern in _WORDS.items():
@@ -101,9 +114,10 @@ def words_cause(lines: Iterable[str]) -> tuple[R, str] | None:
 
 
 def log_lines(log: Mapping[str, object]) -> list[str]:
-    """The lines of a log as evidence holds it; [] for anything odd."""
+    """The last lines of a log that tell why it ended: its errors, and the very last of all; [] for anything odd."""
     lines = log.get("lines")
-    return [str(line) for line in lines] if isinstance(lines, list | tuple) else []
+    last = [str(line)[:MAX_LINE] for line in lines[-MAX_LINES:]] if isinstance(lines, list | tuple) else []
+    return [line for line in last[:-LAST_LINES] if is_error(line)] + last[-LAST_LINES:]
 
 
 def env_missing(line: str) -> str | None:

@@ -16,6 +16,8 @@ NOT_READY_FOR = timedelta(minutes=3)
 RECENT_EXIT = timedelta(minutes=15)
 """A container that ended longer ago than this and runs again has recovered (back-off is capped at 5 min)."""
 MIN_RESTARTS = 3
+MOST_WORDS = 4_096
+"""Kubernetes keeps no longer termination messages."""
 
 IMAGE_REASONS = frozenset(
     {
@@ -141,13 +143,13 @@ def _container(status: JsonObject, spec: JsonObject, among_init: bool) -> Contai
         running=isinstance(dig(status, "state", "running"), dict),
         restarts=number(status, "restartCount"),
         waiting=text(status, "state", "waiting", "reason"),
-        message=text(status, "state", "waiting", "message") or text(ended, "message"),
+        message=(text(status, "state", "waiting", "message") or text(ended, "message"))[:MOST_WORDS],
         exit_code=number(ended, "exitCode") if isinstance(ended, dict) else None,
         exit_reason=text(ended, "reason"),
         exited_at=instant(dig(ended, "finishedAt")),
         began_at=instant(dig(ended, "startedAt")),
         memory_limit=str(dig(spec, "resources", "limits", "memory") or ""),
-        words=text(ended, "message"),
+        words=text(ended, "message")[-MOST_WORDS:],
         image=text(spec, "image") or text(status, "image"),
         init=among_init and not sidecar,
         sidecar=sidecar,

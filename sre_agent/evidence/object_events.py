@@ -10,6 +10,7 @@ from datetime import datetime
 from sre_agent.evidence.kubernetes_scope import event_count, event_time
 from sre_agent.evidence.kubernetes_state import JsonObject, instant, number, text
 
+MOST_SAID = 2_000
 Told = list[tuple[str, JsonObject]]
 """(evidence id, event) pairs."""
 
@@ -42,8 +43,8 @@ def subject(event: JsonObject) -> JsonObject:
 
 
 def message(event: JsonObject) -> str:
-    """What an event says, or ""."""
-    return text(event, "message") or text(event, "note")
+    """What an event says, or "", cut to MOST_SAID characters: the API server takes 1,024, a case file anything."""
+    return (text(event, "message") or text(event, "note"))[:MOST_SAID]
 
 
 def first_seen(event: JsonObject) -> datetime | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sre_agent.evidence.finding_reason import FindingReason as R
 
+LONGEST = 4_000
 _ITEM = re.compile(r"(?:^|, )(\d{1,6}) ((?:(?!, \d{1,6} ).){1,400})")
 _OF = re.compile(r"\b0/(\d{1,6}) nodes are available")
 _CORDON = re.compile(r"were unschedulable|node\.kubernetes\.io/unschedulable")
@@ -74,7 +75,7 @@ class Unplaced:
 
 def unplaced(said: str) -> Unplaced:
     """What the scheduler's message says. A message that cannot be read has no refusals and no reason."""
-    main = re.split(r"\.? *preemption:", said, maxsplit=1, flags=re.IGNORECASE)[0]
+    main = re.split(r"\.? *preemption:", said[:LONGEST], maxsplit=1, flags=re.IGNORECASE)[0]
     of = _OF.search(main)
     nodes = int(of[1]) if of else None
     refusals = tuple(_refusal(int(m[1]), m[2].strip(" .")) for m in _ITEM.finditer(main[of.end() :].lstrip(": ") if of else main))

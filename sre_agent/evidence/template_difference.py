@@ -41,8 +41,7 @@ def _differences(old: JsonObject, new: JsonObject) -> Iterator[str]:
             yield f"envFrom of container {name}"
     yield from (f"container {n} is new" for n in after if n not in before)
     yield from (f"container {n} is gone" for n in before if n not in after)
-    spec, was = (new.get("spec") or {}), (old.get("spec") or {})
-    yield from (part for part in _POD_PARTS if dig(was, part) != dig(spec, part))
+    yield from (part for part in _POD_PARTS if dig(old, "spec", part) != dig(new, "spec", part))
 
 
 def _variables(old: JsonObject, new: JsonObject) -> list[str]:
