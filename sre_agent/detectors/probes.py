@@ -38,7 +38,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
 
 def _killed(pod: JsonObject, about: Told, view: EvidenceView) -> tuple[Container, ProbeFault] | None:
     """The container that a probe keeps killing, and that probe."""
-    if terminating(pod) or not about:
+    if terminating(pod) or not about or text(pod, "status", "phase") in ("Succeeded", "Failed"):
         return None
     now = view.scope.now
     trouble = (pod_trouble(pod, now) or (Trouble.NOT_READY, None))[0]

@@ -143,7 +143,8 @@ def test_a_schedule_that_cannot_be_read_is_told_by_the_controller():
         ("15 10-12/2 1 * *", "2026-06-01 12:15"),
         ("0 0 1 * 2", "2026-06-09 00:00"),
         ("@hourly", "2026-06-09 14:00"),
-        ("0 0 1 may *", None),
+        ("0 0 1 may *", "2026-05-01 00:00"),
+        ("0 0 1 mar *", None),
     ],
 )  # June 9, 2026 is a Tuesday.
 def test_the_last_due_time_of_a_schedule(schedule, due):
