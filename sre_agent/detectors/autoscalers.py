@@ -1,6 +1,7 @@
 """AUTOSCALER_AT_LIMIT and AUTOSCALER_BLIND: an autoscaler that may not, or cannot, do what it is for.
 
 Pure. An autoscaler at its maximum whose metrics are at their target does its work; one that has only just begun has no metrics yet.
+Where pods of what it scales are in trouble, that is the cause, and only an alert about the autoscaler itself makes it speak.
 https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 """
 
@@ -17,17 +18,29 @@ from sre_agent.evidence.view import EvidenceView
 
 ABOVE = 1.1
 NEW = timedelta(minutes=5)
-NAMED, AT_LIMIT, BLIND, CONTEXT = 0.88, 0.7, 0.6, 0.4
+NAMED, AT_LIMIT, BLIND = 0.88, 0.7, 0.6
 
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding an autoscaler, strongest first."""
     found = []
     for evidence_id, scaler in view.objects("HorizontalPodAutoscaler"):
-        made = None if terminating(scaler) else _blind(evidence_id, scaler, view) or _at_limit(evidence_id, scaler, view)
+        quiet = terminating(scaler) or (_sick(scaler, view) and not _named(scaler, view))
+        made = None if quiet else _blind(evidence_id, scaler, view) or _at_limit(evidence_id, scaler, view)
         if made is not None:
             found.append((("HorizontalPodAutoscaler", made.namespace or "", made.object), made))
     return foremost(found)
+
+
+def _sick(scaler: JsonObject, view: EvidenceView) -> bool:
+    """Whether pods of what it scales are in trouble: their cause comes before their number."""
+    namespace, target = text(scaler, "metadata", "namespace"), text(scaler, "spec", "scaleTargetRef", "name")
+    return any(
+        text(p, "metadata", "namespace") == namespace
+        and text(p, "metadata", "name").startswith(f"{target}-")
+        and pod_trouble(p, view.scope.now) is not None
+        for _, p in view.objects("Pod")
+    )
 
 
 def _blind(evidence_id: str, scaler: JsonObject, view: EvidenceView) -> Finding | None:
@@ -40,9 +53,6 @@ def _blind(evidence_id: str, scaler: JsonObject, view: EvidenceView) -> Finding 
     if any(at is not None and view.scope.now - at < NEW for at in (since, made)):
         return None
     target = text(scaler, "spec", "scaleTargetRef", "name")
-    namespace = text(scaler, "metadata", "namespace")
-    pods = [p for _, p in view.objects("Pod") if text(p, "metadata", "namespace") == namespace]
-    sick = any(pod_trouble(p, view.scope.now) for p in pods if text(p, "metadata", "name").startswith(f"{target}-"))
     said = one_line(text(bad, "message"), 300)
     gone = text(bad, "reason") == "FailedGetScale"
     what = (
@@ -50,7 +60,7 @@ def _blind(evidence_id: str, scaler: JsonObject, view: EvidenceView) -> Finding 
         if gone
         else "cannot read its metrics"
     )
-    strength = NAMED if _named(scaler, view) else CONTEXT if sick else BLIND
+    strength = NAMED if _named(scaler, view) else BLIND
     words = f"the autoscaler of {target} {what} ({text(bad, 'reason')}): {said}"
     return _finding(FindingKind.AUTOSCALER_BLIND, (evidence_id, scaler), words, None, strength).model_copy(update={"onset": since})
 
@@ -67,7 +77,7 @@ def _at_limit(evidence_id: str, scaler: JsonObject, view: EvidenceView) -> Findi
         return None
     target = text(scaler, "spec", "scaleTargetRef", "name")
     words = f"the autoscaler of {target} is at its maximum of {most} replicas and wants more" + (f": {above}" if above else "")
-    strength = NAMED if named else AT_LIMIT if above else CONTEXT
+    strength = NAMED if named else AT_LIMIT
     return _finding(FindingKind.AUTOSCALER_AT_LIMIT, (evidence_id, scaler), words, R.OVERLOADED, strength).model_copy(
         update={"onset": instant((limited or {}).get("lastTransitionTime"))}
     )

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sre_agent.detectors import container_limits, deletions, evictions
+from sre_agent.detectors import container_limits, deletions, ended_pods, evictions
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.object_events import ObjectEvents, message
-from tests.detectors.workload_cases import ago, condition, container, event, meta, node, pod, running, seen, series
+from tests.detectors.workload_cases import ago, condition, container, ended, event, meta, node, owned, pod, running, seen, series
 
 NAME = "api-6d4f-x1"
 MIB = 1024.0**2
@@ -155,3 +155,35 @@ def test_events_of_the_newer_api_are_read_as_well():
     assert message(found) == "no"
     other = {**newer, "regarding": {**newer["regarding"], "uid": "an-earlier-life"}}
     assert ObjectEvents([("e1", other)]).about(item) == []
+
+
+def over(code: int, *, reason: str = "Error", at: float = 5, **more) -> dict:
+    status = {"name": "app", "ready": False, "restartCount": 0, "state": {"terminated": ended(code, reason, "bye", at=at)}}
+    return pod("once", status, phase="Failed", **{"owners": [], **more})
+
+
+def test_a_bare_pod_that_failed_is_told_with_its_exit():
+    (finding,) = ended_pods.detect(seen(over(3)))
+    assert (finding.kind, finding.reason) == (K.POD_CRASH_LOOP, R.APP_ERROR)
+    assert "exit code 3" in finding.cause
+    assert "nothing starts it again" in finding.cause
+    assert ended_pods.detect(seen(over(137, reason="OOMKilled")))[0].kind is K.POD_OOM_KILLED
+
+
+@pytest.mark.parametrize("item", [over(0), over(3, at=90), over(3, owners=owned("Job", "once")), evicted("memory")])
+def test_a_pod_that_ended_well_or_long_ago_or_belongs_to_a_job_is_not(item):
+    assert ended_pods.detect(seen(item)) == ()
+
+
+def test_a_pod_that_its_node_refused_after_all_was_not_placed():
+    refused = pod(NAME, phase="Failed", age=10)
+    refused["status"] |= {
+        "reason": "OutOfcpu",
+        "message": "Pod was rejected: Node didn't have enough resource: cpu",
+        "containerStatuses": [],
+    }
+    (finding,) = ended_pods.detect(seen(refused))
+    assert (finding.kind, finding.reason) == (K.POD_UNSCHEDULABLE, R.CPU_SHORT)
+    old = pod(NAME, phase="Failed", age=200)
+    old["status"]["reason"] = "OutOfcpu"
+    assert ended_pods.detect(seen(old)) == ()

@@ -230,8 +230,14 @@ def test_an_autoscaler_that_reads_no_metrics_is_blind_but_not_while_it_is_new_or
     assert autoscalers.detect(seen(scaler(condition("ScalingActive", "True")))) == ()
 
 
-def test_a_blind_autoscaler_of_pods_in_trouble_is_a_symptom():
-    assert autoscalers.detect(seen(scaler(BLIND), pod(POD, crashing(1))))[0].strength < 0.5
+@pytest.mark.parametrize("item", [scaler(BLIND), scaler(LIMITED)])
+def test_an_autoscaler_of_pods_in_trouble_speaks_only_when_the_alert_is_about_it(item):
+    assert autoscalers.detect(seen(item, pod(POD, crashing(1)))) == ()
+    assert autoscalers.detect(seen(item, pod(POD, crashing(1)), labels={"hpa": "api"}))
+    assert autoscalers.detect(seen(item, pod("cart-77-1", crashing(1))))
+
+
+def test_a_blind_autoscaler_that_the_alert_names_is_strong():
     named = seen(scaler(BLIND), labels={"horizontalpodautoscaler": "api"})
     assert autoscalers.detect(named)[0].strength > 0.8
 
