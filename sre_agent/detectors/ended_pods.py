@@ -1,7 +1,7 @@
 """Pods that ended in failure and that nobody starts again: bare ones by their exit, and those a node would not take after all.
 
-Pure. A failed pod stays in the list, so only an end of the last hour counts. Pods of Jobs are told with their Job (jobs.py), evicted
-ones by evictions.py. Reasons of a kubelet's refusal: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+Pure. A failed pod stays in the list, so only an end of the last hour counts. Pods of Jobs are told with their Job (jobs.py),
+evicted ones by evictions.py. Reasons of a kubelet's refusal: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 """
 
 from datetime import timedelta

@@ -66,25 +66,8 @@ def cpu(part: str, percent: int) -> dict:
     return {"type": "Resource", "resource": {"name": "cpu", part: {"averageUtilization": percent}}}
 
 
-def namespace() -> list[dict]:
-    """One object of each kind the detectors of workloads read, most of them in trouble."""
-    probe = {"httpGet": {"path": "/", "port": 81}}
-    spec = {"containers": [container(livenessProbe=probe, ports=[{"containerPort": 80}], env=[{"name": "A", "value": "cart"}])]}
-    template = workload("Deployment", "api")["spec"]["template"]
-    unplaced = condition("PodScheduled", "False", reason="Unschedulable", message="0/1 nodes are available: 1 Insufficient cpu.")
-    volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}, {"name": "c", "configMap": {"name": "gone"}}]
-    crashed = pod("api-6d4f-x1", crashing(137), spec=spec)
-    pods = [
-        crashed,
-        pod("api-6d4f-x2", waiting("ImagePullBackOff", "manifest unknown")),
-        pod("api-6d4f-x3", running(ready=False)),
-        pod("api-6d4f-x4", phase="Pending", conditions=[unplaced], spec={"nodeName": "", "volumes": volumes}),
-        pod("api-6d4f-x5", waiting("ContainerCreating"), init=[crashing(1, name="i")], spec={"initContainers": [container("i")]}),
-        pod("report-1-x", crashing(1), owners=owned("Job", "report-1"), phase="Failed"),
-    ]
-    pods.append(pod("api-6d4f-x6", phase="Failed", conditions=[condition("DisruptionTarget", "True", 5)]))
-    pods[-1]["status"]["reason"] = "Evicted"
-    pods[1]["metadata"]["deletionTimestamp"] = "2026-06-09T14:00:00Z"
+def odds() -> list[dict]:
+    """A claim, an autoscaler, a budget, a CronJob and its Job."""
     claim = {
         "kind": "PersistentVolumeClaim",
         "metadata": meta("data"),
@@ -109,6 +92,28 @@ def namespace() -> list[dict]:
     }
     cron = {"kind": "CronJob", "metadata": meta("report", 9999), "spec": {"schedule": "*/5 * * * *"}, "status": {}}
     job = workload("Job", "report-1", status={"failed": 3}, ownerReferences=owned("CronJob", "report"))
+    return [claim, scaler, budget, cron, job]
+
+
+def namespace() -> list[dict]:
+    """One object of each kind the detectors of workloads read, most of them in trouble."""
+    probe = {"httpGet": {"path": "/", "port": 81}}
+    spec = {"containers": [container(livenessProbe=probe, ports=[{"containerPort": 80}], env=[{"name": "A", "value": "cart"}])]}
+    template = workload("Deployment", "api")["spec"]["template"]
+    unplaced = condition("PodScheduled", "False", reason="Unschedulable", message="0/1 nodes are available: 1 Insufficient cpu.")
+    volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}, {"name": "c", "configMap": {"name": "gone"}}]
+    crashed = pod("api-6d4f-x1", crashing(137), spec=spec)
+    pods = [
+        crashed,
+        pod("api-6d4f-x2", waiting("ImagePullBackOff", "manifest unknown")),
+        pod("api-6d4f-x3", running(ready=False)),
+        pod("api-6d4f-x4", phase="Pending", conditions=[unplaced], spec={"nodeName": "", "volumes": volumes}),
+        pod("api-6d4f-x5", waiting("ContainerCreating"), init=[crashing(1, name="i")], spec={"initContainers": [container("i")]}),
+        pod("report-1-x", crashing(1), owners=owned("Job", "report-1"), phase="Failed"),
+    ]
+    pods.append(pod("api-6d4f-x6", phase="Failed", conditions=[condition("DisruptionTarget", "True", 5)]))
+    pods[-1]["status"]["reason"] = "Evicted"
+    pods[1]["metadata"]["deletionTimestamp"] = "2026-06-09T14:00:00Z"
     controllers = [workload("Deployment", "api"), workload("Deployment", "cart", {"replicas": 0}), workload("StatefulSet", "db")]
     sets = [replica_set("api-6d4f", "api", 2, template, 10, 9), replica_set("api-1", "api", 1, copy.deepcopy(template), 99)]
     told = [event(p, r, "failed liveness probe") for p in pods for r in ("Unhealthy", "Killing", "FailedMount")]
