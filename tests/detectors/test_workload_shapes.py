@@ -120,11 +120,7 @@ def namespace() -> list[dict]:
     told.append(event(sets[0], "FailedCreate", "exceeded quota"))
     sets[0]["status"] = {"replicas": 1}
     others = [
-        claim,
-        scaler,
-        budget,
-        cron,
-        job,
+        *odds(),
         service("cart"),
         node(unschedulable=True),
         {"kind": "ConfigMap", "metadata": meta("a")},
