@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.log_pattern import is_error
 
-MAX_LINES, LAST_LINES, MAX_LINE = 30, 3, 400
+MAX_LINES, LAST_LINES, MAX_LINE = 30, 8, 400
 EXITS = {
     0: (R.EXITS_CLEANLY, "it ends by itself, without an error"),
     1: (R.APP_ERROR, "an error of the application"),
@@ -31,7 +31,8 @@ _ENV = (
     re.compile(rf"\b{_NAME}:? (?:environment variable |env var |variable )?{_IS_MISSING}"),
     re.compile(r"KeyError: '(?P<name>[A-Z][A-Z0-9_]{2,60})'"),
     re.compile(r"\b(?P<name>[A-Z][A-Z0-9_]{2,60}): (?:parameter not set|unbound variable|parameter null or not set)"),
-    re.compile(r"(?:missing|required) environment variable", re.I),
+    re.compile(rf"(?:must|need to|please) (?:specify|set|provide|define|export) (?:the )?{_NAME}"),
+    re.compile(r"(?:missing|required) environment variable|(?:specify|set|provide) .{0,60}environment variable", re.I),
     re.compile(r"environment variables? .{0,60}(?:not set|missing|required)", re.I),
 )
 _LOAD = r"(?:failed|unable|error|could not|cannot) (?:to )?(?:load|loading|parse|parsing|read|reading|unmarshal) ?[\w ./-]{0,60}"
@@ -67,8 +68,26 @@ _PHRASES: dict[R, tuple[str, ...]] = {
     R.SEGFAULT: (r"segmentation fault|SIGSEGV",),
 }
 _WORDS = {reason: re.compile("|".join(phrases), re.IGNORECASE) for reason, phrases in _PHRASES.items()}
+_HARMLESS = re.compile(r"\b(?:INFO|DEBUG|TRACE)\b|level\"?[=:]\s?\"?(?:info|debug|trace)\b")
 _HINTS = (
-    *("env", "keyerror", "parameter n", "unbound", " set", "unset", "not defined", "missing", "required", "empty", "not found"),
+    *(
+        "env",
+        "keyerror",
+        "parameter n",
+        "unbound",
+        "set ",
+        " set",
+        "unset",
+        "specify",
+        "provide",
+        "define",
+        "export",
+        "not defined",
+        "missing",
+        "required",
+        "empty",
+        "not found",
+    ),
     *("exec format", "can't open", "cannot find", "could not find", "no such", "no space", "enospc", "quota", "refused", "reset"),
     *("enotfound", "eai_again", "not known", "resolution", "translate", "unknown", "bad ", "no route", "unreachable", "connect"),
     *("timeout", "timed", "etimedout", "communications", "denied", "eacces", "eperm", "permitted", "read-only", "forbidden"),
@@ -114,10 +133,13 @@ def words_cause(lines: Iterable[str]) -> tuple[R, str] | None:
 
 
 def log_lines(log: Mapping[str, object]) -> list[str]:
-    """The last lines of a log that tell why it ended: its errors, and the very last of all; [] for anything odd."""
+    """The last lines of a log that may tell why it ended: its errors, and the very last that do not say they are harmless.
+
+    [] for anything odd.
+    """
     lines = log.get("lines")
     last = [str(line)[:MAX_LINE] for line in lines[-MAX_LINES:]] if isinstance(lines, list | tuple) else []
-    return [line for line in last[:-LAST_LINES] if is_error(line)] + last[-LAST_LINES:]
+    return [line for line in last[:-LAST_LINES] if is_error(line)] + [m for m in last[-LAST_LINES:] if not _HARMLESS.search(m)]
 
 
 def env_missing(line: str) -> str | None:

@@ -38,8 +38,9 @@ PLATFORM = re.compile(r"no match for platform|no matching manifest", re.IGNORECA
 
 def pull_reason(words: str, image: str, with_secret: bool) -> R | None:
     """Why, by these words. Docker Hub says the same of a private and of a missing repository: without a pull secret, missing."""
-    public = "." not in image.partition("/")[0] and ":" not in image.partition("/")[0]
-    if _NO_SUCH_REPOSITORY.search(words) and not with_secret and (public or image.startswith("docker.io/")):
+    host, slash, _ = image.partition("/")
+    elsewhere = bool(slash) and ("." in host or ":" in host) and host not in ("docker.io", "index.docker.io")
+    if _NO_SUCH_REPOSITORY.search(words) and not with_secret and not elsewhere:
         return R.IMAGE_NOT_FOUND
     return next((reason for reason, pattern in _PULL if pattern.search(words)), None)
 
