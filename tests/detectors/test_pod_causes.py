@@ -233,3 +233,29 @@ def test_a_registry_that_does_not_have_the_image_is_no_matter_of_the_node():
 def test_a_few_restarts_long_ago_are_nothing():
     assert pods.detect(seen(pod(NAME, running(restarts=9, last=ended(1, at=300))))) == ()
     assert pods.detect(seen(pod(NAME, running(restarts=2, last=ended(1, at=5))))) == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "lines", "reason"),
+    [
+        (1, ["Traceback (most recent call last):", "    os.environ['DB_URL']", "KeyError: 'DB_URL'"], R.ENV_MISSING),
+        (
+            1,
+            ["Error: connect ECONNREFUSED 10.96.3.4:6379", "  errno: -111,", "  code: 'ECONNREFUSED',", "}"],
+            R.DEPENDENCY_UNREACHABLE,
+        ),
+        (
+            2,
+            ["panic: invalid memory address", "[signal SIGSEGV: segmentation violation]", "main.main()", "exit status 2"],
+            R.SEGFAULT,
+        ),
+        (1, ["You must specify POSTGRES_PASSWORD to a non-empty value for the", "superuser."], R.ENV_MISSING),
+        (1, ["mkdir: cannot create directory '/data/db': Permission denied"], R.NO_PERMISSION),
+        (1, ["Error: Cannot find module '/app/server.js'", "    at Module._resolveFilename"], R.COMMAND_NOT_FOUND),
+        (1, ['nginx: [emerg] host not found in upstream "backend"'], R.SETTINGS_REJECTED),
+        (1, ['FATAL: password authentication failed for user "app"'], R.APP_ERROR),
+        (1, ["INFO retrying after connection refused", "order 17 has no price"], R.APP_ERROR),
+    ],
+)
+def test_the_last_words_of_common_programs_are_understood(code, lines, reason):
+    assert found(pod(NAME, crashing(code)), logs=(log(NAME, *lines),)).reason is reason
