@@ -26,14 +26,14 @@ class ObjectEvents:
             self._by_name.setdefault(key, []).append((evidence_id, event))
 
     def about(self, item: JsonObject, *reasons: str) -> Told:
-        """The events about this object (same uid, or no uid given), of these reasons only when any are named."""
+        """The events about this object (same uid, where both are given), of these reasons only when any are named."""
         kind, uid = text(item, "kind"), text(item, "metadata", "uid")
         name, namespace = text(item, "metadata", "name"), text(item, "metadata", "namespace")
         keys = dict.fromkeys(((kind, namespace, name), (kind, "", name)))
         found = [pair for key in keys for pair in self._by_name.get(key, ())]
-        return [
-            (i, e) for i, e in found if text(subject(e), "uid") in ("", uid, name) and (not reasons or text(e, "reason") in reasons)
-        ]
+        # Events about a node carry the node's name as uid on many clusters.
+        same = [(i, e) for i, e in found if not uid or text(subject(e), "uid") in ("", uid, name)]
+        return [(i, e) for i, e in same if not reasons or text(e, "reason") in reasons]
 
 
 def subject(event: JsonObject) -> JsonObject:

@@ -155,6 +155,8 @@ def test_events_of_the_newer_api_are_read_as_well():
     assert message(found) == "no"
     other = {**newer, "regarding": {**newer["regarding"], "uid": "an-earlier-life"}}
     assert ObjectEvents([("e1", other)]).about(item) == []
+    del item["metadata"]["uid"]
+    assert ObjectEvents([("e1", other)]).about(item) == [("e1", other)]
 
 
 def over(code: int, *, reason: str = "Error", at: float = 5, **more) -> dict:

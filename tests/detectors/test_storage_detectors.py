@@ -2,7 +2,7 @@
 
 import pytest
 
-from sre_agent.detectors import claims, references, volumes
+from sre_agent.detectors import claims, references, starting_pods, volumes
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
 from tests.detectors.workload_cases import NAMESPACE, event, meta, pod, running, seen, waiting
@@ -143,6 +143,16 @@ def test_a_sandbox_without_a_network_is_told():
     words = 'Failed to create pod sandbox: plugin type="calico" failed (add): no IP addresses available in range'
     (finding,) = volumes.detect(seen(sick, event(sick, "FailedCreatePodSandBox", words)))
     assert (finding.kind, finding.reason) == (K.POD_NOT_READY, R.NETWORK_UNAVAILABLE)
+
+
+def test_a_pod_that_starts_for_ever_is_told_with_what_its_kubelet_did_last():
+    sick = user()
+    (finding,) = starting_pods.detect(seen(sick, event(sick, "Pulling", 'Pulling image "registry.example/shop/app:1.4"')))
+    assert (finding.kind, finding.object) == (K.POD_NOT_READY, f"pod/{NAME}")
+    assert "for 30 minutes; the last that was said: Pulling image" in finding.cause
+    assert starting_pods.detect(seen(user(age=5))) == ()
+    assert starting_pods.detect(seen(user(running()))) == ()
+    assert starting_pods.detect(seen(sick, event(sick, "FailedMount", "x"))) == ()
 
 
 def config(name: str, kind: str = "ConfigMap") -> dict:

@@ -26,18 +26,9 @@ from tests.detectors.workload_cases import (
 
 OURS = frozenset(
     {
-        *("pods", "probes", "init_containers", "waiting_pods", "claims", "volumes", "references", "pod_creation", "jobs"),
-        *(
-            "evictions",
-            "ended_pods",
-            "deletions",
-            "scaled_to_zero",
-            "rollouts",
-            "autoscalers",
-            "disruption_budgets",
-            "container_limits",
-        ),
-        "deployments",
+        *("pods", "probes", "init_containers", "waiting_pods", "starting_pods", "ended_pods", "claims", "volumes", "references"),
+        *("pod_creation", "jobs", "evictions", "deletions", "scaled_to_zero", "rollouts", "autoscalers", "disruption_budgets"),
+        *("container_limits", "deployments"),
     }
 )
 JUNK = [
