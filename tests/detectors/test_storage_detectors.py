@@ -136,6 +136,10 @@ def test_a_missing_secret_is_configuration_and_no_failed_volume():
     sick = user()
     assert volumes.detect(seen(sick, event(sick, "FailedMount", 'MountVolume.SetUp failed : secret "db" not found'))) == ()
     assert volumes.detect(seen(sick, event(sick, "FailedMount", 'object "shop"/"settings" not registered'))) == ()
+    generic = event(sick, "FailedMount", "Unable to attach or mount volumes: unmounted volumes=[d]: timed out")
+    missing = event(sick, "FailedMount", 'MountVolume.SetUp failed : secret "db" not found')
+    assert volumes.detect(seen(sick, generic, missing)) == ()
+    assert volumes.detect(seen(sick, generic))
 
 
 def test_a_sandbox_without_a_network_is_told():
