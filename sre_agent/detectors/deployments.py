@@ -29,6 +29,7 @@ from sre_agent.evidence.kubernetes_state import (
     ready,
     text,
 )
+from sre_agent.evidence.template_difference import difference
 from sre_agent.evidence.view import EvidenceView
 
 MIN_PODS = 2
@@ -69,6 +70,7 @@ def _regression(found: tuple[str, DeploymentSurroundings], failing: list[JsonObj
     ids = [i for i, p in view.objects("Pod") if text(p, "metadata", "name") in names]
     metrics = _confirming(namespace, name, names, view)
     changes = [i for i, c in view.changes() if c.kind is ChangeKind.DEPLOY and c.target.lower() == f"deployment/{name}".lower()]
+    changed = difference(dig(seen.previous, "spec", "template") or {}, dig(seen.current, "spec", "template") or {})
     at = f"{seen.changed_at:%H:%M:%S}" if seen.changed_at else "an unknown time"
     revisions = f"revision {revision(seen.current)} of deployment {name}, in force since {at}"
     return Finding(
@@ -76,7 +78,7 @@ def _regression(found: tuple[str, DeploymentSurroundings], failing: list[JsonObj
         object=f"deployment/{name.lower()}",
         namespace=namespace or None,
         cause=f"{len(failing)} of {len(seen.pods_of(seen.current))} pods of {revisions}, fail; revision "
-        f"{revision(seen.previous)} was well",
+        f"{revision(seen.previous)} was well{f'; it changed {changed}' if changed else ''}",
         onset=seen.changed_at,
         strength=round(0.84 + 0.05 * bool(metrics) + 0.03 * bool(changes), 3),
         evidence=tuple(dict.fromkeys([evidence_id, *ids, *metrics, *changes])),

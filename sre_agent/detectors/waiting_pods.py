@@ -1,89 +1,105 @@
-"""POD_UNSCHEDULABLE, POD_PROBE_FAILING, CLAIM_UNBOUND, JOB_FAILED: what keeps work from running, by what its events say now.
+"""POD_UNSCHEDULABLE: no node takes a pod, by the scheduler's words and the pod's own wishes.
 
-Pure. An event alone is history: the object must be in that state still, so a pod that found its node is left alone.
+Pure. An event alone is history: the pod must be without a node still. A pod whose volume claim waits is a symptom of that claim.
 """
 
-from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
-from sre_agent.evidence.kubernetes_scope import event_count
-from sre_agent.evidence.kubernetes_state import JsonObject, condition, containers, pod_trouble, ready, terminating, text
-from sre_agent.evidence.kubernetes_state import Trouble as T
+from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.foremost import foremost
+from sre_agent.evidence.kubernetes_state import JsonObject, condition, dig, entries, instant, terminating, text
+from sre_agent.evidence.object_events import ObjectEvents, Told, first_seen, ids, message, newest_first, one_line
+from sre_agent.evidence.placement import asked
+from sre_agent.evidence.scheduling import Unplaced, unplaced
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.workload_owner import OWNER_KINDS, Owner, Owners
 
-QUOTE = 240
-MIN_PROBES, MIN_RESTARTS = 3, 3
-_ENDED_WHEN_ASKED = (None, 0, 143)
-Told = list[tuple[str, JsonObject]]
+STRENGTH, OF_A_CLAIM = 0.85, 0.6
+UNCLAIMED = timedelta(minutes=3)
+"""After this a pod that no scheduler and no kubelet has spoken of is forgotten, not new."""
+_CLAIMS = (R.CLAIM_WAITS, R.STORAGE_CLASS_MISSING)
 
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
-    """A finding for each object that waits, in the order of their names."""
-    found = [*_pods(view), *_others(view)]
-    return tuple(sorted(found, key=lambda f: (-f.strength, f.namespace or "", f.object))[:10])
-
-
-def _pods(view: EvidenceView) -> Iterator[Finding]:
+    """A finding for each pod that waits for a node, strongest first."""
+    events = ObjectEvents(view.objects("Event"))
+    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    nodes = list({text(n, "metadata", "name"): n for _, n in view.objects("Node")}.values())
+    found: list[tuple[Owner, Finding]] = []
     for evidence_id, pod in view.objects("Pod"):
-        about = _about(pod, view)
-        placed = condition(pod, "PodScheduled")
-        if text(pod, "status", "phase") == "Pending" and text(placed, "status") == "False" and not text(pod, "spec", "nodeName"):
-            refused = [(i, e) for i, e in about if text(e, "reason") == "FailedScheduling"]
-            why = text(placed, "message") or next((text(e, "message") for _, e in refused), "no node takes it")
-            cause = f"pod {text(pod, 'metadata', 'name')} is Unschedulable: {why}"
-            yield _finding(FindingKind.POD_UNSCHEDULABLE, pod, cause, [(evidence_id, pod), *refused], 0.85)
-        if (probed := _liveness(pod, about)) and (pod_trouble(pod, view.scope.now) or (T.NOT_READY, None))[0] is T.NOT_READY:
-            said = text(probed[0][1], "message")
-            cause = f"pod {text(pod, 'metadata', 'name')} is killed by its own probe while it runs: {said}"
-            yield _finding(FindingKind.POD_PROBE_FAILING, pod, cause, [(evidence_id, pod), *probed], 0.85)
+        if text(pod, "status", "phase") not in ("Pending", "") or terminating(pod):
+            continue
+        refused = events.about(pod, "FailedScheduling")
+        made = _unscheduled(evidence_id, pod, refused, nodes) or _forgotten(evidence_id, pod, nodes, view)
+        if made is not None:
+            found.append((owners.of_pod(pod), made))
+    return foremost(found)
 
 
-def _liveness(pod: JsonObject, about: Told) -> Told:
-    """The failed liveness probes of a living pod that keeps being restarted without ending by itself."""
-    restarted = [c for c in containers(pod) if c.restarts >= MIN_RESTARTS and not c.ready and c.exit_code in _ENDED_WHEN_ASKED]
-    failed = [(i, e) for i, e in about if text(e, "reason") == "Unhealthy" and "iveness probe failed" in text(e, "message")]
-    many = sum(event_count(e) for _, e in failed) >= MIN_PROBES
-    return failed if restarted and many and not ready(pod) and not terminating(pod) else []
+def _unscheduled(evidence_id: str, pod: JsonObject, refused: Told, nodes: list[JsonObject]) -> Finding | None:
+    placed = condition(pod, "PodScheduled")
+    if text(placed, "status") != "False" or text(pod, "spec", "nodeName"):
+        return None
+    told = next((message(e) for _, e in newest_first(refused)), "")
+    why = text(placed, "message") or told or "no node takes it"
+    found = unplaced(why)
+    if found.reason is None and told:
+        found = unplaced(told)
+    if text(placed, "reason") == "SchedulingGated" or (found.reason is None and entries(pod, "spec", "schedulingGates")):
+        found = Unplaced((), R.GATED, None, None)
+    if found.reason is R.NODE_SELECTOR and not dig(pod, "spec", "nodeSelector") and dig(pod, "spec", "affinity", "nodeAffinity"):
+        found = replace(found, reason=R.AFFINITY)
+    decisive = _decisive(found)
+    figures = asked(pod, found, nodes)
+    said = one_line(why.partition("preemption:")[0].strip(), 300)
+    more = f"; {decisive}{figures}".rstrip("; ")
+    firsts = [at for _, e in refused if (at := first_seen(e)) is not None]
+    since = [*firsts, *(at for at in [instant(dig(placed, "lastTransitionTime"))] if at is not None)]
+    return _finding(
+        (evidence_id, pod),
+        f"pod {text(pod, 'metadata', 'name')} is Unschedulable: {said}{more}",
+        found.reason,
+        OF_A_CLAIM if found.reason in _CLAIMS else STRENGTH,
+        refused,
+    ).model_copy(update={"onset": min(since, default=None)})
 
 
-def _others(view: EvidenceView) -> Iterator[Finding]:
-    for evidence_id, claim in view.objects("PersistentVolumeClaim"):
-        failed = [(i, e) for i, e in _about(claim, view) if text(e, "reason") in ("ProvisioningFailed", "FailedBinding")]
-        if text(claim, "status", "phase") == "Pending" and failed:
-            name = text(claim, "metadata", "name")
-            cause = f"the PVC {name} cannot bind, so pods that mount it are not running: {text(failed[0][1], 'message')}"
-            yield _finding(FindingKind.CLAIM_UNBOUND, claim, cause, [(evidence_id, claim), *failed], 0.9)
-    for evidence_id, job in view.objects("Job"):
-        given_up = [(i, e) for i, e in _about(job, view) if text(e, "reason") == "BackoffLimitExceeded"]
-        if text(condition(job, "Failed"), "status") == "True" or given_up:
-            name, namespace = (text(job, "metadata", k) for k in ("name", "namespace"))
-            cause = f"the job {name} in the namespace {namespace} has failed: it reached its backoff limit"
-            yield _finding(FindingKind.JOB_FAILED, job, cause, [(evidence_id, job), *given_up], 0.8)
+def _decisive(found: Unplaced) -> str:
+    """Which of several reasons decides, for people."""
+    if found.decisive is None or len(found.refusals) < 2:
+        return ""
+    return f"{one_line(found.decisive.words, 120)} on {found.decisive.count} nodes decides; "
 
 
-def _about(item: JsonObject, view: EvidenceView) -> Told:
-    """The events about an object, by kind, name and namespace."""
-    wanted = [text(item, "kind"), text(item, "metadata", "name"), text(item, "metadata", "namespace")]
-    about = (((i, e), [text(e, "involvedObject", k) for k in ("kind", "name", "namespace")]) for i, e in view.objects("Event"))
-    return [pair for pair, named in about if named == wanted]
+def _forgotten(evidence_id: str, pod: JsonObject, nodes: list[JsonObject], view: EvidenceView) -> Finding | None:
+    """A pod bound to a node that does not exist, or left to a scheduler that does not run: nobody says anything about it."""
+    made = instant(dig(pod, "metadata", "creationTimestamp"))
+    silent = not entries(pod, "status", "containerStatuses") and not text(pod, "status", "startTime")
+    if not silent or made is None or view.scope.now - made < UNCLAIMED:
+        return None
+    name, node = text(pod, "metadata", "name"), text(pod, "spec", "nodeName")
+    if node and nodes and node not in {text(n, "metadata", "name") for n in nodes}:
+        there = ", ".join(sorted(text(n, "metadata", "name") for n in nodes)[:6])
+        cause = f"pod {name} is bound to node {node}, which does not exist (nodes read: {there})"
+        return _finding((evidence_id, pod), cause, R.NODE_SELECTOR, STRENGTH, [])
+    scheduler = text(pod, "spec", "schedulerName")
+    if not node and condition(pod, "PodScheduled") is None and scheduler not in ("", "default-scheduler"):
+        cause = f"pod {name} waits for the scheduler {scheduler}, which has said nothing about it"
+        return _finding((evidence_id, pod), cause, None, STRENGTH, [])
+    return None
 
 
-_REFUTED_BY = {
-    FindingKind.POD_UNSCHEDULABLE: "a node has room for it now and it was placed",
-    FindingKind.POD_PROBE_FAILING: "the probed endpoint answers as the probe asks, within its timeout",
-    FindingKind.CLAIM_UNBOUND: "the claim is bound now",
-    FindingKind.JOB_FAILED: "a later run of the same job succeeded",
-}
-
-
-def _finding(kind: FindingKind, item: JsonObject, cause: str, cited: Told, strength: float) -> Finding:
-    name = f"{text(item, 'kind')}/{text(item, 'metadata', 'name')}".lower().replace("persistentvolumeclaim/", "claim/")
+def _finding(pod: tuple[str, JsonObject], cause: str, reason: R | None, strength: float, told: Told) -> Finding:
     return Finding(
-        kind=kind,
-        object=name,
-        namespace=text(item, "metadata", "namespace") or None,
-        cause=cause[:QUOTE],
+        kind=FindingKind.POD_UNSCHEDULABLE,
+        object=f"pod/{text(pod[1], 'metadata', 'name').lower()}",
+        namespace=text(pod[1], "metadata", "namespace") or None,
+        cause=cause[:600],
+        reason=reason,
+        onset=instant(dig(pod[1], "metadata", "creationTimestamp")),
         strength=strength,
-        evidence=tuple(dict.fromkeys(i for i, _ in cited)),
-        refuted_by=_REFUTED_BY[kind],
+        evidence=tuple(dict.fromkeys([pod[0], *ids(told)])),
+        refuted_by="a node has room for it now and it was placed",
     )

@@ -16,11 +16,23 @@ NOT_READY_FOR = timedelta(minutes=3)
 RECENT_EXIT = timedelta(minutes=15)
 """A container that ended longer ago than this and runs again has recovered (back-off is capped at 5 min)."""
 MIN_RESTARTS = 3
+MOST_WORDS = 4_096
+"""Kubernetes keeps no longer termination messages."""
 
 IMAGE_REASONS = frozenset(
-    {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ImageInspectError", "ErrImageNeverPull", "RegistryUnavailable"}
+    {
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "ErrImageNeverPull",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
 )
-CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CreatePodSandboxError"})
+CONFIG_REASONS = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CreatePodSandboxError", "PostStartHookError"}
+)
 CONFIG_EXITS = {126: "its command cannot be executed", 127: "its command was not found"}
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
@@ -60,6 +72,12 @@ def entries(item: object, *path: str) -> tuple[JsonObject, ...]:
     return tuple(v for v in value if isinstance(v, dict)) if isinstance(value, list) else ()
 
 
+def listed(item: object, *path: str) -> list[Any]:
+    """The list at a path, or []."""
+    value = dig(item, *path)
+    return value if isinstance(value, list) else []
+
+
 def labels_of(item: JsonObject) -> dict[str, str]:
     """metadata.labels, or {}."""
     value = dig(item, "metadata", "labels")
@@ -79,7 +97,11 @@ def instant(value: object) -> datetime | None:
 
 @dataclass(frozen=True)
 class Container:
-    """One container's status. `exit_*` describe its last end, if any; `memory_limit` as written ("256Mi")."""
+    """One container's status. `exit_*` describe its last end, if any; `memory_limit` as written ("256Mi").
+
+    `words` is what it left in its termination message. `init`: it must end before the others begin; a sidecar among the
+    init containers (restartPolicy Always) need not. `ran_since`: since when it runs now.
+    """
 
     name: str
     ready: bool
@@ -92,6 +114,11 @@ class Container:
     exited_at: datetime | None
     began_at: datetime | None
     memory_limit: str
+    words: str = ""
+    image: str = ""
+    init: bool = False
+    sidecar: bool = False
+    ran_since: datetime | None = None
 
     @property
     def log_worth(self) -> bool:
@@ -101,29 +128,32 @@ class Container:
 
 def containers(pod: JsonObject) -> tuple[Container, ...]:
     """Every container with a status, init containers first."""
-    limits = {
-        text(c, "name"): str(dig(c, "resources", "limits", "memory") or "")
-        for key in ("initContainers", "containers")
-        for c in entries(pod, "spec", key)
-    }
-    statuses = entries(pod, "status", "initContainerStatuses") + entries(pod, "status", "containerStatuses")
-    return tuple(_container(s, limits.get(text(s, "name"), "")) for s in statuses)
+    init = {text(c, "name"): c for c in entries(pod, "spec", "initContainers")}
+    main = {text(c, "name"): c for c in entries(pod, "spec", "containers")}
+    starting = [_container(s, init.get(text(s, "name"), {}), True) for s in entries(pod, "status", "initContainerStatuses")]
+    return (*starting, *(_container(s, main.get(text(s, "name"), {}), False) for s in entries(pod, "status", "containerStatuses")))
 
 
-def _container(status: JsonObject, memory_limit: str) -> Container:
+def _container(status: JsonObject, spec: JsonObject, among_init: bool) -> Container:
     ended = dig(status, "state", "terminated") or dig(status, "lastState", "terminated")
+    sidecar = among_init and spec.get("restartPolicy") == "Always"
     return Container(
         name=text(status, "name"),
         ready=dig(status, "ready") is True,
         running=isinstance(dig(status, "state", "running"), dict),
         restarts=number(status, "restartCount"),
         waiting=text(status, "state", "waiting", "reason"),
-        message=text(status, "state", "waiting", "message") or text(ended, "message"),
+        message=(text(status, "state", "waiting", "message") or text(ended, "message"))[:MOST_WORDS],
         exit_code=number(ended, "exitCode") if isinstance(ended, dict) else None,
         exit_reason=text(ended, "reason"),
         exited_at=instant(dig(ended, "finishedAt")),
         began_at=instant(dig(ended, "startedAt")),
-        memory_limit=memory_limit,
+        memory_limit=str(dig(spec, "resources", "limits", "memory") or ""),
+        words=text(ended, "message")[-MOST_WORDS:],
+        image=text(spec, "image") or text(status, "image"),
+        init=among_init and not sidecar,
+        sidecar=sidecar,
+        ran_since=instant(dig(status, "state", "running", "startedAt")),
     )
 
 

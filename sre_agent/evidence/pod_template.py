@@ -89,26 +89,33 @@ def differs_beyond_image(old: JsonObject, new: JsonObject) -> bool:
 
 def same(old: JsonObject, new: JsonObject) -> bool:
     """Whether two templates make the same pods: equal but for the hash label."""
-    return _plain(old, ()) == _plain(new, ()) and old.get("spec") == new.get("spec")
+    readable = isinstance(old, dict) and isinstance(new, dict)
+    return readable and _plain(old, ()) == _plain(new, ()) and old.get("spec") == new.get("spec")
 
 
 def bare(template: JsonObject) -> JsonObject:
     """The template as a Deployment holds it: without the hash label that its ReplicaSet put on it."""
-    meta = template.get("metadata") or {}
-    labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != HASH}
+    meta = _object(template, "metadata")
+    labels = {k: v for k, v in _object(meta, "labels").items() if k != HASH}
     return {**template, "metadata": {**{k: v for k, v in meta.items() if v is not None}, "labels": labels}}
 
 
 def _without_images(template: JsonObject) -> JsonObject:
-    spec = dict(template.get("spec") or {})
+    spec = dict(_object(template, "spec"))
     for part in ("initContainers", "containers"):
         spec[part] = [{k: v for k, v in c.items() if k != "image"} for c in entries(template, "spec", part)]
     return {"spec": spec, **_plain(template, _NEUTRAL_NOTES, _NEUTRAL_LABELS)}
 
 
 def _plain(template: JsonObject, notes: Sequence[str], labels: Sequence[str] = (HASH,)) -> dict[str, Mapping[str, object]]:
-    meta = template.get("metadata") or {}
+    meta = _object(template, "metadata")
     return {
-        "annotations": {k: v for k, v in (meta.get("annotations") or {}).items() if k not in notes},
-        "labels": {k: v for k, v in (meta.get("labels") or {}).items() if k not in labels},
+        "annotations": {k: v for k, v in _object(meta, "annotations").items() if k not in notes},
+        "labels": {k: v for k, v in _object(meta, "labels").items() if k not in labels},
     }
+
+
+def _object(item: object, key: str) -> JsonObject:
+    """The object at a key, or {} for anything else."""
+    value = dig(item, key)
+    return value if isinstance(value, dict) else {}

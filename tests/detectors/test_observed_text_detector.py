@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sre_agent.detectors import observed_text, pods, waiting_pods
+from sre_agent.detectors import claims, jobs, observed_text, pods, probes, waiting_pods
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.source import Scope
@@ -64,11 +64,14 @@ def said(operation, output, **args):
 
 
 def from_text(*told):
-    return {f.kind: f for f in examine(view(*told), (observed_text.detect, pods.detect, waiting_pods.detect)).findings}
+    return {
+        f.kind: f for f in examine(view(*told), (observed_text.detect, pods.detect, probes.detect, waiting_pods.detect)).findings
+    }
 
 
 def cluster(*items):
-    return {f.kind: f for f in waiting_pods.detect(view({"items": list(items)}, kind=EvidenceKind.KUBERNETES))}
+    seen = view({"items": list(items)}, kind=EvidenceKind.KUBERNETES)
+    return {f.kind: f for detect in (waiting_pods.detect, probes.detect, claims.detect, jobs.detect) for f in detect(seen)}
 
 
 def test_a_description_is_read_as_the_object_it_describes():
@@ -99,11 +102,7 @@ def test_a_mistyped_command_of_an_init_container_is_named_with_what_it_may_mean(
 def test_a_description_of_something_well_or_of_another_kind_says_nothing():
     well = pod(reason="", last="").replace("Waiting", "Running").replace("Ready             False", "Ready             True")
     assert from_text(said("kubectl_describe", well.replace("Restart Count:  7", "Restart Count:  0"), kind="pod")) == {}
-    assert from_text(said("kubectl_describe", pod(), kind="service")) == {}
-
-
-def test_the_form_of_a_text_says_what_it_is_and_not_the_name_of_the_tool():
-    assert K.POD_CRASH_LOOP in from_text(said("get", pod(), kind="pod"))
+    assert from_text(said("kubectl_describe", pod(), kind="service"), said("get", pod(), kind="pod")) == {}
 
 
 def test_errors_of_a_log_are_told_by_pattern_and_a_quiet_log_is_not():
