@@ -4,11 +4,12 @@ Pure, from API objects alone. Pods that are there and not ready are the matter t
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from sre_agent.evidence.addresses import addresses, likeness, service_named
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
-from sre_agent.evidence.kubernetes_state import JsonObject, dig, entries, number, text
+from sre_agent.evidence.kubernetes_state import NOT_READY_FOR, JsonObject, dig, entries, instant, number, text
 from sre_agent.evidence.service_map import (
     Maker,
     ServiceMap,
@@ -33,7 +34,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
     judged = [(told, seen.pods_of(told[1])) for told in seen.services.values() if _selects(told[1])]
     empty = [told for told, pods in judged if not pods and _unanswered(told[1], seen)]
     wanted = _wanted(seen, view) if empty else set()
-    found = [f for told, pods in judged if pods for f in _with_pods(told, pods, seen)]
+    found = [f for told, pods in judged if pods and not _starting(pods, view.scope.now) for f in _with_pods(told, pods, seen)]
     found += [_without_pods(told, seen, place(told[1]) in wanted) for told in empty[:MOST]]
     return tuple(sorted(found, key=lambda f: (-f.strength, f.namespace or "", f.object)))
 
@@ -57,6 +58,12 @@ def _with_pods(told: Told, pods: list[Told], seen: ServiceMap) -> Iterator[Findi
         names = ", ".join(sorted(text(p, "metadata", "name") for _, p in pods)[:3])
         cause = f"service {name} has no ready endpoint: none of its pods is ready ({len(pods)}: {names})"
         yield _finding(FindingKind.SERVICE_NO_ENDPOINTS, told, cause, CONTEXT, _cited(told, seen, pods[:3]))
+
+
+def _starting(pods: list[Told], now: datetime) -> bool:
+    """Whether all pods are so young that none can be ready yet."""
+    made = [instant(dig(p, "metadata", "creationTimestamp")) for _, p in pods]
+    return all(at is not None and now - at < NOT_READY_FOR for at in made)
 
 
 def _without_pods(told: Told, seen: ServiceMap, wanted: bool) -> Finding:

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from sre_agent.evidence.evidence import EvidenceKind
+from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
+from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.incident import Incident
 from sre_agent.intake.untrusted import moment, storable
@@ -34,6 +35,10 @@ SERVICE_LABELS = ("service", "service_name", "app", "deployment")
 LONGEST_VALUE, MOST_LABELS = 500, 64
 MOST_COMPARED = 20
 """Own alerts of one name that another of that name is compared with, label by label; those equal to it are always found."""
+
+
+OWN_ALERTS = "own_alerts"
+"""The source of what an incident's own alerts say, where no alerting system is asked."""
 
 
 class AlertState(StrEnum):
@@ -89,6 +94,25 @@ class ActiveAlert(BaseModel):
     def payload(self) -> dict[str, Any]:
         """As ALERT evidence holds it; docs/evidence.md, "Payloads"."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def own_alerts(scope: Scope) -> tuple[Evidence, ...]:
+    """The incident's own firing alerts as ALERT evidence; () when none fires."""
+    told = [ActiveAlert(labels=a.labels, annotations=a.annotations, starts_at=a.starts_at).payload() for a in scope.incident.firing]
+    if not told:
+        return ()
+    return (
+        Evidence(
+            id="",
+            source=OWN_ALERTS,
+            kind=EvidenceKind.ALERT,
+            query="the incident's own alerts",
+            status=EvidenceStatus.OK,
+            observed_at=scope.now,
+            payload=told,
+            size_bytes=len(str(told)),
+        ),
+    )
 
 
 def short_labels(value: object) -> dict[str, str]:

@@ -7,6 +7,7 @@ names, but what only text says explains nothing that was measured (rank.py).
 from collections.abc import Sequence
 
 from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.neighbours import Key, Neighbours
 
 K = FindingKind
@@ -41,24 +42,30 @@ _LADDERS: tuple[tuple[FindingKind, ...], ...] = (
         K.POD_IMAGE_PULL_FAILED,
         K.POD_VOLUME_FAILED,
         K.POD_BAD_CONFIG,
-        K.POD_INIT_FAILED,
         K.POD_OOM_KILLED,
-        K.POD_MEMORY_GROWS,
+        K.POD_INIT_FAILED,
         K.POD_CRASH_LOOP,
         K.POD_PROBE_FAILING,
-        K.POD_NOT_READY,
+        K.POD_MEMORY_GROWS,
         K.POD_CPU_THROTTLED,
+        K.POD_NOT_READY,
     ),
     (K.WORKLOAD_SCALED_TO_ZERO, K.POD_CREATION_REFUSED, K.ROLLOUT_REGRESSION, K.ROLLOUT_STUCK, K.DEPLOYMENT_DEGRADED),
-    (K.SERVICE_SELECTOR_MISMATCH, K.SERVICE_PORT_MISMATCH, K.SERVICE_NO_ENDPOINTS),
+    (K.SERVICE_SELECTOR_MISMATCH, K.SERVICE_PORT_MISMATCH, K.SERVICE_NO_ENDPOINTS, K.DEPENDENCY_REFUSES, K.DEPENDENCY_DOWN),
     (K.NODE_NOT_READY, K.NODE_PRESSURE, K.NODE_FULL, K.NODE_CORDONED),
-    (K.PROMPT_REGRESSION, K.PROMPT_CHANGED, K.SCORE_FELL),
-    (K.TOKEN_SPIKE, K.COST_SPIKE),
+    (K.PROMPT_REGRESSION, K.PROMPT_CHANGED, K.SCORE_FELL, K.TOKEN_SPIKE, K.COST_SPIKE),
+    (K.MODEL_CHANGED, K.MODEL_PROVIDER_ERRORS, K.TOKEN_SPIKE, K.COST_SPIKE),
     (K.TOOL_RATE_LIMITED, K.TOOL_ERRORS, K.TOOL_SLOW),
 )
 _NODE = (K.NODE_NOT_READY, K.NODE_PRESSURE, K.NODE_FAILING_PODS)
-_OF_A_NODE = (K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_NOT_READY, K.POD_EVICTED)
-_NO_ROOM = (K.NODE_NOT_READY, K.NODE_PRESSURE, K.NODE_CORDONED, K.NODE_FULL)
+_OF_A_NODE = (K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_INIT_FAILED, K.POD_NOT_READY, K.POD_EVICTED)
+# Which nodes leave a pod without a place, and what the scheduler then says.
+_NO_ROOM = {
+    K.NODE_NOT_READY: (R.TAINT, R.KUBELET_SILENT),
+    K.NODE_PRESSURE: (R.TAINT,),
+    K.NODE_CORDONED: (R.NODES_CORDONED,),
+    K.NODE_FULL: (R.PODS_FULL,),
+}
 _STORE = (
     K.REDIS_MEMORY_FULL,
     K.REDIS_CLIENTS_FULL,
@@ -73,10 +80,10 @@ _STORE = (
     K.POSTGRES_CONNECTIONS_FULL,
 )
 # More replicas of a service that waits for a sick store only ask it for more.
-_OF_A_STORE = (K.POD_CRASH_LOOP, K.POD_NOT_READY, K.DEPLOYMENT_DEGRADED, K.DEPLOYMENT_SATURATED)
+_OF_A_STORE = (K.POD_CRASH_LOOP, K.POD_INIT_FAILED, K.POD_NOT_READY, K.DEPLOYMENT_DEGRADED, K.DEPLOYMENT_SATURATED)
 _OF_A_DEPLOYMENT = {
     K.DEPLOYMENT_DEGRADED: (K.POD_NOT_READY,),
-    K.ROLLOUT_REGRESSION: (K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_NOT_READY),
+    K.ROLLOUT_REGRESSION: (K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_INIT_FAILED, K.POD_NOT_READY),
 }
 _POD_FAULTS = frozenset(
     {
@@ -86,7 +93,10 @@ _POD_FAULTS = frozenset(
     }
 )  # fmt: skip
 # What shows that the pods behind it are in trouble, and says nothing of its own.
-_OF_ITS_PODS = frozenset({K.ROLLOUT_STUCK, K.SERVICE_NO_ENDPOINTS, K.JOB_FAILED, K.AUTOSCALER_BLIND, K.DISRUPTION_BUDGET_BLOCKS})
+_OF_ITS_PODS = frozenset({K.ROLLOUT_STUCK, K.SERVICE_NO_ENDPOINTS, K.AUTOSCALER_BLIND, K.DISRUPTION_BUDGET_BLOCKS})
+_OF_QUALITY = frozenset(
+    {K.PROMPT_REGRESSION, K.PROMPT_CHANGED, K.MODEL_CHANGED, K.MODEL_PROVIDER_ERRORS, K.TOOL_ERRORS, K.TOOL_RATE_LIMITED}
+)
 _CALLEE_FAULTS = _POD_FAULTS | {
     K.SERVICE_SELECTOR_MISMATCH, K.SERVICE_PORT_MISMATCH, K.SERVICE_NO_ENDPOINTS, K.NETWORK_POLICY_DENIES, K.ROLLOUT_STUCK,
 }  # fmt: skip
@@ -119,7 +129,8 @@ def _explains(a: Finding, b: Finding, near: Neighbours) -> bool:
     """True when `b` is a symptom of `a`."""
     if (a.object, a.namespace) == (b.object, b.namespace):
         return any(a.kind in rungs and b.kind in rungs and rungs.index(a.kind) < rungs.index(b.kind) for rungs in _LADDERS)
-    return _by_node(a, b, near) or _by_owner(a, b, near) or _by_store(a, b) or _by_call(a, b, near)
+    others = _by_node(a, b, near) or _by_owner(a, b, near) or _by_store(a, b) or _by_call(a, b, near)
+    return others or _by_network(a, b, near) or _by_quality(a, b)
 
 
 def _at(finding: Finding) -> Key:
@@ -129,7 +140,9 @@ def _at(finding: Finding) -> Key:
 def _by_node(a: Finding, b: Finding, near: Neighbours) -> bool:
     if a.kind in _NODE and b.kind in _OF_A_NODE:
         return near.nodes.get(_at(b)) == a.object.partition("/")[2]
-    return a.kind in _NO_ROOM and b.kind is K.POD_UNSCHEDULABLE and a.strength >= STRONG
+    if a.kind is K.NODE_NOT_READY and b.kind is K.DELETION_STUCK:
+        return b.reason is R.KUBELET_SILENT
+    return b.kind is K.POD_UNSCHEDULABLE and b.reason in _NO_ROOM.get(a.kind, ()) and a.strength >= STRONG
 
 
 def _by_owner(a: Finding, b: Finding, near: Neighbours) -> bool:
@@ -140,6 +153,8 @@ def _by_owner(a: Finding, b: Finding, near: Neighbours) -> bool:
         return near.workload(_at(b)) == _at(a)
     if a.kind is K.CLAIM_UNBOUND and b.kind in (K.POD_UNSCHEDULABLE, K.POD_VOLUME_FAILED, K.POD_NOT_READY):
         return _at(a) in near.claims.get(_at(b), ())
+    if a.kind is K.JOB_FAILED and b.kind in _POD_FAULTS:
+        return near.workload(_at(b)) == _at(a)
     if a.kind not in _POD_FAULTS or b.kind not in _OF_ITS_PODS or a.strength < STRONG:
         return False
     top, beneath = near.workload(_at(a)), {near.workload(_at(b)), *near.behind.get(_at(b), ())}
@@ -159,3 +174,22 @@ def _by_call(a: Finding, b: Finding, near: Neighbours) -> bool:
     if a.onset is not None and b.onset is not None and a.onset > b.onset:
         return False
     return near.depends_on(_at(b), _at(a))
+
+
+def _by_network(a: Finding, b: Finding, near: Neighbours) -> bool:
+    """A policy that lets nobody through, and a DNS server that is down: names and calls fail, and pods that need them."""
+    if a.kind is K.DNS_SERVER_DOWN and a.strength >= STRONG:
+        own = (a.namespace or "") == (b.namespace or "") and near.workload(_at(b)) in {_at(a), *near.behind.get(_at(a), ())}
+        return b.kind is K.DNS_FAILING or (own and b.kind in _POD_FAULTS | _OF_ITS_PODS)
+    if a.kind is not K.NETWORK_POLICY_DENIES or (a.namespace or "") != (b.namespace or ""):
+        return False
+    if b.kind in (K.DEPENDENCY_DOWN, K.DNS_FAILING):
+        return True
+    began_before = a.onset is None or b.onset is None or a.onset <= b.onset
+    return a.strength >= STRONG and b.kind in _CALLER_SYMPTOMS and began_before
+
+
+def _by_quality(a: Finding, b: Finding) -> bool:
+    """A score that fell after something named changed or failed."""
+    timed = a.onset is not None and b.onset is not None and a.onset <= b.onset
+    return a.kind in _OF_QUALITY and b.kind is K.SCORE_FELL and timed

@@ -1,11 +1,12 @@
 """Where an incident is, as its labels say: what a finding must be near to, to be about this incident. Pure."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.finding import Finding
-from sre_agent.evidence.kubernetes_state import entries, text
+from sre_agent.evidence.kubernetes_state import NOT_READY_FOR, dig, entries, instant, number, terminating, text
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.incident import Incident, IncidentStatus
 
@@ -15,6 +16,11 @@ _LABELS = {
     "deployment": "deployment",
     "statefulset": "statefulset",
     "daemonset": "daemonset",
+    "job_name": "job",
+    "cronjob": "cronjob",
+    "horizontalpodautoscaler": "hpa",
+    "persistentvolumeclaim": "claim",
+    "poddisruptionbudget": "poddisruptionbudget",
     "node": "node",
     "redis_master": "redis",
     "redis_cluster": "redis",
@@ -24,6 +30,12 @@ _LABELS = {
     "tool_name": "tool",
 }
 _OWNERS = ("deployment", "statefulset", "daemonset")
+# kind, where it says how many replicas are wanted, and where how many are ready
+_COUNTS = (
+    ("Deployment", ("spec", "replicas"), ("status", "readyReplicas")),
+    ("StatefulSet", ("spec", "replicas"), ("status", "readyReplicas")),
+    ("DaemonSet", ("status", "desiredNumberScheduled"), ("status", "numberReady")),
+)
 
 
 def places(incident: Incident) -> frozenset[str]:
@@ -94,3 +106,20 @@ def _owners(item: dict[str, Any]) -> Iterator[str]:
         yield f"{kind}/{name}"
         if kind == "replicaset":
             yield f"deployment/{name.rpartition('-')[0]}"
+
+
+def complete(view: EvidenceView) -> bool:
+    """False when a workload that was read has fewer ready replicas than it should, or a pod waits: then all is not well,
+    even if no detector can say why."""
+    for kind, wanted, there in _COUNTS:
+        for _, item in view.objects(kind):
+            asked = dig(item, *wanted)
+            if isinstance(asked, int) and asked > number(item, *there) and not terminating(item):
+                return False
+    waiting = (p for _, p in view.objects("Pod") if text(p, "status", "phase") in ("Pending", "Unknown") and not terminating(p))
+    return all(_young(p, view.scope.now) for p in waiting)
+
+
+def _young(pod: dict[str, Any], now: datetime) -> bool:
+    made = instant(dig(pod, "metadata", "creationTimestamp"))
+    return made is not None and now - made < NOT_READY_FOR

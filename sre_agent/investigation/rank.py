@@ -15,8 +15,8 @@ from sre_agent.evidence.finding import Finding, FindingKind, RootCause
 from sre_agent.evidence.neighbours import neighbours
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.alert import AlertClass
-from sre_agent.investigation.explain import FindingKey, key, symptoms
-from sre_agent.investigation.place import nearness, observed, still_firing
+from sre_agent.investigation.explain import STRONG, FindingKey, key, symptoms
+from sre_agent.investigation.place import complete, nearness, observed, still_firing
 
 MOST_CAUSES = 5
 SHORTEST_NAMED = 4  # a shorter name is in too many texts by chance
@@ -25,7 +25,7 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 K = FindingKind
 _NODE = (K.NODE_NOT_READY, K.NODE_PRESSURE, K.NODE_FAILING_PODS)
-_CHANGES = (K.PROMPT_CHANGED, K.MODEL_CHANGED)
+_CHANGES = (K.PROMPT_CHANGED, K.MODEL_CHANGED, K.SCORE_FELL, K.TOKEN_SPIKE, K.COST_SPIKE)
 # Said by logs and texts alone: they name something to look at, and never stand above what was measured.
 _FROM_LOGS = (
     K.DEPENDENCY_DOWN,
@@ -127,7 +127,7 @@ def _told(finding: Finding, near: int, explained: bool, asked: str) -> tuple[int
     """What only text says, below all that was measured: causes first, then what somebody asked about by name."""
     name = finding.object.partition("/")[2]
     named = len(name) >= SHORTEST_NAMED and any(part in asked for part in (name, name.rsplit("-", 2)[0]))
-    return 4, int(explained), -(2 * near + named)
+    return 5, int(explained), -(2 * near + named)
 
 
 def _asked(view: EvidenceView) -> str:
@@ -140,11 +140,13 @@ def _asked(view: EvidenceView) -> str:
 def _place(finding: Finding, near: int, explained: bool) -> tuple[int, int, int]:
     """(tier, distance, depth): lower comes first."""
     if finding.kind in _CONTEXT:
-        tier = 4 if finding.kind in _PLACES else 5 + _CONTEXT.index(finding.kind)
+        tier = 5 if finding.kind in _PLACES else 6 + _CONTEXT.index(finding.kind)
     elif explained:
-        tier = 3
+        tier = 4
     elif finding.kind in _CHANGES:
         tier = 1
+    elif finding.strength < STRONG:
+        tier = 3  # measured, and no cause by itself
     else:
         tier = 0 if near else 2
     depth = 0 if finding.kind in _NODE else 2 if finding.kind.value.startswith("pod_") else 1
@@ -179,7 +181,7 @@ def _outcome(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool)
     looked = [e for e in view.evidence if e.kind not in _NO_LOOK]
     seen = any(e.status is EvidenceStatus.OK for e in looked)
     blind = any(e.status is EvidenceStatus.ERROR for e in looked)
-    quiet_is_good = not blind and (not firing or observed(view))
+    quiet_is_good = not blind and complete(view) and (not firing or observed(view))
     if on_purpose and not telling:
         return Outcome(healthy=trustworthy, enough_data=trustworthy)
     enough = trustworthy and seen and (bool(telling) or quiet_is_good)

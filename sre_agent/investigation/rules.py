@@ -1,7 +1,7 @@
 """The deterministic reasoner: no network, no model, the default. It must work while the model provider is the outage."""
 
 from sre_agent.evidence.evidence import Evidence, EvidenceStatus
-from sre_agent.evidence.finding import EXPLANATIONS, Finding, RootCause
+from sre_agent.evidence.finding import EXPLANATIONS, Finding, FindingKind, RootCause
 from sre_agent.investigation.reasoner import Brief, Dialogue, LookAnswer, Opinion, Turn
 
 
@@ -27,6 +27,10 @@ def summary(brief: Brief) -> str:
 
 def _headline(brief: Brief) -> str:
     where = _place(brief)
+    if purpose := next((f for f in brief.findings if f.kind is FindingKind.ALERT_ALWAYS_FIRES and brief.outcome.healthy), None):
+        return (
+            f"This is not an issue: {purpose.cause.rstrip('.')} ({', '.join(purpose.evidence)}). It is bad news only when it stops."
+        )
     if brief.outcome.healthy:
         seen = ", ".join(e.id for e in brief.evidence if e.status is EvidenceStatus.OK)
         return f"Nothing is wrong{where} now: no detector found a fault in what was seen ({seen})."

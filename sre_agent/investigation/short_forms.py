@@ -204,7 +204,19 @@ def _logs(payload: Any, onset: datetime | None) -> Iterator[str]:  # noqa: ARG00
     yield from (f"x{n} {shape}" for shape, n in ordered)
 
 
+def _alerts(payload: Any, onset: datetime | None) -> Iterator[str]:  # noqa: ARG001
+    """An alert a row; the incident's own labels stand in its first block already. Rules and silences as they are."""
+    if not isinstance(payload, list):
+        yield from general(payload)
+        return
+    for alert in payload:
+        labels = alert.get("labels", {})
+        where = ",".join(f"{k}={labels[k]}" for k in ("namespace", "service", "app", "deployment", "pod", "node") if labels.get(k))
+        yield f"{alert.get('state')} {labels.get('alertname')} {where} since {alert.get('startsAt')}"
+
+
 ROWS: dict[EvidenceKind, Rows] = {
+    EvidenceKind.ALERT: _alerts,
     EvidenceKind.METRICS: _metrics,
     EvidenceKind.KUBERNETES: _kubernetes,
     EvidenceKind.LOGS: _logs,

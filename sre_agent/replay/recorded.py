@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sre_agent.evidence.alert_state import OWN_ALERTS, own_alerts
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.kubernetes_changes import changed
@@ -96,6 +97,7 @@ def recorded_sources(case: Case) -> tuple[EvidenceSource, ...]:
         ("postgres", EvidenceKind.POSTGRES, _postgres),
         ("topology", EvidenceKind.TOPOLOGY, _topology),
         ("observations", EvidenceKind.TEXT, _observations),
+        (OWN_ALERTS, EvidenceKind.ALERT, _alerts),
         ("kubernetes-changes", EvidenceKind.CHANGES, _written),
     )
     return tuple(RecordedSource(name, kind, case, gather) for name, kind, gather in sources)
@@ -233,8 +235,10 @@ def _langfuse(case: Case, scope: Scope) -> Iterable[Evidence]:
         for p in case.langfuse.prompts
         if max((at for at in (p.created_at, p.updated_at) if at is not None), default=case.at) <= case.at
     ]
-    payload = {"scores": scores, "prompts": prompts}
-    yield _said("langfuse", EvidenceKind.LANGFUSE, "prompts and scores", scope, payload, filled=bool(scores or prompts))
+    models = [m.model_dump(mode="json", exclude_none=True) for m in case.langfuse.models if m.timestamp <= case.at]
+    errors = [e.model_dump(mode="json", exclude_none=True) for e in case.langfuse.errors if e.timestamp <= case.at]
+    payload = {"scores": scores, "prompts": prompts, "models": models, "errors": errors}
+    yield _said("langfuse", EvidenceKind.LANGFUSE, "prompts and scores", scope, payload, filled=any(payload.values()))
 
 
 def _postgres(case: Case, scope: Scope) -> Iterable[Evidence]:
@@ -253,6 +257,10 @@ def _observations(case: Case, scope: Scope) -> Iterable[Evidence]:
         evidence = _said(seen.source, EvidenceKind.TEXT, f"{seen.operation} {seen.args or ''}".strip(), scope, payload)
         error = seen.output[:300] if seen.status is EvidenceStatus.ERROR else ""
         yield evidence.model_copy(update={"status": seen.status, "truncated": len(seen.output) > MAX_OUTPUT, "error": error})
+
+
+def _alerts(case: Case, scope: Scope) -> Iterable[Evidence]:  # noqa: ARG001
+    yield from own_alerts(scope)
 
 
 def _said(

@@ -21,6 +21,7 @@ from sre_agent.sources.changes import ChangesSource
 from sre_agent.sources.kubernetes import KubernetesCluster, KubernetesSource
 from sre_agent.sources.langfuse import LangfuseProject, LangfuseSource
 from sre_agent.sources.loki import LokiEndpoint, LokiSource
+from sre_agent.sources.own_alerts import OwnAlertsSource
 from sre_agent.sources.pagerduty import PastIncidentsSource
 from sre_agent.sources.patroni import PatroniSource
 from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
@@ -176,6 +177,7 @@ def eyes(settings: Settings, changes: PagerDuty, declared: Targets | None = None
     if settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key:
         secret = settings.langfuse_secret_key.get_secret_value()
         sources.append(LangfuseSource(LangfuseProject(settings.langfuse_host, settings.langfuse_public_key, secret)))
+    sources.append(OwnAlertsSource())  # last: nobody's evidence id depends on it
     return Eyes(
         sources=tuple(sources),
         readers=Readers(redis=redis, kubernetes=cluster, redis_cluster=shards, patroni=members, queues=queues),

@@ -102,7 +102,11 @@ def test_a_mistyped_command_of_an_init_container_is_named_with_what_it_may_mean(
 def test_a_description_of_something_well_or_of_another_kind_says_nothing():
     well = pod(reason="", last="").replace("Waiting", "Running").replace("Ready             False", "Ready             True")
     assert from_text(said("kubectl_describe", well.replace("Restart Count:  7", "Restart Count:  0"), kind="pod")) == {}
-    assert from_text(said("kubectl_describe", pod(), kind="service"), said("get", pod(), kind="pod")) == {}
+    assert from_text(said("kubectl_describe", pod(), kind="service")) == {}
+
+
+def test_the_form_of_a_text_says_what_it_is_and_not_the_name_of_the_tool():
+    assert K.POD_CRASH_LOOP in from_text(said("get", pod(), kind="pod"))
 
 
 def test_errors_of_a_log_are_told_by_pattern_and_a_quiet_log_is_not():

@@ -99,7 +99,7 @@ def node_selector_that_fits_nowhere(world):
 def node_that_does_not_exist(world):
     for p in world.unready("mailer"):
         p["spec"]["nodeName"] = "extra-node"
-        p["status"] |= {"phase": "Pending", "containerStatuses": [], "conditions": []}
+        p["status"] = {"phase": "Pending"}
 
 
 @fault({K.CLAIM_UNBOUND}, "claim/data-postgres-0")
@@ -128,6 +128,7 @@ def quota_used_up(world):
 def service_account_that_does_not_exist(world):
     world.unready("mailer")
     world.drop(*world.pods("mailer"))
+    world.get("ReplicaSet", "mailer-5d9c")["status"] = {"replicas": 0}
     said = 'pods "mailer-5d9c-" is forbidden: error looking up service account shop/mailer: serviceaccount "mailer" not found'
     world.event(world.get("ReplicaSet", "mailer-5d9c"), "FailedCreate", f"Error creating: {said}")
 

@@ -68,3 +68,11 @@ def test_a_shop_that_recovered_is_left_alone():
         }
         world.event(p, "BackOff", "Back-off restarting failed container cart", 3)
     assert [f.kind.value for f in examined(world).findings if f.strength >= 0.5] == []
+
+
+def test_a_workload_that_lacks_pods_is_never_called_well_even_if_nobody_says_why():
+    world = World()
+    world.get("Deployment", "mailer")["status"] |= {"readyReplicas": 0, "availableReplicas": 0, "replicas": 0}
+    world.get("ReplicaSet", "mailer-5d9c")["status"] = {"replicas": 1}
+    found = examined(world)
+    assert not found.outcome.healthy

@@ -6,6 +6,7 @@ import pytest
 
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.finding import FindingKind as K
+from sre_agent.evidence.finding_reason import FindingReason
 from sre_agent.investigation.rank import rank
 
 LATER = timedelta(minutes=2)
@@ -95,7 +96,9 @@ def test_pods_explain_the_rollout_and_the_service_that_stand_on_them(made, order
 
 
 def test_a_cordoned_node_explains_pods_without_a_place_only_when_it_matters(made, order):
-    waiting = finding(made, K.POD_UNSCHEDULABLE, "pod/web-1-a")
+    waiting = finding(made, K.POD_UNSCHEDULABLE, "pod/web-1-a").model_copy(update={"reason": FindingReason.NODES_CORDONED})
+    short = waiting.model_copy(update={"reason": FindingReason.CPU_SHORT})
+    assert len(order(short, finding(made, K.NODE_CORDONED, "node/n1", 0.8, namespace=None))[0]) == 2
     assert order(waiting, finding(made, K.NODE_CORDONED, "node/n1", 0.8, namespace=None))[0] == ["node/n1"]
     assert "pod/web-1-a" in order(waiting, finding(made, K.NODE_CORDONED, "node/n1", 0.3, namespace=None))[0]
 

@@ -68,7 +68,7 @@ async def test_nothing_stamped_after_the_clock_of_the_case_is_visible_anywhere()
         ),
     )
     found = await gathered(full)
-    assert [e.kind.value for e in found] == ["metrics", "kubernetes", "kubernetes", "logs", "changes", "langfuse"]
+    assert [e.kind.value for e in found] == ["metrics", "kubernetes", "kubernetes", "logs", "changes", "langfuse", "alert"]
     assert all(e.status is EvidenceStatus.OK for e in found)
     assert all(e.observed_at <= AT for e in found)
     told = str([e.payload for e in found])
@@ -84,10 +84,11 @@ async def test_a_missing_file_is_no_data_only_where_the_incident_gives_reason_to
     assert [(e.kind, e.status) for e in bare] == [
         (EvidenceKind.METRICS, EvidenceStatus.NO_DATA),
         (EvidenceKind.CHANGES, EvidenceStatus.NO_DATA),
+        (EvidenceKind.ALERT, EvidenceStatus.OK),
     ]
     asked = await gathered(case({"namespace": "voice", "redis_master": "cache", "alert_type": "model"}))
-    assert [e.kind.value for e in asked] == ["metrics", "kubernetes", "redis", "changes", "langfuse"]
-    assert all(e.status is EvidenceStatus.NO_DATA for e in asked)
+    assert [e.kind.value for e in asked] == ["metrics", "kubernetes", "redis", "changes", "langfuse", "alert"]
+    assert all(e.status is EvidenceStatus.NO_DATA for e in asked[:-1])
 
 
 async def test_without_a_change_feed_the_lookback_is_not_covered_and_with_an_empty_one_it_is():
@@ -148,7 +149,8 @@ async def test_the_same_case_gives_the_same_evidence_in_the_same_order():
     shipped = load_case(INCIDENTS / "pod-crash-loop")
     first, second = [await gathered(shipped) for _ in range(2)]
     assert first == second
-    assert {e.kind for e in first} == {EvidenceKind.METRICS, EvidenceKind.KUBERNETES, EvidenceKind.LOGS, EvidenceKind.CHANGES}
+    kinds = {EvidenceKind.METRICS, EvidenceKind.KUBERNETES, EvidenceKind.LOGS, EvidenceKind.CHANGES, EvidenceKind.ALERT}
+    assert {e.kind for e in first} == kinds
 
 
 async def test_the_neighbourhood_is_shown_with_the_kinds_that_were_recorded_and_without_anybody_s_secrets():
