@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources.kubernetes": {"kubernetes", "urllib3", "yaml"},
     "sources.langfuse": {"httpx"},
     "sources.patroni": {"httpx"},
+    "sources.postgres": {"psycopg"},
     "sources.prometheus": {"httpx"},
     "sources.redis": {"redis"},
     "sources.redis_cluster": {"redis"},
