@@ -4,6 +4,7 @@ Pure. The score is the modified z-score of Iglewicz and Hoaglin, "How to Detect 
 of medians in units of the baseline's median absolute deviation, x 0.6745.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -19,6 +20,8 @@ MIN_BASELINE = 5
 MIN_RECENT = 3
 _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 _FLOOR = 0.02
+# They may grow for an hour (a leak, a filling disk) and are levels all the same.
+_GAUGE = re.compile(r"(memory|working_set|usage|used|size|percent|ratio|utilization|connections|clients|lag|depth|free|available)")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def is_counter(series: Series) -> bool:
     """By its name, or because it only ever grows (an offset, a counter with an unusual name)."""
     if series.name.endswith(_COUNTER_SUFFIXES):
         return True
+    if _GAUGE.search(series.name):
+        return False
     values = [v for _, v in series.finite()]
     steps = [b - a for a, b in pairwise(values)]
     growing = sum(1 for s in steps if s > 0)
@@ -93,3 +98,17 @@ def shift(samples: Samples, onset: datetime) -> Shift | None:
             break
         began = t
     return Shift(before=before, after=after, score=0.6745 * (after - before) / spread, at=began)
+
+
+FRESH_S = 900.0
+"""Older than this at the time of the investigation, a sample says nothing of now (CloudWatch is some minutes late)."""
+
+
+def newest(series: Series, now: datetime, count: int = 3, *, gauge: bool = False) -> tuple[float, ...]:
+    """The newest `count` levels up to `now`, oldest first; () when there are fewer or they are stale.
+
+    `gauge`: it is one whatever its name says (pg_stat_activity_count is no counter).
+    """
+    told = series.finite() if gauge else levels(series)
+    samples = tuple(s for s in told if s[0] <= now.timestamp())[-count:]
+    return tuple(v for _, v in samples) if len(samples) == count and now.timestamp() - samples[-1][0] <= FRESH_S else ()
