@@ -5,6 +5,8 @@ of medians in units of the baseline's median absolute deviation, x 0.6745.
 """
 
 import re
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -20,6 +22,7 @@ MIN_BASELINE = 5
 MIN_RECENT = 3
 _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 _FLOOR = 0.02
+CLIP = 8.0
 # They may grow for an hour (a leak, a filling disk) and are levels all the same.
 _GAUGE = re.compile(r"(memory|working_set|usage|used|size|percent|ratio|utilization|connections|clients|lag|depth|free|available)")
 
@@ -91,13 +94,51 @@ def shift(samples: Samples, onset: datetime) -> Shift | None:
     spread = max(spread, _FLOOR * abs(before), _FLOOR * abs(after) if before == 0 else 0.0)
     if spread == 0:
         return None
-    halfway = (before + after) / 2
-    began = recent[0][0]
-    for t, v in reversed(samples):
-        if t <= baseline[-1][0] or (v - halfway) * (after - before) <= 0:
-            break
-        began = t
+    first = len(baseline)
+    tail = samples[first - MIN_BASELINE :]
+    at = change_point(tail, centre=before, spread=spread)
+    began = recent[0][0] if at is None or at < MIN_BASELINE else tail[at][0]
     return Shift(before=before, after=after, score=0.6745 * (after - before) / spread, at=began)
+
+
+def change_point(samples: Samples, centre: float | None = None, spread: float | None = None) -> int | None:
+    """Where the level changes: the index of the first sample of the new level; None where it never does.
+
+    The cut that explains most of the variance: the largest cumulative sum of distances from the mean, weighted by how much
+    lies on either side (E. S. Page, "Continuous Inspection Schemes", Biometrika 1954; D. V. Hinkley, "Inference about the
+    change-point in a sequence of random variables", Biometrika 1970). Values are clipped at CLIP spreads of the centre (by
+    default the median and its absolute deviation), so that one spike is no new level.
+    """
+    values = [v for _, v in samples]
+    if len(values) < 2 * MIN_RECENT:
+        return None
+    middle = median(values) if centre is None else centre
+    width = spread or median(abs(v - middle) for v in values) or max(abs(v - middle) for v in values)
+    if width == 0:
+        return None
+    scaled = [max(-CLIP, min(CLIP, (v - middle) / width)) for v in values]
+    n, total, sum_so_far, best = len(scaled), sum(scaled), 0.0, (0.0, 0)
+    for k in range(1, n):
+        sum_so_far += scaled[k - 1]
+        best = max(best, ((sum_so_far - k * total / n) ** 2 / (k * (n - k)), k))
+    return best[1] if best[0] > 0 else None
+
+
+def aligned(a: Mapping[float, float], b: Mapping[float, float]) -> tuple[tuple[float, float], ...]:
+    """The values of two series at the same moments, by time. Clocks or scrapes may disagree by less than half a step."""
+    if (shared := sorted(a.keys() & b.keys())) and 2 * len(shared) >= min(len(a), len(b)):
+        return tuple((a[t], b[t]) for t in shared)
+    times, others = sorted(a), sorted(b)
+    if len(times) < 2 or not others:
+        return ()
+    reach = median(y - x for x, y in pairwise(times)) / 2
+    found = []
+    for t in times:
+        i = bisect_left(others, t)
+        near = min((o for o in others[max(i - 1, 0) : i + 1]), key=lambda o: abs(o - t))
+        if abs(near - t) <= reach:
+            found.append((a[t], b[near]))
+    return tuple(found)
 
 
 FRESH_S = 900.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import fmean, median
 
-from sre_agent.detectors.rates import levels, split
+from sre_agent.detectors.rates import aligned, levels, split
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.view import EvidenceView
@@ -153,10 +153,10 @@ def _depths(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Mov
 
 def _together(a: _Moved, b: _Moved) -> float:
     """Pearson's correlation over the moments both have; 1 for one that never varies or when too few are shared."""
-    shared = sorted(set(a.worse) & set(b.worse))
+    shared = aligned(a.worse, b.worse)
     if len(shared) < MIN_RECENT:
         return 0.0
-    x, y = [a.worse[t] for t in shared], [b.worse[t] for t in shared]
+    x, y = [p for p, _ in shared], [q for _, q in shared]
     mx, my = fmean(x), fmean(y)
     over = sum((p - mx) * (q - my) for p, q in zip(x, y, strict=True))
     under = (sum((p - mx) ** 2 for p in x) * sum((q - my) ** 2 for q in y)) ** 0.5
