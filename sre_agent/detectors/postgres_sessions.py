@@ -14,6 +14,7 @@ from sre_agent.evidence.view import EvidenceView
 
 WAITS_S = 5.0
 """A lock wait that any caller feels; deadlock_timeout (1 s) is when the server itself begins to look."""
+LOCK_SHARE = 1 / 3
 IDLE_S = 600.0
 OPEN_S = 3600.0
 FULL, NEARLY = 0.97, 0.9
@@ -60,7 +61,7 @@ def _locked(evidence: str, state: PostgresState) -> Told:
     """The sessions that wait, behind the one that waits for nobody itself."""
     waits = [w for w in state.waiting if (w.waiting_s or 0.0) >= WAITS_S and not _background(state, w)]
     if not waits:
-        return None
+        return _lock_load(evidence, state)
     behind = Counter(root for w in waits for root in _roots(w, state))
     if not behind:
         return None
@@ -73,6 +74,16 @@ def _locked(evidence: str, state: PostgresState) -> Told:
     cause += f"wait{'s' * (count == 1)} for, the longest {longest:.0f} s"
     strength = min(0.9, 0.6 + 0.05 * min(count - 1, 4) + (0.1 if longest >= 6 * WAITS_S else 0.0))
     return _finding(evidence, state, FindingKind.POSTGRES_LOCKED, cause, strength), longest
+
+
+def _lock_load(evidence: str, state: PostgresState) -> Told:
+    """Where only loads are told: at least one session waits for locks on average, and locks are a third of what all wait for."""
+    total, locks = sum(state.loads.values()), {n: load for n, load in state.loads.items() if n.lower().startswith("lock:")}
+    if sum(locks.values()) < 1.0 or sum(locks.values()) < LOCK_SHARE * total:
+        return None
+    most = max(locks, key=lambda n: (locks[n], n))
+    cause = f"{state.name}: {sum(locks.values()):.1f} of {total:.1f} active sessions wait for locks, most for {most[:40]}"
+    return _finding(evidence, state, FindingKind.POSTGRES_LOCKED, cause, 0.65), 0.0
 
 
 def _roots(wait: Waiting, state: PostgresState) -> set[int]:

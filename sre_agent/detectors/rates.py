@@ -23,6 +23,7 @@ MIN_RECENT = 3
 _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 _FLOOR = 0.02
 CLIP = 8.0
+REACH = 1.5
 # They may grow for an hour (a leak, a filling disk) and are levels all the same.
 _GAUGE = re.compile(r"(memory|working_set|usage|used|size|percent|ratio|utilization|connections|clients|lag|depth|free|available)")
 
@@ -125,20 +126,31 @@ def change_point(samples: Samples, centre: float | None = None, spread: float | 
 
 
 def aligned(a: Mapping[float, float], b: Mapping[float, float]) -> tuple[tuple[float, float], ...]:
-    """The values of two series at the same moments, by time. Clocks or scrapes may disagree by less than half a step."""
-    if (shared := sorted(a.keys() & b.keys())) and 2 * len(shared) >= min(len(a), len(b)):
-        return tuple((a[t], b[t]) for t in shared)
-    times, others = sorted(a), sorted(b)
-    if len(times) < 2 or not others:
-        return ()
-    reach = median(y - x for x, y in pairwise(times)) / 2
-    found = []
-    for t in times:
-        i = bisect_left(others, t)
-        near = min((o for o in others[max(i - 1, 0) : i + 1]), key=lambda o: abs(o - t))
-        if abs(near - t) <= reach:
-            found.append((a[t], b[near]))
-    return tuple(found)
+    """The values of two series at the same moments, by time; where one has no sample, what its neighbours say of that moment.
+
+    So a sample that was lost costs no pair, and clocks or scrapes may disagree by a part of a step. Beyond REACH steps from
+    its samples a series says nothing.
+    """
+    times = sorted(a.keys() | b.keys())
+    found = ((_at(a, t), _at(b, t)) for t in (times if len(a.keys() & b.keys()) else sorted(a)))
+    return tuple((x, y) for x, y in found if x is not None and y is not None)
+
+
+def _at(told: Mapping[float, float], t: float) -> float | None:
+    """A series' value at a moment: its own, else on the line between its neighbours, else that of the only near one."""
+    if t in told:
+        return told[t]
+    times = sorted(told)
+    if len(times) < 2:
+        return None
+    reach = REACH * median(y - x for x, y in pairwise(times))
+    i = bisect_left(times, t)
+    left, right = (times[i - 1] if i else None), (times[i] if i < len(times) else None)
+    if left is not None and right is not None:
+        share = (t - left) / (right - left)
+        return told[left] + share * (told[right] - told[left]) if min(t - left, right - t) <= reach else None
+    near = left if left is not None else right
+    return told[near] if near is not None and abs(near - t) <= reach / 2 else None
 
 
 FRESH_S = 900.0

@@ -111,7 +111,11 @@ class Ceiling(BaseModel):
 
 
 class PostgresState(BaseModel):
-    """One instance at one instant. `error` and `sqlstate` say why it let nobody in; the rest is empty then."""
+    """One instance at one instant. `error` and `sqlstate` say why it let nobody in; the rest is empty then.
+
+    `loads` are average active sessions by what they wait for ("Lock:tuple"), where statements come with their load instead of
+    sessions (Amazon RDS Performance Insights).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -130,6 +134,7 @@ class PostgresState(BaseModel):
     replicas: tuple[Replica, ...] = ()
     slots: tuple[Slot, ...] = ()
     settings: dict[str, str] = {}
+    loads: dict[str, float] = {}
 
     def session(self, pid: int) -> Session | None:
         """The session of a process id."""
@@ -161,6 +166,7 @@ def postgres_state(payload: object, name: str, at: datetime) -> PostgresState:
         replicas=tuple(_replica(r, own) for r in _rows(told.get("replication"))),
         slots=tuple(_slot(r, own) for r in _rows(told.get("slots"))),
         settings=settings,
+        loads=_loads(_rows(told.get("activity"))),
     )
 
 
@@ -288,6 +294,13 @@ def _counted(sessions: tuple[Session, ...]) -> dict[str, int]:
     for session in (s for s in sessions if s.client and s.state):
         found[session.state] = found.get(session.state, 0) + 1
     return found
+
+
+def _loads(rows: list[Row]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for wait in (w for r in rows for w in _rows(r.get("wait_events"))):
+        found[str(wait.get("name") or "")] = found.get(str(wait.get("name") or ""), 0.0) + (number(wait.get("db_load_avg")) or 0.0)
+    return {name: load for name, load in found.items() if name and load > 0}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -76,6 +76,16 @@ def test_sessions_that_name_their_blockers_are_enough_and_a_ring_names_nobody():
     assert found({"locks": ring}) == {}
 
 
+def test_loads_by_what_is_waited_for_tell_of_locks_where_no_session_is_told():
+    def load(**waits):
+        return {"activity": [{"statement": "UPDATE x", "wait_events": [{"name": n, "db_load_avg": v} for n, v in waits.items()]}]}
+
+    told = found(load(**{"Lock:transactionid": 6.0, "Lock:tuple": 1.0, "CPU": 2.0}))[K.POSTGRES_LOCKED]
+    assert "7.0 of 9.0 active sessions wait for locks, most for Lock:transactionid" in told.cause
+    assert found(load(**{"Lock:tuple": 1.0, "CPU": 9.0, "LWLock:WALWrite": 9.0})) == {}
+    assert found(load(**{"Lock:tuple": 0.5})) == {}
+
+
 def test_a_vacuum_that_waits_is_no_caller_that_waits():
     rows = [session(9, backend_type="autovacuum worker")]
     locks = [{"pid": 9, "blocked_by": [1], "waiting_seconds": 500}]
