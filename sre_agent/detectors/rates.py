@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from statistics import median
+from statistics import median, median_low
 
 from sre_agent.evidence.series import Series
 
@@ -143,7 +143,7 @@ def _at(told: Mapping[float, float], t: float) -> float | None:
     times = sorted(told)
     if len(times) < 2:
         return None
-    reach = REACH * median(y - x for x, y in pairwise(times))
+    reach = REACH * median_low(y - x for x, y in pairwise(times))
     i = bisect_left(times, t)
     left, right = (times[i - 1] if i else None), (times[i] if i < len(times) else None)
     if left is not None and right is not None:
