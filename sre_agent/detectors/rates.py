@@ -69,12 +69,12 @@ def levels(series: Series) -> Samples:
     return tuple((t, grown / gap) for (t, grown), gap in zip(increases(samples), gaps, strict=True) if gap > 0)
 
 
-def split(samples: Samples, onset: datetime) -> tuple[Samples, Samples]:
-    """(baseline, recent). The baseline ends as long before the onset as its length allows."""
+def split(samples: Samples, onset: datetime, least: int = MIN_BASELINE) -> tuple[Samples, Samples]:
+    """(baseline, recent). The baseline ends as long before the onset as its length allows; it has `least` samples or more."""
     at = onset.timestamp()
     for gap in GAPS_S:
         baseline = tuple(s for s in samples if s[0] < at - gap)
-        if len(baseline) >= MIN_BASELINE:
+        if len(baseline) >= least:
             break
     else:
         return (), ()

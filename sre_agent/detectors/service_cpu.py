@@ -15,7 +15,7 @@ from sre_agent.evidence.view import EvidenceView
 
 MAX_FINDINGS = 3
 TIMES_USUAL, TIMES_MOST = 10.0, 3.0
-MIN_BASELINE = 5
+MIN_BASELINE = 3
 MIN_HIGH = 2
 """Samples that are that high: a single one is a collection of garbage, a warm-up or a timer."""
 _CPU = re.compile(r"cpu", re.IGNORECASE)
@@ -40,7 +40,7 @@ def _object(series: Series) -> str:
 
 
 def _jump(evidence_id: str, series: Series, named: str, onset: datetime) -> Finding | None:
-    baseline, recent = split(levels(series), onset)
+    baseline, recent = split(levels(series), onset, MIN_BASELINE)
     if len(baseline) < MIN_BASELINE or not recent:
         return None
     usual, most = median(v for _, v in baseline), max(v for _, v in baseline)

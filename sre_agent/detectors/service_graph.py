@@ -17,6 +17,8 @@ from sre_agent.evidence.view import EvidenceView
 
 MAX_FINDINGS = 3
 MIN_CALLS = 3.0
+MIN_BASELINE = 2
+"""Growths before the onset: what lies between two samples of a counter is not lost with those in between."""
 MIN_ADDED_S = 0.1
 FACTOR = 5.0
 MIN_WAYS = 8
@@ -87,11 +89,17 @@ def _edges(view: EvidenceView) -> list[_Edge]:
     found = []
     for (caller, callee), parts in told.items():
         if len(parts) == len(_PARTS) and caller != callee:
-            both = [split(increases(parts[name][1]), view.scope.onset) for name in _PARTS]
+            both = [split(increases(told), view.scope.onset, MIN_BASELINE) for told in _together(parts)]
             before, since = (_Calls(*(sum(v for _, v in each[i]) for each in both)) for i in (0, 1))
             ids = tuple(dict.fromkeys(i for i, _ in parts.values()))
             found.append(_Edge(caller, callee, before, since, ids))
     return found
+
+
+def _together(parts: Mapping[str, tuple[str, Samples]]) -> list[Samples]:
+    """The four counters at the moments that all of them tell: a lost sample of one would put its calls into another span."""
+    shared = set.intersection(*({t for t, _ in parts[name][1]} for name in _PARTS))
+    return [tuple(s for s in parts[name][1] if s[0] in shared) for name in _PARTS]
 
 
 def _ways(edges: list[_Edge]) -> list[tuple[str, _Lost]]:

@@ -81,6 +81,16 @@ def _from_onset(samples):
     return tuple((t, max(v - start, 0.0)) for t, v in samples)
 
 
+def test_samples_that_one_counter_lost_put_no_time_on_the_way():
+    told = list(edge("shop", "cart", (0.002, 0.002), (0.05, 0.05)))
+    told[0] = told[0].model_copy(update={"samples": tuple(s for i, s in enumerate(told[0].samples) if i % 3 and i < 32)})
+    assert service_graph.detect(view(*told)) == ()
+    slow = [
+        s.model_copy(update={"samples": s.samples[:: 4 + i % 2]}) for i, s in enumerate(edge("a", "b", (0.002, 1.2), (0.1, 0.1)))
+    ]
+    assert {f.object for f in service_graph.detect(view(*slow))} <= {"service/b"}
+
+
 def test_an_edge_with_half_of_its_counters_says_nothing():
     assert service_graph.detect(view(*list(edge("shop", "cart", (0.002, 1.2), (0.05, 0.05)))[:3])) == ()
 
