@@ -210,3 +210,22 @@ async def test_the_snapshot_cannot_write(empty_database_url, table):
         await connection.set_read_only(True)
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             await connection.execute(f"DELETE FROM {table}")
+
+
+@pytest.mark.parametrize("monitors", [True, False])
+async def test_no_superuser_is_needed_and_without_pg_monitor_only_counts_are_seen(empty_database_url, monitors):
+    role, parts = f"r{uuid.uuid4().hex[:8]}", conninfo_to_dict(empty_database_url)
+    async with await psycopg.AsyncConnection.connect(empty_database_url, autocommit=True) as admin:
+        await admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+        if monitors:
+            await admin.execute(f"GRANT pg_monitor TO {role}")
+        try:
+            view = await look(psycopg.conninfo.make_conninfo(**{**parts, "user": role, "password": "x"}))
+        finally:
+            await admin.execute(f"DROP ROLE {role}")
+        ((_, state),) = view.postgres()
+        mine = state.session(admin.info.backend_pid)
+    assert view.evidence[0].payload["missing"] == []
+    assert sum(state.states.values()) >= 1
+    assert (mine is not None) is monitors
+    assert found(view) == {}
