@@ -41,9 +41,10 @@ SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS in_r
   CASE WHEN pg_is_in_recovery() THEN EXISTS (SELECT FROM pg_stat_wal_receiver) END AS receiving,
   CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
     THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 END AS replay_age_seconds"""
+# Without pg_monitor neither state nor backend_type of others is told; who has a database is a client all the same.
 _STATES: LiteralString = """
 SELECT coalesce(state, 'unknown') AS state, count(*)::int AS n FROM pg_stat_activity
-WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY 1"""
+WHERE coalesce(backend_type, 'client backend') = 'client backend' AND datid IS NOT NULL AND pid <> pg_backend_pid() GROUP BY 1"""
 _LIMITS: LiteralString = """
 SELECT 'role ' || r.rolname AS what, r.rolconnlimit AS limit, count(a.pid)::int AS used FROM pg_roles r
 LEFT JOIN pg_stat_activity a ON a.usesysid = r.oid AND a.pid <> pg_backend_pid() WHERE r.rolconnlimit > 0 GROUP BY 1, 2
