@@ -56,6 +56,9 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """Every finding about every Redis that an exporter tells of, strongest first."""
     nodes = _nodes(view)
     told = [(node, t) for node in nodes.values() for rule in _RULES if (t := rule(node)) is not None]
+    # SAFETY: a failover can follow from a primary that is down. Where it was asked itself, its own answer says so, not an exporter.
+    asked = {state.name for _, state in view.redis()}
+    told = [(node, t) for node, t in told if t[0] is not K.REDIS_PRIMARY_DOWN or node.name not in asked]
     found = [
         Finding(
             kind=kind,

@@ -12,6 +12,7 @@ from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.evidence.window import Window
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference
+from sre_agent.testing.redis_states import redis_state
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 ONSET = NOW - timedelta(minutes=5)
@@ -129,3 +130,11 @@ def test_what_only_looks_like_trouble_is_left_alone(told):
 def test_an_instance_goes_by_the_name_that_its_labels_give_it():
     (found,) = postgres_exporter.detect(view(series("pg_up", 1, 0, postgres="Orders")))
     assert found.object == "postgres/orders"
+
+
+def test_an_exporter_without_an_answer_does_not_gainsay_a_primary_that_was_asked_itself():
+    down = view(series("redis_up", 1, 0, redis_master="cache"))
+    assert [f.object for f in redis_exporter.detect(down)] == ["redis/cache"]
+    kind, ok, payload = EvidenceKind.REDIS, EvidenceStatus.OK, redis_state().model_dump(mode="json")
+    asked = Evidence(id="e9", source="redis", kind=kind, query="", status=ok, observed_at=NOW, payload=payload)
+    assert redis_exporter.detect(EvidenceView(scope=down.scope, evidence=(*down.evidence, asked))) == ()
