@@ -28,6 +28,8 @@ from sre_agent.evidence.view import EvidenceView
 MIN_SCORE = 3.0
 MIN_RATIO = 3.0
 MIN_LATE_S = 0.02
+SILENT_S = 30.0
+"""Three times the period at which a primary PINGs its replicas (repl-ping-replica-period, 10 s)."""
 _UNITS = (("microseconds", 1e-6), ("usec", 1e-6), ("milliseconds", 1e-3), ("_ms", 1e-3), ("seconds", 1.0))
 _LATE_NAMES = ("latency", "duration", "response_time")
 _LOAD_NAMES = ("ops_per_sec", "commands_processed", "commands_total", "commands_per_sec")
@@ -166,6 +168,9 @@ def _out_of_sync(replica: NodeView, primary: NodeView) -> str:
         return f"{replica.address} has lost its link"
     if number(info, "master_sync_in_progress") or number(info, "loading"):
         return f"{replica.address} is loading or syncing"
+    silent = number(info, "master_last_io_seconds_ago")
+    if silent >= SILENT_S:
+        return f"{replica.address} last heard its primary {silent:.0f} s ago"
     offset = number(info, "slave_repl_offset", number(primary.info, "master_repl_offset"))
     lag = number(primary.info, "master_repl_offset") - offset
     return f"{replica.address} is {lag:.0f} bytes behind" if lag > LAG_BYTES else ""

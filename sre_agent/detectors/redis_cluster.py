@@ -1,7 +1,8 @@
-"""A primary of a Redis Cluster that is slow while its replicas are fine; corroborated by latency series where there are any.
+"""Slots that nobody serves, and a primary of a Redis Cluster that is slow while its replicas are fine.
 
-Pure. What a replica would inherit (memory, load) is never called a slow primary. The alert's label `redis_node` says which
-primary is meant: a finding about it carries the cluster's name; any other sick primary is told under its own address.
+Pure. A slow primary is corroborated by latency series where there are any. What a replica would inherit (memory, load) is never
+called a slow primary. The alert's label `redis_node` says which primary is meant: a finding about it carries the cluster's name;
+any other sick primary is told under its own address.
 """
 
 from datetime import UTC, datetime
@@ -9,8 +10,8 @@ from datetime import UTC, datetime
 from sre_agent.detectors.rates import Shift, levels, shift
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.redis_cluster_health import judge_shard, named_node, primaries
-from sre_agent.evidence.redis_cluster_state import ClusterNode, RedisClusterState
-from sre_agent.evidence.redis_health import Trouble
+from sre_agent.evidence.redis_cluster_state import SLOTS, ClusterNode, RedisClusterState, Vantage
+from sre_agent.evidence.redis_health import Trouble, number
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.view import EvidenceView
 
@@ -31,6 +32,8 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """Every finding about every primary of every Redis Cluster seen, strongest first."""
     found: list[Finding] = []
     for evidence, state in view.redis_clusters():
+        if (gap := _incomplete(evidence, state)) is not None:
+            found.append(gap)
         labels = view.scope.incident.label_values("redis_node")
         meant = {named_node(state, label) for label in labels} - {""}
         for node in primaries(state).values():
@@ -39,6 +42,32 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
                 name = state.name.lower() if meant == {node.id} else node.address
                 found.append(finding.model_copy(update={"object": f"redis/{name}"}))
     return tuple(sorted(found, key=lambda f: (-f.strength, f.kind, f.object)))
+
+
+def _incomplete(evidence: str, state: RedisClusterState) -> Finding | None:
+    """Slots that nobody serves, as most of the answering nodes say: the view of one that is cut off does not count."""
+    seen = state.answering
+    failing = [v for v in seen if v.info.get("cluster_state") == "fail" or _uncovered(v)]
+    if not failing or len(failing) * 2 <= len(seen):
+        return None
+    worst = max(failing, key=_uncovered)
+    dead = sorted({n.address for v in failing for n in v.nodes if "master" in n.flags and "fail" in n.flags})
+    lost = f"{_uncovered(worst)} of {SLOTS} slots are served by nobody"
+    down = f"; primaries down: {', '.join(dead[:4])}" if dead else ""
+    return Finding(
+        kind=FindingKind.REDIS_CLUSTER_INCOMPLETE,
+        object=f"redis/{state.name.lower()}",
+        cause=f"cluster_state is {worst.info.get('cluster_state', 'unknown')} on {len(failing)} of {len(seen)} nodes: {lost}{down}",
+        strength=0.92 if len(seen) > 1 else 0.6,
+        evidence=(evidence,),
+        refuted_by="cluster_state ok on most of the nodes on a second look",
+    )
+
+
+def _uncovered(vantage: Vantage) -> int:
+    """Slots that are not served, by CLUSTER INFO; 0 when it does not tell."""
+    served = number(vantage.info, "cluster_slots_ok", float(SLOTS))
+    return max(SLOTS - int(served), 0)
 
 
 def _judged(view: EvidenceView, evidence: str, state: RedisClusterState, node: ClusterNode) -> Finding | None:

@@ -15,7 +15,9 @@ from sre_agent.evidence.view import EvidenceView
 
 MAX_FINDINGS = 3
 TIMES_USUAL, TIMES_MOST = 10.0, 3.0
-MIN_BASELINE = 5
+MIN_BASELINE = 3
+MIN_HIGH = 2
+"""Samples that are that high: a single one is a collection of garbage, a warm-up or a timer."""
 _CPU = re.compile(r"cpu", re.IGNORECASE)
 _OTHER = re.compile(r"node|host|throttl|limit|request|quota|period", re.IGNORECASE)
 _LABELS = (("service", "service"), ("deployment", "deployment"), ("pod", "pod"), ("container", "app"))
@@ -38,13 +40,14 @@ def _object(series: Series) -> str:
 
 
 def _jump(evidence_id: str, series: Series, named: str, onset: datetime) -> Finding | None:
-    baseline, recent = split(levels(series), onset)
+    baseline, recent = split(levels(series), onset, MIN_BASELINE)
     if len(baseline) < MIN_BASELINE or not recent:
         return None
     usual, most = median(v for _, v in baseline), max(v for _, v in baseline)
-    at, peak = max(recent, key=lambda s: s[1])
-    if usual <= 0 or peak < TIMES_USUAL * usual or peak < TIMES_MOST * most:
+    high = [s for s in recent if usual > 0 and s[1] >= max(TIMES_USUAL * usual, TIMES_MOST * most)]
+    if len(high) < MIN_HIGH:
         return None
+    at, peak = high[0][0], max(v for _, v in high)
     return Finding(
         kind=FindingKind.SERVICE_BUSY,
         object=named,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import fmean, median
 
-from sre_agent.detectors.rates import levels, split
+from sre_agent.detectors.rates import aligned, levels, split
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.view import EvidenceView
@@ -25,7 +25,8 @@ MAX_FINDINGS = 5
 TOGETHER = 0.7
 SHARE = 0.1
 QUANTILE = 0.99
-MIN_BASELINE, MIN_RECENT = 10, 3
+MIN_SHARED = 3
+MIN_BASELINE, MIN_RECENT, LEAD = 10, 2, 2
 _LABELS = ("service", "service_name", "app")
 _TYPICAL = ("average", "avg", "mean", "p50", "p90", "p95")
 # What is seen from the caller's side alone, by the names that tracing systems give it.
@@ -65,12 +66,13 @@ _FAMILIES = (
 
 @dataclass(frozen=True)
 class _Moved:
-    """How far one service is worse than its usual level, sample by sample since the onset."""
+    """How far one service is worse than its usual level, sample by sample since the onset; `around`: and shortly before it."""
 
     service: str
     evidence_id: str
     usual: float
     worse: Mapping[float, float]
+    around: Mapping[float, float]
     odd: bool
     began: float
 
@@ -123,7 +125,8 @@ def _service(series: Series) -> str:
 
 
 def _moved(evidence_id: str, series: Series, sign: int, onset: datetime) -> _Moved | None:
-    baseline, recent = split(levels(series), onset)
+    samples = levels(series)
+    baseline, recent = split(samples, onset)
     if len(baseline) < MIN_BASELINE or len(recent) < MIN_RECENT:
         return None
     usual = median(v for _, v in baseline)
@@ -132,7 +135,8 @@ def _moved(evidence_id: str, series: Series, sign: int, onset: datetime) -> _Mov
     peak = max(worse.values())
     rare = bisect_left(before, peak) >= QUANTILE * len(before)
     began = next((t for t, v in sorted(worse.items()) if v >= peak / 2), recent[0][0])
-    return _Moved(_service(series), evidence_id, usual, worse, peak > 0 and rare, began)
+    lead = {t: sign * (v - usual) for t, v in samples[: -len(recent)][-LEAD:]}
+    return _Moved(_service(series), evidence_id, usual, worse, lead | worse, peak > 0 and rare, began)
 
 
 def _depths(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Moved]) -> dict[str, int]:
@@ -153,10 +157,10 @@ def _depths(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Mov
 
 def _together(a: _Moved, b: _Moved) -> float:
     """Pearson's correlation over the moments both have; 1 for one that never varies or when too few are shared."""
-    shared = sorted(set(a.worse) & set(b.worse))
-    if len(shared) < MIN_RECENT:
+    shared = aligned(a.around, b.around)
+    if len(shared) < MIN_SHARED:
         return 0.0
-    x, y = [a.worse[t] for t in shared], [b.worse[t] for t in shared]
+    x, y = [p for p, _ in shared], [q for _, q in shared]
     mx, my = fmean(x), fmean(y)
     over = sum((p - mx) * (q - my) for p, q in zip(x, y, strict=True))
     under = (sum((p - mx) ** 2 for p in x) * sum((q - my) ** 2 for q in y)) ** 0.5

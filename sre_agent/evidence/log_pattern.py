@@ -1,7 +1,7 @@
 """The pattern of a log line: what stays when ids, numbers, times and quoted values are taken out. Pure.
 
 One pass of masking, as the first step of Drain (He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree",
-ICWS 2017); the tree is left out: after masking, equal lines are equal, and near ones need not be merged to be counted.
+ICWS 2017). The tree that joins near patterns is in log_templates.py.
 """
 
 import re
@@ -10,9 +10,11 @@ LONGEST = 200
 _STAMP = re.compile(r"^\W{0,2}\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\s*")
 _VARYING = re.compile(
     r"\"[^\"]{0,200}\"|'[^']{0,200}'|\[[^\[\]]{0,400}[:=][^\[\]]{0,400}\]|\([^()]{0,200}\)"
-    r"|\b(?:trace|span|request)id:? ?\S+|\b0x[0-9a-f]+\b|\b[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b|\S*\d\S*",
+    # A token with a digit is looked for only where a token can begin: elsewhere every letter of it would be tried again.
+    r"|\b(?:trace|span|request)id:? ?\S+|(?<![\w.:/-])[^\s\d]*\d\S*|\b[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b",
     re.IGNORECASE,
 )
+_RUN = re.compile(r"#[#\s\W]*#")
 _ERROR = re.compile(r"\b(?:error|fatal|critical|severe|panic|exception|traceback)\b", re.IGNORECASE)
 
 
@@ -23,7 +25,7 @@ def without_stamp(line: str) -> str:
 
 def pattern(line: str) -> str:
     """The line's pattern, "#" where something varies; equal for lines that one statement of a program wrote."""
-    return re.sub(r"#[#\s\W]*#", "#", _VARYING.sub("#", without_stamp(line)[: 2 * LONGEST]))[:LONGEST].strip()
+    return _RUN.sub("#", _VARYING.sub("#", without_stamp(line)[: 2 * LONGEST]))[:LONGEST].strip()
 
 
 def is_error(line: str) -> bool:

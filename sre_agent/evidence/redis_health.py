@@ -3,6 +3,7 @@
 Pure. Thresholds err towards "not the primary's fault": whatever a replica would inherit is handed back.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ SLOW_P99_MS = 100.0
 SLOW_P50_MS = 10.0
 SLOW_TIMEOUTS = 2
 FULL_SHARE = 0.95
+FRAGMENTED = 1.5
 BUSY_SHARE = 0.85
 """Commands run on one thread: a core this busy is load, a hot key or a slow command, not a sick host."""
 CLIENTS_SHARE = 0.9
@@ -49,11 +51,12 @@ class Judgement:
 
 
 def number(values: Mapping[str, Any], key: str, default: float = 0.0) -> float:
-    """A field of INFO or of Sentinel as a number, whatever it was parsed as; `default` when absent or no number."""
+    """A field of INFO or of Sentinel as a number, whatever it was parsed as; `default` when absent, not finite or no number."""
     try:
-        return float(values.get(key, default))
+        found = float(values.get(key, default))
     except (TypeError, ValueError):
         return default
+    return found if math.isfinite(found) else default
 
 
 def sentinel_flags(row: Mapping[str, Any]) -> set[str]:
@@ -79,8 +82,17 @@ def memory_full(node: NodeView) -> str:
     limit, used = number(node.info, "maxmemory"), number(node.info, "used_memory")
     policy = str(node.info.get("maxmemory_policy", "noeviction"))
     if limit > 0 and used >= FULL_SHARE * limit and not policy.startswith("allkeys"):
-        return f"used_memory is {used / limit:.0%} of maxmemory ({policy})"
+        return f"used_memory is {used / limit:.0%} of maxmemory ({policy}){_fragmented(node)}"
+    machine, resident = number(node.info, "total_system_memory"), number(node.info, "used_memory_rss")
+    if limit == 0 and machine > 0 and resident >= FULL_SHARE * machine:
+        return f"used_memory_rss is {resident / machine:.0%} of the machine's memory, and maxmemory is not set{_fragmented(node)}"
     return ""
+
+
+def _fragmented(node: NodeView) -> str:
+    """A note on memory that is held and not used, where it is much. Below 100 MB the ratio means nothing."""
+    ratio, resident = number(node.info, "mem_fragmentation_ratio"), number(node.info, "used_memory_rss")
+    return f"; mem_fragmentation_ratio {ratio:.1f}" if ratio >= FRAGMENTED and resident >= 1e8 else ""
 
 
 def overloaded(node: NodeView) -> str:

@@ -32,6 +32,8 @@ class NodeView(BaseModel):
 
     `timeouts` counts PINGs of `attempts` that did not answer in time (they are latency, not silence).
     `busy` is the share of one core the node used while it was probed (0..1, more with I/O threads); None: unknown.
+    `per_s` holds the counters of GROWING per second between two INFOs; empty when there was only one. `slow` are the newest
+    entries of SLOWLOG: {"command", "ms", "ago_s"}, the command's name alone; empty where the user may not read it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -42,6 +44,8 @@ class NodeView(BaseModel):
     attempts: int = 0
     timeouts: int = 0
     busy: float | None = None
+    per_s: dict[str, float] = {}
+    slow: tuple[dict[str, Any], ...] = ()
     error: str = ""
 
     @property

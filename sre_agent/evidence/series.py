@@ -1,6 +1,8 @@
 """A time series. Payload of EvidenceKind.METRICS evidence: a list of dumped Series."""
 
 import math
+from functools import cached_property
+from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
@@ -27,5 +29,12 @@ class Series(BaseModel):
         return self.labels.get("__name__", "")
 
     def finite(self) -> tuple[tuple[float, float], ...]:
-        """The samples that are numbers."""
-        return tuple((t, v) for t, v in self.samples if math.isfinite(v))
+        """The samples that are numbers, oldest first; of two at one time the one told last."""
+        return self._in_order
+
+    @cached_property
+    def _in_order(self) -> tuple[tuple[float, float], ...]:
+        found = tuple((t, v) for t, v in self.samples if math.isfinite(v) and math.isfinite(t))
+        if all(a[0] < b[0] for a, b in pairwise(found)):
+            return found
+        return tuple(sorted(dict(found).items()))

@@ -10,6 +10,9 @@ from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.patroni_state import SOURCE as PATRONI_SOURCE
 from sre_agent.evidence.patroni_state import PatroniState
+from sre_agent.evidence.postgres_state import LABELS as POSTGRES_LABELS
+from sre_agent.evidence.postgres_state import SOURCE as POSTGRES_SOURCE
+from sre_agent.evidence.postgres_state import PostgresState, postgres_state
 from sre_agent.evidence.queue_state import SOURCE as QUEUE_SOURCE
 from sre_agent.evidence.queue_state import QueueState
 from sre_agent.evidence.redis_cluster_state import SOURCE as CLUSTER_SOURCE
@@ -51,6 +54,13 @@ class EvidenceView(BaseModel):
         """(evidence id, state) per PostgreSQL cluster seen through Patroni."""
         seen = (e for e in self.ok(EvidenceKind.POSTGRES) if e.source == PATRONI_SOURCE)
         return ((e.id, PatroniState.model_validate(e.payload)) for e in seen)
+
+    def postgres(self) -> Iterator[tuple[str, PostgresState]]:
+        """(evidence id, state) per PostgreSQL instance seen; one that does not say its name has the alert's."""
+        named = (v for label in POSTGRES_LABELS for v in sorted(self.scope.incident.label_values(label)))
+        name = next(named, self.scope.incident.service.name or "database")
+        seen = (e for e in self.ok(EvidenceKind.POSTGRES) if e.source == POSTGRES_SOURCE)
+        return ((e.id, postgres_state(e.payload, name, e.observed_at)) for e in seen)
 
     def objects(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """(evidence id, API object) of one Kubernetes kind; payloads are {"items": [...]}."""

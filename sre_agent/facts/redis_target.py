@@ -18,7 +18,16 @@ from sre_agent.evidence.source import RedisReader
 from sre_agent.incident.target import Target
 from sre_agent.policy.facts import BOUND, FactContext
 
-INHERITED = frozenset({FindingKind.REDIS_MEMORY_FULL, FindingKind.REDIS_OVERLOADED})
+INHERITED = frozenset(
+    {
+        FindingKind.REDIS_MEMORY_FULL,
+        FindingKind.REDIS_EVICTING,
+        FindingKind.REDIS_OVERLOADED,
+        FindingKind.REDIS_CLIENTS_FULL,
+        FindingKind.REDIS_CLIENTS_BLOCKED,
+        FindingKind.REDIS_PERSISTENCE_FAILING,
+    }
+)
 """Findings that say: a replica would have the same trouble."""
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sre_agent.policy.facts import Mode
-from sre_agent.settings.setting import Addresses, Seconds, Secret, Secrets, Url, Urls, default_data_dir, env
+from sre_agent.settings.setting import Addresses, NamedUrls, Seconds, Secret, Secrets, Url, Urls, default_data_dir, env
 from sre_agent.settings.shipped import shipped
 
 
@@ -264,6 +264,15 @@ class Settings(BaseSettings):
         "Reading needs none; unset: nothing is switched.",
     )
     patroni_write_password: Secret = env("PATRONI_WRITE_PASSWORD", None, "password of the hands", "Goes with the user.")
+
+    # PostgreSQL that is watched
+    postgres_urls: NamedUrls = env(
+        "POSTGRES_URLS",
+        {},
+        "databases to look at, by the name that alerts give them",
+        "Never the agent's own; a user with pg_monitor that may write nothing.",
+        'name=postgresql://...,... or JSON {"<name>": "<URL>"}',
+    )
 
     # the agent itself
     heartbeat_url: Url = env(

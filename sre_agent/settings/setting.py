@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +50,22 @@ def parse_object(value: object) -> object:
         raise ValueError(f'is not a JSON object like {{"<id>": "<value>"}}: {problem}') from None
 
 
+def parse_named_urls(value: object) -> object:
+    """`name=postgresql://...,name=postgresql://...` or a JSON object, as URLs by name. Commas inside a URL are kept."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        return parse_object(value)
+    found: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in re.split(r",(?=\s*[\w.-]+=postgres(?:ql)?://)", value))):
+        name, equals, url = part.partition("=")
+        # The part is a secret: what is wrong is said without it.
+        if not equals or not url.startswith(("postgres://", "postgresql://")):
+            raise ValueError("is not name=postgresql://...,name=postgresql://...")
+        found[name.strip()] = url
+    return found
+
+
 def parse_addresses(value: object) -> object:
     """`host:port,host:port` as pairs; an IPv6 host stands in brackets."""
     if not isinstance(value, str):
@@ -90,6 +107,9 @@ Addresses = Annotated[tuple[tuple[str, int], ...], NoDecode, BeforeValidator(par
 
 Secrets = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(parse_object)]
 """Secrets by name."""
+
+NamedUrls = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(parse_named_urls)]
+"""Database URLs by name; secrets, because a URL may hold a password."""
 
 Secret = SecretStr | None
 """Never printed, never logged."""

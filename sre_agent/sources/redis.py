@@ -18,9 +18,11 @@ from redis.exceptions import RedisError
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.redis_access import RedisAccess, split_address
 from sre_agent.evidence.redis_state import NodeView, RedisState, SentinelView
-from sre_agent.evidence.redis_timing import busy_share, measured
+from sre_agent.evidence.redis_timing import busy_share, growth, measured, slow_commands
 from sre_agent.evidence.source import Scope
 
+MOST_SLOW = "16"
+"""Entries of SLOWLOG asked for. A user without +slowlog|get is simply not told."""
 FAILURES = (RedisError, OSError, TimeoutError, ValueError)
 
 
@@ -119,7 +121,10 @@ class RedisSource:
                 view = measured(address, before, taken, self._sampling.timeout_s)
                 with contextlib.suppress(*FAILURES):
                     after = await asyncio.wait_for(_info(node), self._sampling.call_s)
-                    view = view.model_copy(update={"info": after, "busy": busy_share(before, after)})
+                    told = {"info": after, "busy": busy_share(before, after), "per_s": growth(before, after)}
+                    view = view.model_copy(update=told)
+                    slow = await asyncio.wait_for(_ask(node, "SLOWLOG", "GET", MOST_SLOW), self._sampling.call_s)
+                    view = view.model_copy(update={"slow": slow_commands(slow, after)})
                 return view
         except FAILURES as failure:
             return NodeView(address=address, error=_why(failure))

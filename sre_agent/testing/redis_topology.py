@@ -23,7 +23,7 @@ from sre_agent.evidence.redis_access import RedisAccess
 from sre_agent.testing.redis_client import ANY_FAILURE, ask, flat, primary_of
 
 START_ATTEMPTS = 3
-READ_RIGHTS = "+ping +info +role"
+READ_RIGHTS = "+ping +info +role +slowlog|get"
 WRITE_RIGHTS = "~sre-agent:* +ping +role +set +client|pause +client|unpause +replicaof"
 
 

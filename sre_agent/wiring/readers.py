@@ -24,6 +24,7 @@ from sre_agent.sources.loki import LokiEndpoint, LokiSource
 from sre_agent.sources.own_alerts import OwnAlertsSource
 from sre_agent.sources.pagerduty import PastIncidentsSource
 from sre_agent.sources.patroni import PatroniSource
+from sre_agent.sources.postgres import PostgresSource
 from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
 from sre_agent.sources.redis import RedisSource
 from sre_agent.sources.redis_cluster import RedisClusterSource
@@ -168,6 +169,8 @@ def eyes(settings: Settings, changes: PagerDuty, declared: Targets | None = None
     sources.extend([shards] if shards else [])
     members = PatroniSource(settings.patroni_urls) if settings.patroni_urls else None
     sources.extend([members] if members else [])
+    watched = {name: url.get_secret_value() for name, url in settings.postgres_urls.items()}
+    sources.extend([PostgresSource(watched)] if watched else [])
     to_queues = queue_access(settings, declared, write=False)
     queues = QueueSource(to_queues) if to_queues else None
     sources.extend([queues] if queues else [])

@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 from sre_agent.evidence.finding import FindingKind, RootCause
-from tests.bench.diagnosis import kubernetes_text, nezha
+from sre_agent.replay.case import Case, LogFile
+from tests.bench.diagnosis import kubernetes_text, nezha, shaken
 from tests.bench.diagnosis.answer import Answer, ranks
+from tests.bench.diagnosis.tables import incident, one_series
 
 
 def answer(*objects, summary=""):
@@ -53,3 +56,24 @@ def test_a_recording_made_here_is_measured(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(told), encoding="utf-8")
     facts, cost = kubernetes_text.measured(tmp_path)
     assert (facts.measured, facts.held, cost.measured > 0) == (0.0, False, True)
+
+
+def test_a_shaken_recording_loses_about_three_of_ten_samples_the_same_ones_each_time():
+    series = one_series({"__name__": "latency", "service": "cart"}, [(float(i), 1.0) for i in range(1000)])
+    log = LogFile("app", "cart-1", "main", False, tuple(f"line {i}" for i in range(1000)), False)
+    case = Case(
+        id="a", at=datetime.fromtimestamp(2000, UTC), incident=incident("a", "slow", {}, 500.0), metrics=(series,), logs=(log,)
+    )
+    once, again = shaken.without_rows(case), shaken.without_rows(case)
+    assert once == again
+    assert 600 < len(once.metrics[0].samples) < 800
+    assert 600 < len(once.logs[0].lines) < 800
+    assert shaken.later(case).incident.alerts[0].starts_at == datetime.fromtimestamp(620, UTC)
+    renamed = shaken.other_names(case).metrics[0].labels["service"]
+    assert renamed == shaken.renamed("cart") != "cart"
+
+
+def test_the_spread_of_a_share_holds_it_and_is_nothing_where_all_agree():
+    low, high = shaken.spread([True] * 7 + [False] * 3)
+    assert low < 0.7 < high
+    assert shaken.spread([True] * 9) == (1.0, 1.0)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sre_agent.detectors.log_patterns import detect
+from sre_agent.detectors.log_patterns import detect, surprise
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.log_pattern import is_error, pattern
@@ -21,20 +21,27 @@ def lines(text, count, since, every=5):
 
 
 def found(*told, pod="cart-1"):
+    return found_in({pod: told})
+
+
+def found_in(pods):
     now = ONSET + timedelta(minutes=10)
     incident = Incident(id="Q1", status=IncidentStatus.TRIGGERED, created_at=ONSET, service=Reference(id="P1"))
     window = Window(start=ONSET - timedelta(hours=1), end=now)
     scope = Scope(incident=incident, now=now, onset=ONSET, window=window, change_window=window)
-    payload = {
-        "namespace": "shop",
-        "pod": pod,
-        "container": "main",
-        "previous": False,
-        "lines": sorted(line for each in told for line in each),
-    }
-    kind, status = EvidenceKind.LOGS, EvidenceStatus.OK
-    log = Evidence(id="e1", source="x", kind=kind, query="", status=status, observed_at=now, payload=payload)
-    return detect(EvidenceView(scope=scope, evidence=(log,)))
+    evidence = tuple(
+        Evidence(
+            id=f"e{i}",
+            source="x",
+            kind=EvidenceKind.LOGS,
+            query="",
+            status=EvidenceStatus.OK,
+            observed_at=now,
+            payload={"namespace": "shop", "pod": pod, "container": "main", "lines": sorted(line for each in told for line in each)},
+        )
+        for i, (pod, told) in enumerate(pods.items(), 1)
+    )
+    return detect(EvidenceView(scope=scope, evidence=evidence))
 
 
 USUAL = lines("INFO order {i} accepted", 60, -600), lines("INFO order {i} accepted", 60, 0)
@@ -75,9 +82,37 @@ def test_a_line_that_only_became_rarer_is_not_missing():
     assert found(*USUAL, lines("INFO price of {i} told", 60, -600), lines("INFO price of {i} told", 20, 0, every=15)) == ()
 
 
+def test_of_many_pods_the_one_whose_log_changed_most_and_beyond_chance_is_told():
+    rarer = (*USUAL, lines("INFO price of {i} told", 60, -600), lines("INFO price of {i} told", 20, 0, every=15))
+    same = (*USUAL, lines("INFO price of {i} told", 60, -600), lines("INFO price of {i} told", 55, 0))
+    pods = {f"p{i}-1": same for i in range(5)}
+    (told,) = found_in(pods | {"cart-1": rarer})
+    assert (told.kind, told.object, told.evidence) == (FindingKind.LOG_LINES_MISSING, "pod/cart-1", ("e6",))
+    assert "50% of its log is 25% since the onset" in told.cause
+    assert found_in(pods) == ()
+
+
+def test_a_line_that_comes_many_times_as_often_is_found_and_one_that_grows_with_all_the_others_is_not():
+    retried = lines("WARN connection to {i} lost, again", 3, -500), lines("WARN connection to {i} lost, again", 200, 0, every=1)
+    (told,) = found(*USUAL, *retried)
+    assert (told.kind, told.object) == (FindingKind.LOG_LINES_EXPLODING, "pod/cart-1")
+    assert "WARN connection to #" in told.cause
+    busy = lines("INFO order {i} accepted", 1200, 0, every=0.25), lines("WARN connection to {i} lost, again", 70, 0)
+    assert found(USUAL[0], retried[0], *busy) == ()
+    assert found(*USUAL, lines("WARN connection to {i} lost, again", 60, 0)) == ()  # it never came before, and is no error
+
+
+def test_surprise_is_nothing_for_equal_shares_and_grows_with_what_differs():
+    assert round(surprise(50, 100, 100, 200), 9) == 0.0
+    assert surprise(0, 0, 5, 10) == surprise(10, 10, 10, 10) == 0.0
+    assert surprise(60, 100, 30, 100) > surprise(60, 100, 50, 100) > 0
+    assert round(surprise(35, 59, 0, 48), 1) == 55.5
+
+
 def test_lines_without_times_and_odd_payloads_say_nothing():
     assert found(["ERROR x"] * 50, [""]) == ()
     assert found([]) == ()
+    assert found(["2026-05-04T11:59:00Z x", "9999-99-99T99:99:99Z ERROR y", "\x00"]) == ()
 
 
 def test_lines_of_one_statement_have_one_pattern():

@@ -127,3 +127,20 @@ async def test_the_guard_is_told_that_all_is_met_or_what_is_not():
     assert gone["target_resolved"] is False
     assert "cluster-node-not-primary" in gone["unmet"]
     assert await facts(cluster_state(), Target(kind="Pod", name="x", uid=IDS[PRIMARIES[0]])) == {}
+
+
+def _told(state, broken, **info):
+    """The state as seen when the first `broken` nodes tell other cluster info."""
+    vantages = [v.model_copy(update={"info": v.info | info}) if i < broken else v for i, v in enumerate(state.vantages)]
+    return state.model_copy(update={"vantages": tuple(vantages)})
+
+
+def test_slots_that_most_nodes_say_nobody_serves_are_told_and_one_that_is_cut_off_is_not_believed():
+    well = cluster_state()
+    lost = {"cluster_state": "fail", "cluster_slots_ok": "10923"}
+    told = [f for f in detect(view(_told(well, 4, **lost))) if f.kind is FindingKind.REDIS_CLUSTER_INCOMPLETE]
+    assert [f.object for f in told] == ["redis/sessions"]
+    assert "5461 of 16384 slots" in told[0].cause
+    for broken in (0, 1):
+        kinds = {f.kind for f in detect(view(_told(well, broken, **lost)))}
+        assert FindingKind.REDIS_CLUSTER_INCOMPLETE not in kinds

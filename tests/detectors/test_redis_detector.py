@@ -180,3 +180,21 @@ def test_numbers_recorded_as_text_and_missing_fields_are_understood():
         }
     )
     assert kinds(detect(view(state, latency()))) == [FindingKind.REDIS_PRIMARY_SLOW]
+
+
+def test_a_replica_whose_link_is_up_and_silent_is_not_in_sync_and_one_that_heard_a_ping_is():
+    silent = [replica_view(a, master_last_io_seconds_ago=90) for a in (REPLICA_1, REPLICA_2)]
+    (found,) = detect(view(redis_state(None, silent)))
+    assert found.kind is FindingKind.REDIS_REPLICATION_BROKEN
+    assert "last heard its primary 90 s ago" in found.cause
+    idle = [replica_view(a, master_last_io_seconds_ago=9) for a in (REPLICA_1, REPLICA_2)]
+    assert detect(view(redis_state(None, idle))) == ()
+
+
+def test_memory_without_a_limit_is_full_when_the_machines_is_and_fragmentation_is_said():
+    full = primary_view(maxmemory=0, total_system_memory=1e9, used_memory_rss=0.97e9, mem_fragmentation_ratio=2.1)
+    (found,) = detect(view(redis_state(full)))
+    assert found.kind is FindingKind.REDIS_MEMORY_FULL
+    assert "maxmemory is not set; mem_fragmentation_ratio 2.1" in found.cause
+    well = primary_view(maxmemory=0, total_system_memory=1e9, used_memory_rss=0.5e9, mem_fragmentation_ratio=2.1)
+    assert detect(view(redis_state(well))) == ()

@@ -51,7 +51,7 @@ def test_time_lost_between_two_services_is_found_at_the_one_that_is_called():
 @pytest.mark.parametrize(
     ("way", "work", "calls"),
     [
-        ((0.002, 0.002), (0.05, 2.0), 10.0),  # the service itself is slow
+        ((0.002, 0.002), (0.05, 0.12), 10.0),  # the service itself, and nobody feels it
         ((0.002, 0.06), (0.05, 0.05), 10.0),  # many times more, and nobody feels it
         ((0.5, 0.9), (0.05, 0.05), 10.0),  # was slow before
         ((0.002, 1.2), (0.05, 0.05), 0.1),  # hardly ever called
@@ -59,6 +59,36 @@ def test_time_lost_between_two_services_is_found_at_the_one_that_is_called():
 )
 def test_what_is_not_the_way_between_them(way, work, calls):
     assert service_graph.detect(view(*edge("shop", "cart", way, work, calls))) == ()
+
+
+def test_time_lost_in_a_service_itself_is_found_there_and_not_at_those_that_wait_for_it():
+    deep = [*edge("shop", "cart", (0.002, 0.002), (0.06, 2.01)), *edge("cart", "stock", (0.002, 0.002), (0.05, 2.0))]
+    (found,) = service_graph.detect(view(*deep))
+    assert (found.kind, found.object) == (FindingKind.SERVICE_SLOW, "service/stock")
+    assert "stock itself takes longer" in found.cause
+
+
+def test_a_way_that_was_hardly_taken_before_is_held_against_the_others():
+    usual = [s for i in range(8) for s in edge("shop", f"s{i}", (0.002, 0.003), (0.05, 0.05))]
+    rare = [s.model_copy(update={"samples": _from_onset(s.samples)}) for s in edge("shop", "cart", (0.002, 1.5), (0.05, 0.05))]
+    assert [f.object for f in service_graph.detect(view(*usual, *rare))] == ["service/cart"]
+    assert service_graph.detect(view(*rare)) == ()
+
+
+def _from_onset(samples):
+    """The same counter, had nobody called before the onset."""
+    start = next(v for t, v in samples if t >= ONSET.timestamp())
+    return tuple((t, max(v - start, 0.0)) for t, v in samples)
+
+
+def test_samples_that_one_counter_lost_put_no_time_on_the_way():
+    told = list(edge("shop", "cart", (0.002, 0.002), (0.05, 0.05)))
+    told[0] = told[0].model_copy(update={"samples": tuple(s for i, s in enumerate(told[0].samples) if i % 3 and i < 32)})
+    assert service_graph.detect(view(*told)) == ()
+    slow = [
+        s.model_copy(update={"samples": s.samples[:: 4 + i % 2]}) for i, s in enumerate(edge("a", "b", (0.002, 1.2), (0.1, 0.1)))
+    ]
+    assert {f.object for f in service_graph.detect(view(*slow))} <= {"service/b"}
 
 
 def test_an_edge_with_half_of_its_counters_says_nothing():
@@ -75,6 +105,12 @@ def test_a_cpu_that_jumps_far_beyond_everything_seen_before_is_found():
     (found,) = service_cpu.detect(told)
     assert (found.kind, found.object) == (FindingKind.SERVICE_BUSY, "service/cart")
     assert "jumped to 4" in found.cause
+
+
+def test_a_single_high_sample_of_a_cpu_is_no_jump():
+    values = [0.1] * 30 + [0.1, 0.1, 6.0, 0.1, 0.1, 0.1]
+    spike = Series(labels={"__name__": "cpu_cores", "service": "jit"}, samples=tuple(zip(TIMES, values, strict=True)))
+    assert service_cpu.detect(view(spike)) == ()
 
 
 def test_a_cpu_that_was_as_high_before_or_only_doubles_is_not_found():

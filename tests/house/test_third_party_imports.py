@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources.langfuse_api": {"httpx"},
     "sources.patroni": {"httpx"},
     "sources.http_api": {"httpx"},
+    "sources.postgres": {"psycopg"},
     "sources.redis": {"redis"},
     "sources.redis_cluster": {"redis"},
     "sources.topology": {"yaml"},

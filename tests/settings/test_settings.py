@@ -47,6 +47,10 @@ def test_secrets_by_subscription_and_the_single_one_stand_side_by_side():
 
 def test_sentinels_are_parsed_with_ipv6_in_brackets():
     assert fixed({"REDIS_SENTINELS": "a:26379, [::1]:26380"}).redis_sentinels == (("a", 26379), ("::1", 26380))
+    urls = fixed({"POSTGRES_URLS": "a=postgresql://u:p,q=r@h/d, b=postgres://h2/d"}).postgres_urls
+    assert {k: v.get_secret_value() for k, v in urls.items()} == {"a": "postgresql://u:p,q=r@h/d", "b": "postgres://h2/d"}
+    assert "p,q=r" not in repr(urls)
+    assert set(fixed({"POSTGRES_URLS": '{"a": "postgresql://h/d"}'}).postgres_urls) == {"a"}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,7 @@ def test_the_reasoner_follows_from_what_is_configured(given: dict[str, str], exp
         ("SRE_AGENT_MODE", "bold"),
         ("SRE_AGENT_WORKER_CONCURRENCY", "0"),
         ("SRE_AGENT_MODEL_MAX_USD", "nan"),
+        ("POSTGRES_URLS", "a=mysql://h"),
         ("REDIS_SENTINELS", "host"),
         ("REDIS_SENTINELS", "host:99999"),
         ("REDIS_TLS", "perhaps"),

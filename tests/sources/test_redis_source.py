@@ -14,6 +14,7 @@ from sre_agent.evidence.window import Window
 from sre_agent.incident.alert import Alert
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference
 from sre_agent.sources.redis import RedisSource, Sampling
+from sre_agent.testing.redis_client import client
 from sre_agent.testing.redis_sick import SickPrimary
 from sre_agent.testing.redis_topology import RedisTopology
 
@@ -93,3 +94,15 @@ async def test_wrong_credentials_leave_an_error_on_every_node(topology):
     state = await RedisSource(access).glance("cache")
     assert all("WRONGPASS" in n.error or "invalid username" in n.error for n in state.nodes)
     assert "wrong" not in repr(access)
+
+
+async def test_a_command_that_held_everybody_up_is_seen_by_its_name_alone(topology):
+    slowly = "slowlog-log-slower-than"
+    with client(topology.primary) as admin:
+        for words in (("CONFIG", "SET", slowly, "0"), ("KEYS", "secret:*"), ("CONFIG", "SET", slowly, "10000")):
+            admin.execute_command(*words)
+    state = await RedisSource(topology.read_access).read("cache")
+    assert state.primary is not None
+    assert "keys" in {s["command"] for s in state.primary.slow}
+    assert "secret" not in str(state.primary.slow)
+    assert set(state.primary.per_s) == {"evicted_keys", "rejected_connections", "keyspace_hits", "keyspace_misses"}

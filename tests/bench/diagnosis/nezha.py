@@ -7,7 +7,7 @@ the counters that a service-graph processor derives from them, ten seconds each.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sre_agent.evidence.series import Series
 from sre_agent.replay.case import KEPT_LOG_LINES, Case, LogFile
 from sre_agent.replay.case_shapes import TopologyFile
-from tests.bench.diagnosis.answer import Answer, cost, ranks, warmed
+from tests.bench.diagnosis.answer import Answer, answered, cost, ranks, warmed
 from tests.bench.diagnosis.tables import Samples, incident, number, one_series, rows
 from tests.bench.verdict import Row
 
@@ -38,6 +38,16 @@ def measured(root: Path) -> list[Row]:
     answers = warmed(cases(root))
     places = [_place(a, truth[a.case]) for a in answers]
     return [*ranks(NAME, places, (0.45, 0.65)), cost(NAME, answers, 1500.0)]
+
+
+def places(root: Path, shake: Callable[[Case], Case], rename: Callable[[str], str]) -> list[int]:
+    """Where each case's answer stands after `shake`, which gives services the names of `rename`; pods keep theirs."""
+    truth = {p.stem: json.loads(p.read_text())["service"] for p in (root / "truth").glob("*.json")}
+    found = []
+    for case in cases(root):
+        answer = answered(shake(case))
+        found.append(min(_place(answer, truth[case.id]), _place(answer, rename(truth[case.id]))))
+    return found
 
 
 def _place(answer: Answer, wanted: str) -> int:

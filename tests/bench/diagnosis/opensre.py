@@ -41,6 +41,9 @@ CATEGORY = {
     K.POSTGRES_CONNECTIONS_FULL: "resource_exhaustion",
     K.POSTGRES_REPLICA_LAG: "resource_exhaustion",
     K.POSTGRES_CPU_FULL: "resource_exhaustion",
+    K.POSTGRES_IO_SATURATED: "resource_exhaustion",
+    K.POSTGRES_MEMORY_SHORT: "resource_exhaustion",
+    K.POSTGRES_WAL_RETAINED: "resource_exhaustion",
 }
 """What the set calls each kind of finding."""
 

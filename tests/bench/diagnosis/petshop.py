@@ -5,13 +5,13 @@ The healthy week is moved in time so that it ends where the faulty minutes begin
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sre_agent.replay.case import Case
 from sre_agent.replay.case_shapes import TopologyFile
-from tests.bench.diagnosis.answer import cost, ranks, warmed
+from tests.bench.diagnosis.answer import answered, cost, ranks, warmed
 from tests.bench.diagnosis.tables import Samples, incident, number, one_series, rows
 from tests.bench.verdict import Row
 
@@ -25,6 +25,12 @@ def measured(root: Path) -> list[Row]:
     answers = warmed(cases(root))
     places = [a.place(truth[a.case]) for a in answers]
     return [*ranks(NAME, places, (0.45, 0.80)), cost(NAME, answers, 1500.0)]
+
+
+def places(root: Path, shake: Callable[[Case], Case], rename: Callable[[str], str]) -> list[int]:
+    """Where each case's answer stands after `shake`, which gives services the names of `rename`."""
+    truth = {p.stem: json.loads(p.read_text())["node"] for p in (root / "truth").glob("*.json")}
+    return [answered(shake(case)).place(rename(truth[case.id])) for case in cases(root)]
 
 
 def cases(root: Path) -> Iterator[Case]:
