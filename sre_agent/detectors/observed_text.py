@@ -20,8 +20,9 @@ from sre_agent.evidence.view import EvidenceView
 MIN_SAID = 2
 MOST_ERRORS, QUOTE, LONG_QUOTE = 12, 160, 400
 _DNS = (
-    "enotfound", "eai_again", "nameresolutionerror", "failed to resolve", "unable to resolve", "no such host", "servfail", "nxdomain",
-    "name or service not known", "temporary failure in name resolution", "could not translate host name", "name does not resolve",
+    "enotfound", "eai_again", "nameresolutionerror", "failed to resolve", "unable to resolve", "no such host", "servfail",
+    "nxdomain", "name or service not known", "temporary failure in name resolution", "could not translate host name",
+    "name does not resolve",
 )  # fmt: skip
 _POLICY = re.compile(r"NetworkPolicy/([\w.-]+)")
 _MISSING = re.compile(r"\b([a-z]+) \"([\w.-]+)\" not found\b")
