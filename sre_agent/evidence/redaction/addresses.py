@@ -12,14 +12,27 @@ _STORES = (
 _STORE_URL = re.compile(rf"(?i)(?<![\w])((?:{_STORES})(?:\+\w+)?://)([^\s'\"<>]{{1,512}})@")
 _ANY_URL = re.compile(r"(?i)(?<![\w])([a-z][a-z0-9+.-]{1,20}://)([^\s'\"<>/?#]{1,512})@")
 _GO_MYSQL = re.compile(r"(?<![\w.-])([\w.-]{1,64}:[^\s\"']{1,256})@(?=(?:tcp|tcp6|udp|unix|cloudsql)\()")
-_ORACLE = re.compile(r"(?i)((?::thin:|sqlplus\s+|sqlldr\s+|(?<![\w/])))([a-z]\w{0,30}/[^\s/@\"']{1,64})@(?=(?://)?[\w.-]{1,200}:\d{2,5}\b)")
+_ORACLE = re.compile(
+    r"(?i)((?::thin:|sqlplus\s+|sqlldr\s+|(?<![\w/])))([a-z]\w{0,30}/[^\s/@\"']{1,64})@(?=(?://)?[\w.-]{1,200}:\d{2,5}\b)"
+)
 _WEBHOOK = re.compile(
     r"(?i)https?://(?:hooks\.slack\.com/(?:services|workflows|triggers)/|(?:\w+\.)?discord(?:app)?\.com/api(?:/v\d+)?/webhooks/|"
     r"[\w-]+\.webhook\.office\.com/|outlook\.office(?:365)?\.com/webhook/|events\.(?:eu\.)?pagerduty\.com/(?:integration|x-ere)/|"
     r"api\.telegram\.org/bot|hooks\.zapier\.com/hooks/|maker\.ifttt\.com/|hc-ping\.com/|nosnch\.in/|"
     r"[\w.-]+\.logic\.azure\.com|chat\.googleapis\.com/v1/spaces/|open\.feishu\.cn/open-apis/bot/)[^\s\"'<>\\]{1,2048}"
 )
-_WEBHOOK_HINTS = ("webhook", "hooks.", "pagerduty.com/", "telegram.org/bot", "ifttt.com", "hc-ping", "nosnch", "logic.azure", "chat.google", "feishu")
+_WEBHOOK_HINTS = (
+    "webhook",
+    "hooks.",
+    "pagerduty.com/",
+    "telegram.org/bot",
+    "ifttt.com",
+    "hc-ping",
+    "nosnch",
+    "logic.azure",
+    "chat.google",
+    "feishu",
+)
 _QUERY = re.compile(
     r"(?i)((?:[?&]|\\u0026|&amp;)(?:sig|signature|key|code|hmac|jwt|sas|access|state|nonce|id_token|assertion|samlresponse|x-amz-(?:signature|credential|"
     r"security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|hdnts|policy)=)([^&\s\"'\\<>]{3,})"

@@ -4,7 +4,9 @@ import re
 
 from sre_agent.evidence.redaction.placeholder import mark
 
-_PRIVATE = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL)
+_PRIVATE = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL
+)
 _PEM_LINE = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)(?:[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76})")
 _YAML_SECRET = re.compile(r"(?m)^[ \t]*(?:- )?kind:[ \t]*[\"']?Secret\b")
 _YAML_DATA = re.compile(r"(?m)^([ \t]*)(?:stringData|data):[ \t]*\n((?:\1[ \t]+\S.*(?:\n|\Z)){1,200})")

@@ -10,7 +10,9 @@ _LONGEST_LOCAL = 64
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,62})\.){1,8}[^\W\d_]{2,24}(?![\w(])")
 _NOBODY = frozenset({"git", "hg", "svn"})
 # systemd units and nodes of a cluster are written like addresses: getty@tty1.service, rabbit@rabbit-0.rabbitmq.svc.
-_NO_DOMAIN = re.compile(r"(?:\.|^)(?:service|socket|timer|slice|target|mount|path|scope|svc|svc\.cluster\.local|pod\.cluster\.local|internal)$", re.I)
+_NO_DOMAIN = re.compile(
+    r"(?:\.|^)(?:service|socket|timer|slice|target|mount|path|scope|svc|svc\.cluster\.local|pod\.cluster\.local|internal)$", re.I
+)
 
 
 def mail_addresses(text: str, lower: str) -> str:

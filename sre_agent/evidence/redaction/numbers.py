@@ -10,9 +10,14 @@ from sre_agent.evidence.redaction.check_digits import is_card, is_iban, is_nhs
 from sre_agent.evidence.redaction.placeholder import mark
 from sre_agent.evidence.redaction.value import value_at
 
-_RUN = re.compile(r"(?<![\w.])(?:\(?\+)?\(?\d[\d ().\-/]{7,48}\d(?!\w)")
-_B, _E = r"(?<![\d.\-/+])", r"(?![\d\-/]|\.\d)"
-_CARD = re.compile(rf"{_B}(?:\d{{4}}([ .-]?)\d{{4}}\1\d{{4}}\1\d{{4}}(?:\1\d{{3}})?|\d{{4}}([ -])\d{{6}}\2\d{{4,5}}|\d{{14,19}}){_E}")
+_RUN = re.compile(r"\d(?:[ ().\-/]{0,3}\d){8,30}")
+_NEVER = re.compile(
+    r"\d{1,3}(?:\.\d{1,3}){3}|\d{1,13}|[017-9]\d{13,}"
+)  # addresses, times, ids: no identifier of a person has this form
+_B, _E = r"(?<![\w.\-/+])", r"(?![\w\-/]|\.\d)"
+_CARD = re.compile(
+    rf"{_B}(?:\d{{4}}([ .-]?)\d{{4}}\1\d{{4}}\1\d{{4}}(?:\1\d{{3}})?|\d{{4}}([ -])\d{{6}}\2\d{{4,5}}|\d{{14,19}}){_E}"
+)
 _NATIONAL = re.compile(rf"{_B}\d{{3}}-\d{{2}}-\d{{4}}{_E}")
 _NHS = re.compile(rf"{_B}\d{{3}}([ -])\d{{3}}\1\d{{4}}{_E}")
 _E164 = re.compile(r"(?<![\w.+-])\(?\+\(?[1-9]\d{0,2}\)?(?:[ .()/-]{0,3}\d{1,8}){1,6}" + _E)  # ITU-T E.164: 8 to 15 digits
@@ -25,7 +30,11 @@ _DIALLED = re.compile(
     r"\(?0[1-9]\d{1,4}\)? \d{3,4} \d{3,4}"  # Britain, Australia
     rf"){_E}"
 )
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[A-Za-z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,3})?)(?![A-Za-z0-9])")
+# From its check digits on: there are fewer digits than letters to look at.
+_IBAN = re.compile(
+    r"\d\d(?:(?<=[A-Z]{2}\d\d)(?<![A-Za-z0-9_]....)(?:[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,3})?)|"
+    r"(?<=[a-z]{2}\d\d)(?<![A-Za-z0-9_]....)[a-z0-9]{11,30})(?![A-Za-z0-9])"
+)
 
 _LABELS = {
     "health-id": (
@@ -38,7 +47,7 @@ _LABELS = {
     "national-id": r"ssn|social[ _-]?security(?:[ _-]?(?:number|no))?|tax[ _-]?id|tin|itin|passport(?:[ _-]?(?:number|no))?|"
     r"driver'?s?[ _-]?licen[cs]e(?:[ _-]?(?:number|no))?|national[ _-]?id|aadhaar|nino|national[ _-]?insurance[ _-]?(?:number|no)",
     "phone": r"(?:tele)?phone(?:[ _-]?(?:number|num|no))?|mobile(?:[ _-]?(?:number|no))?|cell(?:phone)?(?:[ _-]?number)?|msisdn|fax|whatsapp|"
-    r"sms[ _-]?to|caller(?:[ _-]?id)?|dial(?:led)?|tel",
+    r"sms[ _-]?to|caller[ _-]?id|diall?ed|tel",
     "card": r"(?:credit|debit|payment)?[ _-]?card[ _-]?(?:number|num|no)|cc[ _-]?(?:num(?:ber)?|no)|pan|cvv2?|cvc2?",
     "iban": r"iban|(?:bank[ _-]?)?account[ _-]?(?:number|no)|sort[ _-]?code|routing[ _-]?number|bic",
     "value": r"otp|(?:mfa|2fa|totp|verification|one[ _-]?time|recovery|backup|sms|auth)[ _-]?code|pin(?:[ _-]?code)?",
@@ -50,13 +59,16 @@ _LABEL = re.compile(
 )
 _LABEL_HINTS = (
     "mrn", "medic", "patient", "npi", "nhs", "mbi", "insurance", "benefici", "hicn", "kranken", "policy", "dob", "birth", "geburts", "ssn",
-    "social", "tax", "tin", "passport", "licen", "national", "aadhaar", "nino", "phone", "mobile", "cell", "msisdn", "fax", "whatsapp", "sms",
-    "caller", "dial", "tel", "card", "cc", "pan", "cvv", "cvc", "iban", "account", "sort", "routing", "bic", "otp", "mfa", "2fa", "verification",
-    "one", "recovery", "backup", "code", "pin",
+    "social", "tax", "tin=", "tin:", 'tin"', "passport", "licen", "national", "aadhaar", "nino", "phone", "mobile", "cell_", "cell:", "cell=",
+    "cell ", "msisdn", "fax", "whatsapp", "sms", "caller", "tel=", "tel:", 'tel"', "tel ", "dialed", "dialled", "card", "cc_", "ccn",
+    "cc n", "pan=", "pan:", 'pan"', "pan ", "cvv", "cvc", "iban", "account", "sort", "routing", "bic", "otp", "mfa", "2fa", "verif", "one-t",
+    "one_t", "one t", "y_code", "p_code", "h_code", "pin=", "pin:", 'pin"', "pin ", "pin_", "pincode",
 )  # fmt: skip
 _FORMS = {
     "health-id": re.compile(r"(?=.*\d{3}|.*\d[A-Z])[A-Za-z0-9][\w./-]{4,24}(?: \d{2,5}){0,3}"),
-    "birth-date": re.compile(r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{2,4}|\d{8}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}|\d{1,2}\.? [A-Za-z]{3,9},? \d{4}"),
+    "birth-date": re.compile(
+        r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{2,4}|\d{8}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}|\d{1,2}\.? [A-Za-z]{3,9},? \d{4}"
+    ),
     "national-id": re.compile(r"(?=.*\d{3}|(?:.*\d){6})[A-Za-z0-9](?:[ -]?[A-Za-z0-9]){6,17}"),
     "phone": re.compile(r"\(?\+?\(?\d(?:[ .()/-]{0,3}\d){6,14}"),
     "card": re.compile(r"\d(?:[ .-]?\d){12,18}|\d{3,4}"),
@@ -72,9 +84,7 @@ def personal_numbers(text: str, lower: str) -> str:
         if hint in lower:
             text = _labelled(text, lower)
             break
-    if _RUN.search(text) is not None:
-        text = _RUN.sub(lambda m: _judged(m.group()), text)
-    return _IBAN.sub(_account, text)
+    return _accounts(_unlabelled(text))
 
 
 def _labelled(text: str, lower: str) -> str:
@@ -92,13 +102,20 @@ def _labelled(text: str, lower: str) -> str:
     return "".join([*out, text[done:]]) if out else text
 
 
-def _judged(run: str) -> str:
-    """A run of digits and separators with the personal numbers in it replaced. Dates, addresses and counts have other forms."""
-    if sum(map(str.isdigit, run)) < 9:
-        return run
-    for pattern, kind, holds in _KINDS:
-        run = pattern.sub(lambda m, kind=kind, holds=holds: mark(kind, m.group()) if holds(m.group()) else m.group(), run)
-    return run
+def _unlabelled(text: str) -> str:
+    """Each run of nine or more digits, judged with what stands around it."""
+    out, done = [], 0
+    for run in _RUN.finditer(text):
+        if _NEVER.fullmatch(run.group()) or run.start() < done:
+            continue
+        start, end = max(done, run.start() - 4), min(len(text), run.end() + 2)
+        piece = judged = text[start:end]
+        for pattern, kind, holds in _KINDS:
+            judged = pattern.sub(lambda m, kind=kind, holds=holds: mark(kind, m.group()) if holds(m.group()) else m.group(), judged)
+        if judged != piece:
+            out += [text[done:start], judged]
+            done = end
+    return "".join([*out, text[done:]]) if out else text
 
 
 def _digits(text: str) -> str:
@@ -119,15 +136,15 @@ _KINDS = (
 )
 
 
-def _account(match: re.Match[str]) -> str:
-    """An IBAN. Words behind a spaced one may look like its last groups: they are let go until its check holds."""
-    whole = match.group()
-    kept = whole
-    while len(kept) >= 15:
-        if is_iban(kept):
-            return mark("iban", kept) + whole[len(kept) :]
-        head, blank, _ = kept.rpartition(" ")
-        if not blank:
-            break
-        kept = head
-    return whole
+def _accounts(text: str) -> str:
+    """Each IBAN. Words behind a spaced one may look like its last groups: they are let go until its check holds."""
+    out: list[str] = []
+    done = 0
+    for match in _IBAN.finditer(text):
+        start, end = match.start() - 2, match.end()
+        while end - start >= 15 and not is_iban(text[start:end]):
+            end = max(text.rfind(" ", start, end), text.rfind("-", start, end), start)
+        if end - start >= 15 and start >= done:
+            out += [text[done:start], mark("iban", text[start:end])]
+            done = end
+    return "".join([*out, text[done:]]) if out else text

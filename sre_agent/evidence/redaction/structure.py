@@ -5,8 +5,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sre_agent.evidence.redaction.keyed import is_nothing, is_sensitive, secret_mark
-from sre_agent.evidence.redaction.placeholder import HELD, OPENING, mark
+from sre_agent.evidence.redaction.names import is_nothing, is_sensitive, secret_mark
+from sre_agent.evidence.redaction.placeholder import HELD, OPENING
 from sre_agent.evidence.redaction.text import redact
 
 MOST_DEPTH = 64  # deeper JSON than any API object; beyond it the subtree is dropped, not passed through
@@ -53,7 +53,7 @@ def _redact_object(value: dict[Any, Any], depth: int) -> dict[str, Any]:
 
 
 def _whole(item: Any, depth: int) -> Any:
-    """What stands under a sensitive name: texts and numbers go whole, also in a list (a header's values); objects are looked into."""
+    """What stands under a sensitive name: texts and numbers go whole, also in a list (a header has several); objects are looked into."""
     match item:
         case bool() | None:
             return item

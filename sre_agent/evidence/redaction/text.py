@@ -8,6 +8,7 @@ from sre_agent.evidence.redaction.keyed import keyed_secrets
 from sre_agent.evidence.redaction.mail import mail_addresses
 from sre_agent.evidence.redaction.numbers import personal_numbers
 from sre_agent.evidence.redaction.placeholder import HELD, OPENING
+from sre_agent.evidence.redaction.spoken import spoken_secrets
 from sre_agent.evidence.redaction.vendors import vendor_tokens
 
 SHORTEST = 5
@@ -17,7 +18,15 @@ _ROUNDS = 4
 _LONGEST_REMEMBERED = 200
 _MOST_REMEMBERED = 16_384
 # Values under a name go before what could be only a part of them; addresses before the "@" is taken for a mail address.
-_RULES: tuple[Callable[[str, str], str], ...] = (blocks, keyed_secrets, addresses, vendor_tokens, personal_numbers, mail_addresses)
+_RULES: tuple[Callable[[str, str], str], ...] = (
+    blocks,
+    keyed_secrets,
+    spoken_secrets,
+    addresses,
+    vendor_tokens,
+    personal_numbers,
+    mail_addresses,
+)
 # INVARIANT: only text without any secret is remembered, so that no secret outlives its call, and no key matters to it.
 _clean: set[str] = set()
 
