@@ -3,14 +3,14 @@
 import re
 from enum import Enum
 
-from sre_agent.evidence.redaction.names import ENDINGS, KEY, MAYBE, cut, is_excused, is_keylike, is_nothing
+from sre_agent.evidence.redaction.names import ENDINGS, KEY, MAYBE, cut, is_excused, is_keylike, is_maybe, is_nothing, is_sensitive
 from sre_agent.evidence.redaction.value import Value, line_at, value_at
 
 
 class _Name(Enum):
     """What follows from a name."""
 
-    SECRET = "its value is a secret"
+    KEYWORD = "its value is a secret"
     MAYBE = "its value is a secret if it looks like a key"
     CREDENTIALS = "a scheme, then credentials"
     LINE = "a secret to the end of the line"
@@ -21,20 +21,20 @@ _SEPARATOR = r"\\{0,7}[\"'`]?\]?[ \t]{0,64}(?:=>|:=|->|==|[:=])[ \t]{0,64}(?:\[(
 
 def _name(ending: str, kind: _Name) -> tuple[str, re.Pattern[str], _Name]:
     """The literal that the ending begins with, the ending and its separator, and what follows from it."""
-    border = rf"(?<![a-z0-9]{ending})" if kind is _Name.MAYBE and ending.isalpha() else ""
+    border = rf"(?<![a-z0-9]{ending})" if kind is _Name.MAYBE and ending.isalpha() else ""  # "inside" ends in "sid" too
     literal = re.match(r"[a-z]+", ending[:4])
     assert literal is not None
     return literal.group(), re.compile(rf"({ending}){border}(?:{_SEPARATOR})"), kind
 
 
 _NAMES = (
-    *(_name(ending, _Name.SECRET) for ending in (*ENDINGS, KEY)),
+    *(_name(ending, _Name.KEYWORD) for ending in (*ENDINGS, KEY)),
     *(_name(ending, _Name.MAYBE) for ending in MAYBE),
     _name("authorization", _Name.CREDENTIALS),
     _name("cookie2?", _Name.LINE),
 )
 _SCHEME = re.compile(
-    r"(?i)(?:bearer|basic|token|apikey|api-key|ssws|negotiate|genie[_ ]?key|key|jwt|bot|splunk|digest|hawk|aws4-hmac-sha256)[ \t]+(?=\S)"
+    r"(?i)(?:bearer|basic|token|apikey|api-key|ssws|negotiate|genie[_ ]?key|key|jwt|bot|splunk|digest|hawk|aws4-hmac-sha256)[ \t]+"
 )
 _WHOLE_LINE = re.compile(r"(?i)(?:digest|hawk|aws4-hmac-sha256|oauth)[ \t]")
 _VARIABLE = re.compile(
@@ -51,18 +51,10 @@ def keyed_secrets(text: str, lower: str) -> str:
                 _judge(text, lower, match, kind, spans)
     if "value" in lower:
         for match in _VARIABLE.finditer(lower):
-            if not is_excused(lower, *match.span(1)) and _ends_sensitive(match.group(1)):
-                _note(text, value_at(text, match.end()), spans)
+            name, value = match.group(1), value_at(text, match.end())
+            if is_sensitive(name) or (is_maybe(name) and is_keylike(name, text[value.start : value.end])):
+                _note(text, value, spans)
     return cut(text, spans) if spans else text
-
-
-_ENDS = re.compile(rf"(?:{'|'.join((*ENDINGS, KEY))})\Z")
-
-
-def _ends_sensitive(name: str) -> bool:
-    """True for the name of an environment variable whose value is a secret."""
-    found = _ENDS.search(name)
-    return found is not None and not is_excused(name, found.start(), found.end())
 
 
 def _judge(text: str, lower: str, match: re.Match[str], kind: _Name, spans: list[tuple[int, int]]) -> None:
@@ -70,10 +62,10 @@ def _judge(text: str, lower: str, match: re.Match[str], kind: _Name, spans: list
     start, end = match.span(1)
     if lower[match.end() - 1] == ">" and lower[end] == ">" and "<" not in lower[max(0, start - 64) : start]:
         return  # a comparison, not an element of XML
-    if kind is _Name.SECRET and is_excused(lower, start, end):
+    if kind is _Name.KEYWORD and is_excused(lower, start, end):
         return
     value = _of(kind, text, match.end(), start)
-    if kind is not _Name.MAYBE or is_keylike(text[value.start : value.end]):
+    if kind is not _Name.MAYBE or is_keylike(lower[max(0, start - 24) : end], text[value.start : value.end]):
         _note(text, value, spans)
 
 
@@ -103,5 +95,5 @@ def _in_query(text: str, start: int) -> bool:
 def _note(text: str, value: Value, spans: list[tuple[int, int]]) -> None:
     """Note the value as a secret unless it is nothing."""
     inner = text[value.start : value.end].strip()
-    if inner and not is_nothing(inner):
+    if inner and not is_nothing(inner) and not _SCHEME.fullmatch(inner + " "):
         spans.append((value.start, value.end))

@@ -7,7 +7,8 @@ from sre_agent.evidence.redaction.placeholder import mark
 _AT = re.compile(r"@|%40")
 _LOCAL = frozenset("._%+-'~!#$*")
 _LONGEST_LOCAL = 64
-_DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,62})\.){1,8}[^\W\d_]{2,24}(?![\w(])")
+# JSON may write a letter as \u00e4.
+_DOMAIN = re.compile(r"(?:(?:[^\W_]|\\u[0-9a-fA-F]{4})(?:[\w-]|\\u[0-9a-fA-F]{4}){0,62}\.){1,8}[^\W\d_]{2,24}(?![\w(])")
 _NOBODY = frozenset({"git", "hg", "svn"})
 # systemd units and nodes of a cluster are written like addresses: getty@tty1.service, rabbit@rabbit-0.rabbitmq.svc.
 _NO_DOMAIN = re.compile(

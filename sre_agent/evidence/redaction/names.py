@@ -40,6 +40,8 @@ MAYBE: tuple[str, ...] = (
     r"routing[ _.-]?key",
     r"integration[ _.-]?key",
     r"orchestration[ _.-]?key",
+    r"key",
+    r"seed",
     r"auth",
     r"sid",
     r"signature",
@@ -49,8 +51,16 @@ MAYBE: tuple[str, ...] = (
     r"assertion",
     r"samlresponse",
 )
+_IS_MAYBE = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(MAYBE)})\Z")
 _KEYLIKE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[\w+/=~.%-]{12,}")
-_SENSITIVE = re.compile(rf"(?:{'|'.join(ENDINGS)}|{_A_KEY}|(?:proxy-)?authorization|cookie|(?:routing|integration)[ _.-]?key)\Z")
+_STRONG = re.compile(r"(?=\S*\d)(?=\S*[A-Z])(?=\S*[a-z])[\w-]{20,}|(?=\S*\d)(?=\S*[A-Z])[A-Z2-7]{26,}")
+_OF_EVENTS = re.compile(r"(?:routing|integration|orchestration)[ _.-]?key\Z")
+_OF_EVENTS_VALUE = re.compile(r"(?=\S*\d)[A-Za-z0-9]{20,}")
+_OF_DATA = re.compile(
+    r"(?:cache|partition|primary|foreign|sort|order|row|shard|hash|group|object|blob|file|index|idempotency|dedup|deduplication|lock|"
+    r"redis|lookup|composite|unique|range|bucket|map|dict)[ _.-]?key\Z"
+)
+_SENSITIVE = re.compile(rf"(?:{'|'.join(ENDINGS)}|{_A_KEY}|(?:proxy-)?authorization|cookie)\Z")
 _NOT_SECRET = re.compile(
     r"(?:(?:by|com|tres|under|over|sur|en|multi|single)pass|automountserviceaccounttoken|imagepullsecret|"
     r"(?:num|max|min|next|page|per|end|start|stop|eos|bos|pad|unexpected|continue|continuation|pagination|sync)[ _-]?(?:page[ _-]?)?token)\Z"
@@ -91,8 +101,19 @@ def is_nothing(value: str) -> bool:
     return _NOTHING.fullmatch(value) is not None
 
 
-def is_keylike(value: str) -> bool:
-    """True for twelve or more characters of a key's alphabet, letters and digits among them."""
+@lru_cache(maxsize=4096)
+def is_maybe(name: str) -> bool:
+    """True when a value under `name` is a secret if it looks like one."""
+    return _IS_MAYBE.search(name[-_LONGEST_NAME:].lower()) is not None
+
+
+def is_keylike(name: str, value: str) -> bool:
+    """True when `value` looks like a key under a name that may mean one: the vaguer the name, the more it takes."""
+    lower = name[-_LONGEST_NAME:].lower()
+    if _OF_EVENTS.search(lower):
+        return _OF_EVENTS_VALUE.fullmatch(value) is not None
+    if lower.endswith(("key", "seed")):
+        return _OF_DATA.search(lower) is None and _STRONG.fullmatch(value) is not None
     return _KEYLIKE.fullmatch(value) is not None
 
 

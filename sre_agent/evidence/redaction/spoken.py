@@ -27,6 +27,8 @@ _BEFORE: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         ),
     )
 )
+# What all of them are about.
+_TOPICS = ("pass", "token", "secret", "pwd", "auth", "identified", "-api", "-access", "redis-cli")
 _SCHEMED = re.compile(r"(?:bearer|basic)\s{1,8}(?<![\w-]bearer )(?<![\w-]basic )((?=\S{0,200}?[0-9._=+/-])[a-z0-9._~+/=-]{8,})")
 _USER = re.compile(r"(?<![\w-])(?:-u|--user|--proxy-user|--userpwd)[ =]?\\?[\"']?[\w.@%+-]{1,64}:([^\s\"'\\]{1,256})")
 _MYSQL = re.compile(r"mysql(?:dump|admin)?\b[^|\n]{0,200}? -p([^\s\"']{3,128})")
@@ -35,12 +37,10 @@ _MYSQL = re.compile(r"mysql(?:dump|admin)?\b[^|\n]{0,200}? -p([^\s\"']{3,128})")
 def spoken_secrets(text: str, lower: str) -> str:
     """What a flag, a statement or a sentence gives away. `lower` is `text` in lower case, of the same length."""
     spans: list[tuple[int, int]] = []
-    for hints, pattern in _BEFORE:
-        for hint in hints:
-            if hint in lower:
-                values = (value_at(text, match.end()) for match in pattern.finditer(lower))
-                spans += [(v.start, v.end) for v in values if v.end > v.start and not is_nothing(text[v.start : v.end])]
-                break
+    for topic in _TOPICS:
+        if topic in lower:
+            _after_words(text, lower, spans)
+            break
     if "bearer" in lower or "basic" in lower:
         spans += [match.span(1) for match in _SCHEMED.finditer(lower) if not is_nothing(match.group(1))]
     if "-u" in lower or "-user" in lower:
@@ -48,3 +48,13 @@ def spoken_secrets(text: str, lower: str) -> str:
     if "mysql" in lower:
         spans += [match.span(1) for match in _MYSQL.finditer(lower)]
     return cut(text, spans) if spans else text
+
+
+def _after_words(text: str, lower: str, spans: list[tuple[int, int]]) -> None:
+    """Note the values behind the words of `_BEFORE`."""
+    for hints, pattern in _BEFORE:
+        for hint in hints:
+            if hint in lower:
+                values = (value_at(text, match.end()) for match in pattern.finditer(lower))
+                spans += [(v.start, v.end) for v in values if v.end > v.start and not is_nothing(text[v.start : v.end])]
+                break

@@ -5,7 +5,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sre_agent.evidence.redaction.names import is_nothing, is_sensitive, secret_mark
+from sre_agent.evidence.redaction.labels import label_kind, labelled_value
+from sre_agent.evidence.redaction.names import is_keylike, is_maybe, is_nothing, is_sensitive, secret_mark
 from sre_agent.evidence.redaction.placeholder import HELD, OPENING
 from sre_agent.evidence.redaction.text import redact
 
@@ -39,17 +40,29 @@ def _redact_object(value: dict[Any, Any], depth: int) -> dict[str, Any]:
     secret_kind = value.get("kind") == "Secret"
     # {"name": "DB_PASSWORD", "value": "..."}: how Kubernetes writes an environment variable.
     name = value.get("name", value.get("key"))
-    named_secret = isinstance(name, str) and "value" in value and is_sensitive(name)
+    named = name if isinstance(name, str) and "value" in value else ""
     out: dict[str, Any] = {}
     for raw_key, item in value.items():
         key = raw_key if isinstance(raw_key, str) else str(raw_key)
         if secret_kind and key in ("data", "stringData") and isinstance(item, dict):
             out[key] = {str(k): _held(str(v)) for k, v in item.items()}
-        elif is_sensitive(key) or (named_secret and key == "value"):
-            out[_redact_key(key)] = _whole(item, depth)
         else:
-            out[_redact_key(key)] = redact_json(item, depth + 1)
+            out[_redact_key(key)] = _redact_member(named if named and key == "value" else key, item, depth)
     return out
+
+
+def _redact_member(name: str, item: Any, depth: int) -> Any:
+    """The value of one member, after what its name promises."""
+    if is_sensitive(name):
+        return _whole(item, depth)
+    if isinstance(item, str | int) and not isinstance(item, bool):
+        kind = label_kind(name)
+        text = str(item)
+        if kind and (marked := labelled_value(kind, text)) != text:
+            return marked
+        if is_maybe(name) and is_keylike(name, text):
+            return _held(text)
+    return redact_json(item, depth + 1)
 
 
 def _whole(item: Any, depth: int) -> Any:

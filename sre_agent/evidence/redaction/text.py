@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sre_agent.evidence.redaction.addresses import addresses
 from sre_agent.evidence.redaction.blocks import blocks
 from sre_agent.evidence.redaction.keyed import keyed_secrets
+from sre_agent.evidence.redaction.labels import labelled_people
 from sre_agent.evidence.redaction.mail import mail_addresses
 from sre_agent.evidence.redaction.numbers import personal_numbers
 from sre_agent.evidence.redaction.placeholder import HELD, OPENING
@@ -24,6 +25,7 @@ _RULES: tuple[Callable[[str, str], str], ...] = (
     spoken_secrets,
     addresses,
     vendor_tokens,
+    labelled_people,
     personal_numbers,
     mail_addresses,
 )
@@ -57,14 +59,17 @@ def forget() -> None:
 
 
 def _round(text: str) -> str:
+    seen, lower, bordered = text, _lowered(text), OPENING in text
     for rule in _RULES:
-        if OPENING in text:
+        if bordered:
             # A placeholder is a border: no rule sees it, or what is on the other side of it.
             parts = HELD.split(text)
             parts[::2] = [rule(part, _lowered(part)) if part else part for part in parts[::2]]
             text = "".join(parts)
         else:
-            text = rule(text, _lowered(text))
+            text = rule(text, lower)
+            if text is not seen:
+                seen, lower, bordered = text, _lowered(text), OPENING in text
     return text
 
 

@@ -49,13 +49,27 @@ def _basic(r):  # noqa: ANN001, ANN202
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("password", _N, password, ("DB_PASSWORD", "password", "spring.datasource.password", "passwd", "redisPassword", "PGPASSWORD", "pwd")),
+    Family(
+        "password",
+        _N,
+        password,
+        ("DB_PASSWORD", "password", "spring.datasource.password", "passwd", "redisPassword", "PGPASSWORD", "pwd"),
+    ),
     Family("client secret", _N, of(B64U, 40), ("client_secret", "clientSecret", "OAUTH_CLIENT_SECRET")),
-    Family("API key by name", _N, many(of(HEX, 32), of(B62, 40), uuid), ("api_key", "apiKey", "X-Api-Key", "DD_API_KEY", "app-key")),
-    Family("access token by name", _N, of(B62, 48), ("access_token", "refreshToken", "CF_API_TOKEN", "TWILIO_AUTH_TOKEN", "X-Auth-Token")),
+    Family(
+        "API key by name", _N, many(of(HEX, 32), of(B62, 40), uuid), ("api_key", "apiKey", "X-Api-Key", "DD_API_KEY", "app-key")
+    ),
+    Family(
+        "access token by name",
+        _N,
+        of(B62, 48),
+        ("access_token", "refreshToken", "CF_API_TOKEN", "TWILIO_AUTH_TOKEN", "X-Auth-Token"),
+    ),
     Family("AWS secret access key", _N, of(B64, 40), ("AWS_SECRET_ACCESS_KEY", "aws_secret_access_key", "SecretAccessKey")),
     Family("session id", _N, of(B62, 32), ("session_id", "sessionId", "JSESSIONID", "PHPSESSID")),
-    Family("encryption key", _N, joined(of(B64, 43), lambda _: "="), ("ENCRYPTION_KEY", "signing_key", "SECRET_KEY_BASE", "master-key")),
+    Family(
+        "encryption key", _N, joined(of(B64, 43), lambda _: "="), ("ENCRYPTION_KEY", "signing_key", "SECRET_KEY_BASE", "master-key")
+    ),
     Family("licence key", _N, of(HEX, 40), ("NEW_RELIC_LICENSE_KEY", "license_key")),
     Family("routing key of PagerDuty", _N, joined(of("abcdef", 1), of(DIGITS, 1), of(HEX, 30)), ("routing_key", "integration_key")),
     Family("PagerDuty REST token", _N, joined(lambda _: "u+", of(B62, 18)), ("PAGERDUTY_API_TOKEN", "pd_token")),
@@ -70,8 +84,12 @@ FAMILIES: tuple[Family, ...] = (
     Family("GitHub token", _I, many(*(of(B62, 36, p) for p in ("ghp_", "gho_", "ghs_", "ghr_", "ghu_")))),
     Family("GitHub fine-grained", _I, joined(of(B62, 22, "github_pat_", "_"), of(B62, 59))),
     Family("GitLab token", _I, many(of(B64U, 20, "glpat-"), of(B64U, 20, "gldt-"), of(B64U, 20, "glrt-"))),
-    Family("Slack token", _I, many(joined(of(DIGITS, 11, "xoxb-", "-"), of(DIGITS, 12), of(B62, 24, "-")), of(HEX, 64, "xapp-1-A0-"))),
-    Family("Stripe key", _I, many(of(B62, 24, "sk_live_"), of(B62, 99, "rk_live_"), of(B62, 24, "sk_test_"), of(B62, 32, "whsec_"))),
+    Family(
+        "Slack token", _I, many(joined(of(DIGITS, 11, "xoxb-", "-"), of(DIGITS, 12), of(B62, 24, "-")), of(HEX, 64, "xapp-1-A0-"))
+    ),
+    Family(
+        "Stripe key", _I, many(of(B62, 24, "sk_live_"), of(B62, 99, "rk_live_"), of(B62, 24, "sk_test_"), of(B62, 32, "whsec_"))
+    ),
     Family("Twilio key", _I, many(of(HEX, 32, "SK"), of(HEX, 32, "AC"))),
     Family("SendGrid key", _I, joined(of(B64U, 22, "SG.", "."), of(B64U, 43))),
     Family("OpenAI key", _I, many(of(B62, 48, "sk-"), of(B64U, 100, "sk-proj-"), of(B64U, 60, "sk-svcacct-"))),
@@ -120,5 +138,11 @@ FAMILIES: tuple[Family, ...] = (
     Family("TOTP seed by name", _N, of(B32, 32), ("totp_secret", "MFA_SEED", "otpSecret"), held_out=True),
     Family("Airtable token", _I, joined(of(B62, 14, "pat", "."), of(HEX, 64)), held_out=True),
     Family("Okta token", _N, of(B64U, 40, "00"), ("OKTA_API_TOKEN", "okta.client.token"), held_out=True),
-    Family("Snowflake password", _N, password, ("SNOWFLAKE_PASSWORD", "snowflakePwd", "ELASTIC_PASSWORD", "keystore.password"), held_out=True),
+    Family(
+        "Snowflake password",
+        _N,
+        password,
+        ("SNOWFLAKE_PASSWORD", "snowflakePwd", "ELASTIC_PASSWORD", "keystore.password"),
+        held_out=True,
+    ),
 )

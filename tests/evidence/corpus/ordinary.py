@@ -6,7 +6,22 @@ from collections.abc import Callable
 
 from tests.evidence.corpus.planted import B62, B64U, DIGITS, HEX, LOWER, UPPER, of, uuid
 
-_WORDS = ("timeout", "orders", "retry", "user", "pod", "payment", "shard", "leader", "queue", "commit", "index", "passed", "monkey", "tokenizer")
+_WORDS = (
+    "timeout",
+    "orders",
+    "retry",
+    "user",
+    "pod",
+    "payment",
+    "shard",
+    "leader",
+    "queue",
+    "commit",
+    "index",
+    "passed",
+    "monkey",
+    "tokenizer",
+)
 _STATEMENTS = (
     "SELECT id, total FROM orders WHERE user_id = {n} AND state = 'open' LIMIT 50",
     "UPDATE carts SET qty = qty + 1 WHERE id = {n}",
@@ -15,7 +30,7 @@ _STATEMENTS = (
 )
 _PHRASES = (
     "password authentication failed for user app",
-    "secret \"db-credentials\" not found",
+    'secret "db-credentials" not found',
     "token bucket refilled in {n} ms",
     "prompt_tokens={n} completion_tokens={n} max_tokens={n}",
     "key=orders:{n} cache miss",
@@ -81,6 +96,7 @@ KINDS: dict[str, Callable[[random.Random], str]] = {
     "SQL": lambda r: r.choice(_STATEMENTS).format(n=r.randrange(10**9)),
     "stack frame": lambda r: r.choice((f"at com.acme.{r.choice(_WORDS).title()}Service.run({r.choice(_WORDS).title()}Service.java:{r.randrange(900)})", f'File "/app/{r.choice(_WORDS)}.py", line {r.randrange(900)}, in {r.choice(_WORDS)}', f"main.(*Server).handle(0xc000{of(HEX, 6)(r)}, {{0x{of(HEX, 6)(r)}, 0x1a}})")),
     "java object": lambda r: f"com.acme.{r.choice(_WORDS).title()}@{of(HEX, 8)(r)}",
+    "key of data": lambda r: f"{r.choice(('cache_key', 'partitionKey', 'idempotency-key', 'object_key', 'sort_key'))}={r.choice((of(B62, 22), uuid, of(HEX, 32)))(r)}",
     "number": lambda r: of(DIGITS[1:], r.randint(9, 19))(r),
     "epoch": lambda r: _epoch(r, r.choice((10, 13, 16, 19))),
     "snowflake": _snowflake,
@@ -94,7 +110,15 @@ KINDS: dict[str, Callable[[random.Random], str]] = {
     "hash of a template": lambda r: f"{r.choice(_WORDS)}-{of(LOWER + DIGITS, 8)(r)}-{of(LOWER, 5)(r)}:{of(UPPER, 6)(r)}",
 }  # fmt: skip
 
-_AROUND = ("{}", "handled {} in time", "id={} state=ok", '{{"level":"info","ref":"{}"}}', "[main] {} - done", "ref: {}, next", "retry of '{}' failed")
+_AROUND = (
+    "{}",
+    "handled {} in time",
+    "id={} state=ok",
+    '{{"level":"info","ref":"{}"}}',
+    "[main] {} - done",
+    "ref: {}, next",
+    "retry of '{}' failed",
+)
 
 
 def ordinary_lines(seed: int, each: int) -> list[tuple[str, str]]:

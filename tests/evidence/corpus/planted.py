@@ -113,7 +113,7 @@ def private_address(r: random.Random) -> tuple[str, str]:
             (f"Endpoint=sb://acme.example.net/;SharedAccessKeyName=root;SharedAccessKey={of(B64, 43)(r)}=", ""),
             (f"cloning https://oauth2:{plain}@git.example.com/acme/shop.git", plain),
             (f"smtp://{user}%40example.com:{secret}@mail.example.com:587", secret),
-            (f"sasl.jaas.config=PlainLoginModule required username=\"{user}\" password=\"{plain}\";", plain),
+            (f'sasl.jaas.config=PlainLoginModule required username="{user}" password="{plain}";', plain),
         )
     )
     return text, found or text.split("Key=")[-1].split(";")[0]
@@ -139,7 +139,10 @@ def signed_query(r: random.Random) -> tuple[str, str]:
     sign, host = of(HEX, 64)(r), "https://acme.example.net/file.bin"
     return r.choice(
         (
-            (f"GET {host}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261128T000000Z&X-Amz-Expires=300&X-Amz-Signature={sign}", sign),
+            (
+                f"GET {host}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261128T000000Z&X-Amz-Expires=300&X-Amz-Signature={sign}",
+                sign,
+            ),
             (f"{host}?sv=2024-11-04&se=2026-12-01&sr=b&sp=r&sig={of(B62, 40)(r)}%3D", ""),
             (f"{host}?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Signature={sign}&X-Goog-Expires=60", sign),
             (f"GET /v1/geocode?address=x&key={of(B62, 39)(r)} 200", ""),
@@ -154,7 +157,11 @@ def signed_query(r: random.Random) -> tuple[str, str]:
 def _signed(r: random.Random) -> tuple[str, str]:
     (text, secret), _ = signed_query(r)
     if not secret:
-        value = next(p for p in text.replace("?", "&").split("&") if p.startswith(("sig=", "key=", "code=", "access_token=", "token=", "api_key=")))
+        value = next(
+            p
+            for p in text.replace("?", "&").split("&")
+            if p.startswith(("sig=", "key=", "code=", "access_token=", "token=", "api_key="))
+        )
         secret = value.split("=", 1)[1].split(" ")[0].removesuffix("%3D")
     return text, secret
 
@@ -185,4 +192,7 @@ def yaml_secret(r: random.Random) -> tuple[str, str]:
     """A Kubernetes Secret as text: its keys need not sound secret."""
     s = base64.b64encode(password(r).encode()).decode()
     field = r.choice(("data", "stringData"))
-    return f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\n{field}:\n  {r.choice(('tls', 'config', 'db', 'blob'))}: {s}\ntype: Opaque\n", s
+    return (
+        f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\n{field}:\n  {r.choice(('tls', 'config', 'db', 'blob'))}: {s}\ntype: Opaque\n",
+        s,
+    )

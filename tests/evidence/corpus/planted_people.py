@@ -40,7 +40,15 @@ def card(r: random.Random) -> str:
 
 def iban(r: random.Random) -> str:
     """An account number of a country with a simple structure, run together or in fours."""
-    country, bank, account = r.choice((("DE", of(DIGITS, 8), 10), ("GB", of(UPPER, 4), 14), ("NL", of(UPPER, 4), 10), ("AT", of(DIGITS, 5), 11), ("CH", of(DIGITS, 5), 12)))
+    country, bank, account = r.choice(
+        (
+            ("DE", of(DIGITS, 8), 10),
+            ("GB", of(UPPER, 4), 14),
+            ("NL", of(UPPER, 4), 10),
+            ("AT", of(DIGITS, 5), 11),
+            ("CH", of(DIGITS, 5), 12),
+        )
+    )
     body = bank(r) + of(DIGITS, account)(r)
     number = int("".join(str(int(c, 36)) for c in body + country + "00"))
     whole = f"{country}{98 - number % 97:02d}{body}"
@@ -62,7 +70,15 @@ def phone(r: random.Random) -> str:
 
 def labelled_phone(r: random.Random) -> str:
     """A number that only its label tells: national notations and bare digits."""
-    return r.choice((f"0170 {of(DIGITS, 7)(r)}", f"07700 900{of(DIGITS, 3)(r)}", of(DIGITS[2:], 10)(r), f"0{of(DIGITS[1:], 3)(r)}/{of(DIGITS, 7)(r)}", f"{of(DIGITS[2:], 3)(r)} {of(DIGITS[2:], 3)(r)} {of(DIGITS, 4)(r)}"))
+    return r.choice(
+        (
+            f"0170 {of(DIGITS, 7)(r)}",
+            f"07700 900{of(DIGITS, 3)(r)}",
+            of(DIGITS[2:], 10)(r),
+            f"0{of(DIGITS[1:], 3)(r)}/{of(DIGITS, 7)(r)}",
+            f"{of(DIGITS[2:], 3)(r)} {of(DIGITS[2:], 3)(r)} {of(DIGITS, 4)(r)}",
+        )
+    )
 
 
 def nhs(r: random.Random) -> str:
@@ -99,7 +115,9 @@ def npi(r: random.Random) -> str:
 def born(r: random.Random) -> str:
     """A date of birth in five notations."""
     y, m, d = r.randint(1930, 2012), r.randint(1, 12), r.randint(1, 28)
-    return r.choice((f"{y}-{m:02d}-{d:02d}", f"{m:02d}/{d:02d}/{y}", f"{d:02d}.{m:02d}.{y}", f"{y}{m:02d}{d:02d}", f"{d} March {y}"))
+    return r.choice(
+        (f"{y}-{m:02d}-{d:02d}", f"{m:02d}/{d:02d}/{y}", f"{d:02d}.{m:02d}.{y}", f"{y}{m:02d}{d:02d}", f"{d} March {y}")
+    )
 
 
 def national(r: random.Random) -> str:
