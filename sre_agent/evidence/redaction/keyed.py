@@ -36,6 +36,8 @@ _NAMES = (
 _SCHEME = re.compile(
     r"(?i)(?:bearer|basic|token|apikey|api-key|ssws|negotiate|genie[_ ]?key|key|jwt|bot|splunk|digest|hawk|aws4-hmac-sha256)[ \t]+"
 )
+_LONGEST_NOTHING = 256
+_LONGEST_MAYBE = 256
 _WHOLE_LINE = re.compile(r"(?i)(?:digest|hawk|aws4-hmac-sha256|oauth)[ \t]")
 _VARIABLE = re.compile(
     r"(?:name|key)\\?[\"']?[ \t]*[:=][ \t]*\\?[\"']?([\w.-]{1,128})\\?[\"']?\s{0,4}(?:,|\\n|\n)?\s{0,64}\\?[\"']?value\\?[\"']?[ \t]*[:=][ \t]*"
@@ -47,8 +49,11 @@ def keyed_secrets(text: str, lower: str) -> str:
     spans: list[tuple[int, int]] = []
     for literal, pattern, kind in _NAMES:
         if literal in lower:
+            done = 0
             for match in pattern.finditer(lower):
-                _judge(text, lower, match, kind, spans)
+                # What stands inside a secret that goes anyway is not looked at: a hostile line costs its length.
+                if match.start() >= done:
+                    done = _judge(text, lower, match, kind, spans)
     if "value" in lower:
         for match in _VARIABLE.finditer(lower):
             name, value = match.group(1), value_at(text, match.end())
@@ -57,23 +62,27 @@ def keyed_secrets(text: str, lower: str) -> str:
     return cut(text, spans) if spans else text
 
 
-def _judge(text: str, lower: str, match: re.Match[str], kind: _Name, spans: list[tuple[int, int]]) -> None:
-    """Note what stands behind one name, if the name and the value mean a secret."""
+def _judge(text: str, lower: str, match: re.Match[str], kind: _Name, spans: list[tuple[int, int]]) -> int:
+    """Note what stands behind one name, if the name and the value mean a secret; where it ends."""
     start, end = match.span(1)
     if lower[match.end() - 1] == ">" and lower[end] == ">" and "<" not in lower[max(0, start - 64) : start]:
-        return  # a comparison, not an element of XML
+        return 0  # a comparison, not an element of XML
     if kind is _Name.KEYWORD and is_excused(lower, start, end):
-        return
+        return 0
     value = _of(kind, text, match.end(), start)
-    if kind is not _Name.MAYBE or is_keylike(lower[max(0, start - 24) : end], text[value.start : value.end]):
-        _note(text, value, spans)
+    if kind is _Name.MAYBE and not is_keylike(lower[max(0, start - 24) : end], text[value.start : value.end]):
+        return 0
+    if value.end - value.start >= _LONGEST_MAYBE:
+        value = _of(_Name.KEYWORD, text, match.end(), start)  # it began like a key; all of it goes
+    return _note(text, value, spans)
 
 
 def _of(kind: _Name, text: str, at: int, start: int) -> Value:
     """The value behind a name: of headers the whole line, without the scheme that stands before credentials."""
     if kind is _Name.LINE:
         return line_at(text, at)
-    value = value_at(text, at, in_query=_in_query(text, start))
+    most = at + _LONGEST_MAYBE if kind is _Name.MAYBE else len(text)
+    value = value_at(text, at, in_query=_in_query(text, start), most=most)
     if kind is _Name.CREDENTIALS and _WHOLE_LINE.match(text, value.start):
         return line_at(text, at)
     scheme = _SCHEME.match(text, value.start)
@@ -92,8 +101,11 @@ def _in_query(text: str, start: int) -> bool:
     return start > 0 and text[start - 1] in "?&"
 
 
-def _note(text: str, value: Value, spans: list[tuple[int, int]]) -> None:
-    """Note the value as a secret unless it is nothing."""
-    inner = text[value.start : value.end].strip()
-    if inner and not is_nothing(inner) and not _SCHEME.fullmatch(inner + " "):
-        spans.append((value.start, value.end))
+def _note(text: str, value: Value, spans: list[tuple[int, int]]) -> int:
+    """Note the value as a secret unless it is nothing; where it ends if it is one."""
+    if value.end - value.start <= _LONGEST_NOTHING:
+        inner = text[value.start : value.end].strip()
+        if not inner or is_nothing(inner) or _SCHEME.fullmatch(inner + " "):
+            return 0
+    spans.append((value.start, value.end))
+    return value.end

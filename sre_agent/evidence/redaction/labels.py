@@ -105,7 +105,7 @@ def _labelled(text: str, lower: str) -> str:
     out: list[str] = []
     done = 0
     for kind, at in sorted(places, key=lambda place: place[1]):
-        value = value_at(text, at, in_query=True)
+        value = value_at(text, at, in_query=True, most=at + _LONGEST)
         end = value.end if value.quoted else max(value.end, value.start + _LONGEST_SPACED)
         found = _FORMS[kind].match(text, value.start, min(end, value.start + _LONGEST, len(text)))
         if found is None or value.start < done or text[found.end() : found.end() + 1].isalnum():

@@ -55,6 +55,10 @@ def _after_words(text: str, lower: str, spans: list[tuple[int, int]]) -> None:
     for hints, pattern in _BEFORE:
         for hint in hints:
             if hint in lower:
-                values = (value_at(text, match.end()) for match in pattern.finditer(lower))
-                spans += [(v.start, v.end) for v in values if v.end > v.start and not is_nothing(text[v.start : v.end])]
+                done = 0
+                for match in pattern.finditer(lower):
+                    value = value_at(text, match.end()) if match.start() >= done else None
+                    if value is not None and value.end > value.start and not is_nothing(text[value.start : value.end]):
+                        spans.append((value.start, value.end))
+                        done = value.end
                 break

@@ -15,6 +15,7 @@ _BARE_END = re.compile(
     r"[\s\"'`<]|\\[nrt\"']|[;,&|](?=\s*\\{0,3}[\"']?[A-Za-z_][\w .\[-]{0,48}\\{0,3}[\"']?\s?(?:=|:\s))|[;,|](?=\s|\Z|\\|\")|"
     r"[)\]}](?=[\s,;.:)\]}>\"'\\]|\Z)"
 )
+_LINE_END = re.compile(r"[\r\n\"'\]]|\\[nr\"']")
 _QUERY_END = re.compile(r"[&#\s\"'`<>]|\\[\"'nrtu]")
 
 
@@ -26,16 +27,17 @@ class Value(NamedTuple):
     quoted: bool
 
 
-def value_at(text: str, at: int, *, in_query: bool = False) -> Value:
-    """The value that starts at `at`; an empty one where there is none. `in_query`: "&" ends it."""
+def value_at(text: str, at: int, *, in_query: bool = False, most: int | None = None) -> Value:
+    """The value that starts at `at`; an empty one where there is none. `in_query`: "&" ends it. `most`: no bare one goes beyond."""
     opening = _OPEN.match(text, at)
     if opening is not None:
         return _quoted(text, opening)
     if text.startswith("<", at):  # kubectl's "<set to the key 'password' in secret 'db'>"
         closing = text.find(">", at, at + 256)
         return Value(at, closing + 1 if closing > 0 else at, quoted=False)
-    end = (_QUERY_END if in_query else _BARE_END).search(text, at)
-    stop = end.start() if end is not None else len(text)
+    limit = len(text) if most is None else min(len(text), most)
+    end = (_QUERY_END if in_query else _BARE_END).search(text, at, limit)
+    stop = end.start() if end is not None else limit
     while stop > at and text[stop - 1] in ".,;:":
         stop -= 1
     return Value(at, stop, quoted=False)
@@ -46,7 +48,7 @@ def line_at(text: str, at: int) -> Value:
     opening = _OPEN.match(text, at)
     if opening is not None:
         return _quoted(text, opening)
-    end = re.compile(r"[\r\n\"'\]]|\\[nr\"']").search(text, at)
+    end = _LINE_END.search(text, at)
     return Value(at, end.start() if end is not None else len(text), quoted=False)
 
 
@@ -54,7 +56,7 @@ def _quoted(text: str, opening: re.Match[str]) -> Value:
     """The inside of quotes. A quote inside is escaped once more than the marks around it, or doubled as in SQL."""
     start, escape, quote = opening.end(), len(opening.group(1)), opening.group(2)
     at = start
-    while 0 <= (at := text.find(quote, at, start + LONGEST)):
+    while (at := text.find(quote, at, start + LONGEST)) >= 0:
         before = at
         while before > start and text[before - 1] == "\\":
             before -= 1
