@@ -72,7 +72,7 @@ def _judge(text: str, lower: str, match: re.Match[str], kind: _Name, spans: list
     value = _of(kind, text, match.end(), start)
     if kind is _Name.MAYBE and not is_keylike(lower[max(0, start - 24) : end], text[value.start : value.end]):
         return 0
-    if value.end - value.start >= _LONGEST_MAYBE:
+    if kind is _Name.MAYBE and value.end - value.start >= _LONGEST_MAYBE:
         value = _of(_Name.KEYWORD, text, match.end(), start)  # it began like a key; all of it goes
     return _note(text, value, spans)
 
