@@ -15,6 +15,8 @@ _BARE_END = re.compile(
     r"[\s\"'`<]|\\[nrt\"']|[;,&|](?=\s*\\{0,3}[\"']?[A-Za-z_][\w .\[-]{0,48}\\{0,3}[\"']?\s?(?:=|:\s))|[;,|](?=\s|\Z|\\|\")|"
     r"[)\]}](?=[\s,;.:)\]}>\"'\\]|\Z)"
 )
+# A reference to what is kept elsewhere: of a shell, of Kubernetes, of a template.
+_REFERENCE = re.compile(r"(?:\$\{[^}\s]{1,256}\}|\$\([^)\s]{1,256}\)|\$?\{\{[^{}\n]{1,256}\}\})(?=[\s,;&\"')\]}]|\Z)")
 _LINE_END = re.compile(r"[\r\n\"'\]]|\\[nr\"']")
 _QUERY_END = re.compile(r"[&#\s\"'`<>]|\\[\"'nrtu]")
 
@@ -35,6 +37,9 @@ def value_at(text: str, at: int, *, in_query: bool = False, most: int | None = N
     if text.startswith("<", at):  # kubectl's "<set to the key 'password' in secret 'db'>"
         closing = text.find(">", at, at + 256)
         return Value(at, closing + 1 if closing > 0 else at, quoted=False)
+    reference = _REFERENCE.match(text, at)
+    if reference is not None:
+        return Value(at, reference.end(), quoted=False)
     limit = len(text) if most is None else min(len(text), most)
     end = (_QUERY_END if in_query else _BARE_END).search(text, at, limit)
     stop = end.start() if end is not None else limit
