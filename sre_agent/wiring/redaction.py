@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from sre_agent.evidence.redact import use_redaction_key
@@ -40,10 +41,8 @@ def _kept(folder: Path) -> bytes:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(_BYTES))
-        try:
+        with suppress(FileExistsError):
             os.link(fresh, path)
-        except FileExistsError:
-            pass
     finally:
         fresh.unlink()
     return _read(path)

@@ -76,9 +76,33 @@ def test_a_long_cookie_goes_whole():
 
 @pytest.mark.parametrize(
     "unit",
-    ["token:", "key=", "?key=", "cookie: ", "authorization: digest ", "token={", "a@", "@a.", "1 ", "4111 ", "DE89 ", "0 0 ", "\\", "password='",
-     "-----END PRIVATE KEY-----", "kind: Secret\ndata:\n a: b\n", "mysql -p", "redis-cli a ", "eyJ", "SG.", "(", "user:x@tcp(", "[redacted:value]", "mrn: 1"],
-)  # fmt: skip
+    [
+        "token:",
+        "key=",
+        "?key=",
+        "cookie: ",
+        "authorization: digest ",
+        "token={",
+        "a@",
+        "@a.",
+        "1 ",
+        "4111 ",
+        "DE89 ",
+        "0 0 ",
+        "\\",
+        "password='",
+        "-----END PRIVATE KEY-----",
+        "kind: Secret\ndata:\n a: b\n",
+        "mysql -p",
+        "redis-cli a ",
+        "eyJ",
+        "SG.",
+        "(",
+        "user:x@tcp(",
+        "[redacted:value]",
+        "mrn: 1",
+    ],
+)
 def test_a_hostile_line_of_a_hundred_thousand_characters_comes_back(unit):
     # Quadratic time would be minutes here.
     text = (unit * 100_000)[:100_000]

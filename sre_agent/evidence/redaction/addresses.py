@@ -37,7 +37,24 @@ _QUERY = re.compile(
     r"(?i)((?:[?&]|\\u0026|&amp;)(?:sig|signature|key|code|hmac|jwt|sas|access|state|nonce|id_token|assertion|samlresponse|x-amz-(?:signature|credential|"
     r"security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|hdnts|policy)=)([^&\s\"'\\<>]{3,})"
 )
-_QUERY_HINTS = ("sig", "key=", "code=", "hmac=", "jwt=", "sas=", "access", "state=", "nonce=", "id_token=", "assertion=", "saml", "x-amz", "x-goog", "hdnts=", "policy=")  # fmt: skip
+_QUERY_HINTS = (
+    "sig",
+    "key=",
+    "code=",
+    "hmac=",
+    "jwt=",
+    "sas=",
+    "access",
+    "state=",
+    "nonce=",
+    "id_token=",
+    "assertion=",
+    "saml",
+    "x-amz",
+    "x-goog",
+    "hdnts=",
+    "policy=",
+)
 _SHORT = re.compile(r"[a-z_]{1,16}|\d{1,6}|[A-Z]{2,12}", re.ASCII)
 """What a "code", "state" or "key" of a query is when it is none of ours: a word or a small number."""
 

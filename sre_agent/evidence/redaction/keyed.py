@@ -40,7 +40,8 @@ _LONGEST_NOTHING = 256
 _LONGEST_MAYBE = 256
 _WHOLE_LINE = re.compile(r"(?i)(?:digest|hawk|aws4-hmac-sha256|oauth)[ \t]")
 _VARIABLE = re.compile(
-    r"(?:name|key)\\?[\"']?[ \t]*[:=][ \t]*\\?[\"']?([\w.-]{1,128})\\?[\"']?\s{0,4}(?:,|\\n|\n)?\s{0,64}\\?[\"']?value\\?[\"']?[ \t]*[:=][ \t]*"
+    r"(?:name|key)\\?[\"']?[ \t]*[:=][ \t]*\\?[\"']?([\w.-]{1,128})\\?[\"']?\s{0,4}(?:,|\\n|\n)?\s{0,64}"
+    r"\\?[\"']?value\\?[\"']?[ \t]*[:=][ \t]*"
 )
 
 

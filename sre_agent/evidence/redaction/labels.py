@@ -1,4 +1,4 @@
-"""Personal data behind a label ("MRN: ...", "phone=...", {"dob": ...}): whatever stands there and has the form that the label promises."""
+"""Personal data behind a label ("MRN: ...", "phone=...", {"dob": ...}): what stands there and has the form that it promises."""
 
 import re
 from functools import lru_cache
@@ -9,23 +9,45 @@ from sre_agent.evidence.redaction.value import value_at
 _NUMBER = "[number|num|nr|no|id]"
 _LABELS: dict[str, tuple[str, ...]] = {
     "health-id": (
-        "mrn", f"medical record {_NUMBER}", "patient number|num|nr|no|id", "npi", f"nhs {_NUMBER}", "mbi", f"health|medical insurance|plan|card {_NUMBER}",
-        "insurance number|no|id", "insurance member id", f"medicare|medicaid {_NUMBER}", "beneficiary number|id", "hicn",
-        "krankenversichertennummer|krankenversichertennr", "health|insurance policy number|no",
+        "mrn",
+        f"medical record {_NUMBER}",
+        "patient number|num|nr|no|id",
+        "npi",
+        f"nhs {_NUMBER}",
+        "mbi",
+        f"health|medical insurance|plan|card {_NUMBER}",
+        "insurance number|no|id",
+        "insurance member id",
+        f"medicare|medicaid {_NUMBER}",
+        "beneficiary number|id",
+        "hicn",
+        "krankenversichertennummer|krankenversichertennr",
+        "health|insurance policy number|no",
     ),
     "birth-date": ("dob", "date of birth", "birth date|data", "birthday|birthdate|geburtsdatum"),
     "national-id": (
-        "ssn", "social security [number|no]", "tax id", "tin|itin|nino|aadhaar", "passport [number|no]", "driver|drivers licence|license [number|no]",
-        "national id", "national insurance [number|no]",
+        "ssn",
+        "social security [number|no]",
+        "tax id",
+        "tin|itin|nino|aadhaar",
+        "passport [number|no]",
+        "driver|drivers licence|license [number|no]",
+        "national id",
+        "national insurance [number|no]",
     ),
     "phone": (
-        "phone|telephone [number|num|no]", "mobile|cell|cellphone [number|no]", "msisdn|fax|whatsapp|tel", "sms to", "caller id", "dialed|dialled",
+        "phone|telephone [number|num|no]",
+        "mobile|cell|cellphone [number|no]",
+        "msisdn|fax|whatsapp|tel",
+        "sms to",
+        "caller id",
+        "dialed|dialled",
     ),
     "card": ("card number|num|no", "credit|debit|payment card [number|num|no]", "cc number|num|no", "pan", "cvv|cvv2|cvc|cvc2"),
     "iban": ("iban|bic", "account number|no", "bank account [number|no]", "sort code", "routing number"),
     "value": ("otp", "mfa|2fa|totp|verification|recovery|backup|sms|auth code", "one time code", "pin [code]"),
-}  # fmt: skip
-"""Labels by kind: words with or without a blank, dash or underscore between them; "|" between choices, brackets around what may lack."""
+}
+"""Labels by kind: words, perhaps with a blank, dash or underscore between; "|" between choices, brackets around what may lack."""
 
 
 def _parts(label: str) -> list[tuple[tuple[str, ...], bool]]:
@@ -56,7 +78,8 @@ _FIRST = frozenset(word for labels in _LABELS.values() for label in labels for w
 _LETTERS = "".join(c if c in "abcdefghijklmnopqrstuvwxyz" else " " for c in map(chr, range(128)))
 _LABEL = re.compile(
     rf"(?<![a-z0-9])(?:{_WORDS})"
-    r"\\{0,7}[\"'`]?(?:[ \t]{0,8}(?:=>|[:=#]|->)[ \t]{0,16}(?:\[(?=[\w+(]))?|[ \t]{1,2}(?:is |was |no\.? |number |# ?)?(?=[+(]?\d)|(?<=[a-z])>)"
+    r"\\{0,7}[\"'`]?(?:[ \t]{0,8}(?:=>|[:=#]|->)[ \t]{0,16}(?:\[(?=[\w+(]))?|"
+    r"[ \t]{1,2}(?:is |was |no\.? |number |# ?)?(?=[+(]?\d)|(?<=[a-z])>)"
 )
 _FORMS = {
     "health-id": re.compile(r"(?=.*\d{3}|.*\d[A-Z])[A-Za-z0-9][\w./-]{4,24}(?: \d{2,5}){0,3}"),
@@ -73,7 +96,8 @@ _LONGEST_SPACED = 48
 _NAME = re.compile(rf"(?:.*[^a-z0-9])?(?:{_WORDS})")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _VARIABLE = re.compile(
-    r"(?:name|key)\\?[\"']?[ \t]*[:=][ \t]*\\?[\"']?([\w.-]{1,64})\\?[\"']?\s{0,4}(?:,|\\n|\n)?\s{0,64}\\?[\"']?value\\?[\"']?[ \t]*[:=][ \t]*"
+    r"(?:name|key)\\?[\"']?[ \t]*[:=][ \t]*\\?[\"']?([\w.-]{1,64})\\?[\"']?\s{0,4}(?:,|\\n|\n)?\s{0,64}"
+    r"\\?[\"']?value\\?[\"']?[ \t]*[:=][ \t]*"
 )
 _LONGEST = 64
 

@@ -63,7 +63,8 @@ _OF_DATA = re.compile(
 _SENSITIVE = re.compile(rf"(?:{'|'.join(ENDINGS)}|{_A_KEY}|(?:proxy-)?authorization|cookie)\Z")
 _NOT_SECRET = re.compile(
     r"(?:(?:by|com|tres|under|over|sur|en|multi|single)pass|automountserviceaccounttoken|imagepullsecret|"
-    r"(?:num|max|min|next|page|per|end|start|stop|eos|bos|pad|unexpected|continue|continuation|pagination|sync)[ _-]?(?:page[ _-]?)?token)\Z"
+    r"(?:num|max|min|next|page|per|end|start|stop|eos|bos|pad|unexpected|continue|continuation|pagination|sync)[ _-]?"
+    r"(?:page[ _-]?)?token)\Z"
 )
 _LONGEST_NAME = 48
 

@@ -1,6 +1,7 @@
 """Numbers that name a person and show it: by their form or by their check digits, among the numbers that logs are full of."""
 
 import re
+from collections.abc import Callable
 
 from sre_agent.evidence.redaction.check_digits import is_card, is_iban, is_nhs
 from sre_agent.evidence.redaction.placeholder import mark
@@ -47,11 +48,15 @@ def _unlabelled(text: str) -> str:
         start, end = max(done, run.start() - 4), min(len(text), run.end() + 2)
         piece = judged = text[start:end]
         for pattern, kind, holds in _KINDS:
-            judged = pattern.sub(lambda m, kind=kind, holds=holds: mark(kind, m.group()) if holds(m.group()) else m.group(), judged)
+            judged = pattern.sub(_marking(kind, holds), judged)
         if judged != piece:
             out += [text[done:start], judged]
             done = end
     return "".join([*out, text[done:]]) if out else text
+
+
+def _marking(kind: str, holds: Callable[[str], bool]) -> Callable[[re.Match[str]], str]:
+    return lambda match: mark(kind, match.group()) if holds(match.group()) else match.group()
 
 
 def _digits(text: str) -> str:
@@ -63,7 +68,7 @@ def _card(text: str) -> bool:
     return is_card(digits, grouped=len(digits) < len(text))
 
 
-_KINDS = (
+_KINDS: tuple[tuple[re.Pattern[str], str, Callable[[str], bool]], ...] = (
     (_CARD, "card", _card),
     (_NATIONAL, "national-id", lambda _: True),
     (_NHS, "health-id", lambda text: is_nhs(_digits(text))),

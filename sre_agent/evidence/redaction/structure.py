@@ -66,7 +66,7 @@ def _redact_member(name: str, item: Any, depth: int) -> Any:
 
 
 def _whole(item: Any, depth: int) -> Any:
-    """What stands under a sensitive name: texts and numbers go whole, also in a list (a header has several); objects are looked into."""
+    """What stands under a sensitive name: texts and numbers go whole, also in a list; objects are looked into."""
     match item:
         case bool() | None:
             return item

@@ -1,4 +1,4 @@
-"""What secrets come in: lines of logs, JSON, YAML, environments, headers, traces. A carrier gives text, or JSON to be redacted as such."""
+"""What secrets come in: lines of logs, JSON, YAML, environments, headers. A carrier gives text, or JSON to be redacted as such."""
 
 import json
 import random
@@ -27,7 +27,7 @@ NAMED: dict[str, Callable[[str, str], Carried]] = {
     "headers, Python": lambda n, v: f"headers={{'Accept': '*/*', '{n}': '{v}', 'X-A': 'b'}}",
     "headers, Go": lambda n, v: f"map[Accept:[*/*] {n}:[{v}] User-Agent:[go]]",
     "describe": lambda n, v: f"    Environment:\n      {n}:   {v}\n      MODE:     prod\n",
-    "stack trace": lambda n, v: f'Exception in thread "main" java.lang.IllegalStateException: bad {n}={v}\n\tat com.x.Y.z(Y.java:3)\n',
+    "stack trace": lambda n, v: f'Exception in thread "main" java.lang.Error: bad {n}={v}\n\tat com.x.Y.z(Y.java:3)\n',
     "properties": lambda n, v: f"server.port=80\n{n} = {v}\n",
     "flag": lambda n, v: f"exec /app --{n}={v} --port=80",
     "Ruby": lambda n, v: f'{{:user=>"x", :{n}=>"{v}"}}',

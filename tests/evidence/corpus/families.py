@@ -44,7 +44,7 @@ from tests.evidence.corpus.planted_people import (
 _I, _N, _T = Shows.ITSELF, Shows.NAME, Shows.TEXT
 
 
-def _basic(r):  # noqa: ANN001, ANN202
+def _basic(r):
     return base64.b64encode(f"svc:{of(B62, 14)(r)}".encode()).decode()
 
 

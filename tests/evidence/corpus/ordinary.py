@@ -67,6 +67,11 @@ def _epoch(r: random.Random, digits: int) -> str:
     return str(r.randrange(1_600_000_000, 1_900_000_000)) + of(DIGITS, digits - 10)(r)
 
 
+def _moment(r: random.Random) -> str:
+    day, clock = f"2026-{r.randint(1, 12):02d}-{r.randint(1, 28):02d}", ":".join(f"{r.randrange(n):02d}" for n in (24, 60, 60))
+    return f"{day}{r.choice('T ')}{clock}.{of(DIGITS, r.choice((3, 6, 9)))(r)}{r.choice(('Z', '+00:00', '+0100', ''))}"
+
+
 def _snowflake(r: random.Random) -> str:
     return str((r.randrange(10**9, 10**12) << 22) | r.randrange(1 << 22))[:19]
 
@@ -81,34 +86,77 @@ KINDS: dict[str, Callable[[random.Random], str]] = {
     "IPv4": lambda r: f"{r.randrange(1, 255)}.{r.randrange(255)}.{r.randrange(255)}.{r.randrange(255)}:{r.randrange(1024, 65535)}",
     "CIDR": lambda r: f"10.{r.randrange(255)}.{r.randrange(255)}.0/{r.randrange(8, 32)}",
     "IPv6": lambda r: r.choice(("[2001:db8::{}]:443", "fe80::{}%eth0", "fd00:1:2:{}::1")).format(of(HEX, 4)(r)),
-    "timestamp": lambda r: f"2026-{r.randint(1, 12):02d}-{r.randint(1, 28):02d}{r.choice('T ')}{r.randrange(24):02d}:{r.randrange(60):02d}:{r.randrange(60):02d}.{of(DIGITS, r.choice((3, 6, 9)))(r)}{r.choice(('Z', '+00:00', '+0100', ''))}",
-    "date": lambda r: r.choice(("{d:02d}/Nov/2026:{h:02d}:44:56 +0000", "{d:02d}-{h:02d}-2026 03:04:05,123", "20261128{h:02d}4456", "2026.11.{d:02d} {h:02d}.44.56")).format(d=r.randint(1, 28), h=r.randint(1, 12)),
-    "version": lambda r: f"{r.randrange(30)}.{r.randrange(30)}.{r.randrange(2000)}{r.choice(('', '-rc.1', '+build.7', '.post3', '-SNAPSHOT'))}",
+    "timestamp": _moment,
+    "date": lambda r: r.choice(
+        (
+            "{d:02d}/Nov/2026:{h:02d}:44:56 +0000",
+            "{d:02d}-{h:02d}-2026 03:04:05,123",
+            "20261128{h:02d}4456",
+            "2026.11.{d:02d} {h:02d}.44.56",
+        )
+    ).format(d=r.randint(1, 28), h=r.randint(1, 12)),
+    "version": lambda r: (
+        f"{r.randrange(30)}.{r.randrange(30)}.{r.randrange(2000)}{r.choice(('', '-rc.1', '+build.7', '.post3', '-SNAPSHOT'))}"
+    ),
     "duration": lambda r: f"{r.randrange(9000)}.{r.randrange(999)}{r.choice(('ms', 's', 'us', 'ns', 'm'))}",
     "trace id": lambda r: r.choice((of(HEX, 32), of(HEX, 16), lambda q: f"00-{of(HEX, 32)(q)}-{of(HEX, 16)(q)}-01"))(r),
     "X-Ray id": lambda r: f"1-{of(HEX, 8)(r)}-{of(HEX, 24)(r)}",
     "address of memory": lambda r: f"0x{of(HEX, r.choice((8, 12, 16)))(r)}",
     "MAC address": lambda r: ":".join(of(HEX, 2)(r) for _ in range(6)),
     "path": lambda r: f"/var/lib/kubelet/pods/{uuid(r)}/volumes/kubernetes.io~secret/{r.choice(_WORDS)}/token",
-    "URL": lambda r: f"https://{r.choice(_WORDS)}.example.com/api/v{r.randrange(4)}/{r.choice(_WORDS)}/{r.randrange(10**6)}?page={r.randrange(50)}&sort=asc&from={_epoch(r, 13)}",
-    "opaque id": lambda r: r.choice((of(B62, 22), of(B64U, 22), lambda q: base64.b64encode(of(HEX, 12)(q).encode()).decode(), lambda q: "01J" + of("0123456789ABCDEFGHJKMNPQRSTVWXYZ", 23)(q)))(r),
+    "URL": lambda r: (
+        f"https://{r.choice(_WORDS)}.example.com/v{r.randrange(4)}/{r.randrange(10**6)}?page={r.randrange(50)}&from={_epoch(r, 13)}"
+    ),
+    "opaque id": lambda r: r.choice(
+        (
+            of(B62, 22),
+            of(B64U, 22),
+            lambda q: base64.b64encode(of(HEX, 12)(q).encode()).decode(),
+            lambda q: "01J" + of("0123456789ABCDEFGHJKMNPQRSTVWXYZ", 23)(q),
+        )
+    )(r),
     "resource version": lambda r: of(DIGITS[1:], r.randint(6, 10))(r),
     "SQL": lambda r: r.choice(_STATEMENTS).format(n=r.randrange(10**9)),
-    "stack frame": lambda r: r.choice((f"at com.acme.{r.choice(_WORDS).title()}Service.run({r.choice(_WORDS).title()}Service.java:{r.randrange(900)})", f'File "/app/{r.choice(_WORDS)}.py", line {r.randrange(900)}, in {r.choice(_WORDS)}', f"main.(*Server).handle(0xc000{of(HEX, 6)(r)}, {{0x{of(HEX, 6)(r)}, 0x1a}})")),
+    "stack frame": lambda r: r.choice(
+        (
+            f"at com.acme.{r.choice(_WORDS).title()}Service.run(Service.java:{r.randrange(900)})",
+            f'File "/app/{r.choice(_WORDS)}.py", line {r.randrange(900)}, in {r.choice(_WORDS)}',
+            f"main.(*Server).handle(0xc000{of(HEX, 6)(r)}, {{0x{of(HEX, 6)(r)}, 0x1a}})",
+        )
+    ),
     "java object": lambda r: f"com.acme.{r.choice(_WORDS).title()}@{of(HEX, 8)(r)}",
-    "key of data": lambda r: f"{r.choice(('cache_key', 'partitionKey', 'idempotency-key', 'object_key', 'sort_key'))}={r.choice((of(B62, 22), uuid, of(HEX, 32)))(r)}",
+    "key of data": lambda r: (
+        r.choice(("cache_key", "partitionKey", "idempotency-key", "sort_key")) + "=" + r.choice((of(B62, 22), uuid, of(HEX, 32)))(r)
+    ),
     "number": lambda r: of(DIGITS[1:], r.randint(9, 19))(r),
     "epoch": lambda r: _epoch(r, r.choice((10, 13, 16, 19))),
     "snowflake": _snowflake,
-    "order number": lambda r: r.choice((f"ORD-{of(DIGITS, 10)(r)}", f"#{of(DIGITS, 8)(r)}", f"INV/2026/{of(DIGITS, 6)(r)}", f"{of(DIGITS, 3)(r)}-{of(DIGITS, 7)(r)}-{of(DIGITS, 7)(r)}")),
+    "order number": lambda r: r.choice(
+        (
+            f"ORD-{of(DIGITS, 10)(r)}",
+            f"#{of(DIGITS, 8)(r)}",
+            f"INV/2026/{of(DIGITS, 6)(r)}",
+            f"{of(DIGITS, 3)(r)}-{of(DIGITS, 7)(r)}-{of(DIGITS, 7)(r)}",
+        )
+    ),
     "numbers in a row": lambda r: " ".join(of(DIGITS[1:], r.randint(1, 5))(r) for _ in range(6)),
     "metric": lambda r: f'http_requests_total{{code="{r.choice((200, 500))}",pod="api-{of(HEX, 5)(r)}"}} {r.random() * 10**6:.6f}',
-    "node or unit": lambda r: r.choice(("rabbit@rabbit-{}.rabbitmq.svc.cluster.local", "getty@tty{}.service", "ip-10-0-{}-7.eu-west-1.compute.internal", "git@github.com:acme/api-{}.git", "lodash@4.17.{}", "user@1000-{}.service", "@angular/core@17.{}.1")).format(r.randrange(20)),
+    "node or unit": lambda r: r.choice(
+        (
+            "rabbit@rabbit-{}.rabbitmq.svc.cluster.local",
+            "getty@tty{}.service",
+            "ip-10-0-{}-7.eu-west-1.compute.internal",
+            "git@github.com:acme/api-{}.git",
+            "lodash@4.17.{}",
+            "user@1000-{}.service",
+            "@angular/core@17.{}.1",
+        )
+    ).format(r.randrange(20)),
     "ARN": lambda r: f"arn:aws:sqs:eu-west-1:{of(DIGITS, 12)(r)}:{r.choice(_WORDS)}-queue",
     "emoji": lambda r: r.choice(("🔥 deploy {} done ✅", "→ {} ←", "naïve café №{}", "処理 {} 件")).format(r.randrange(10**6)),
     "phrase": lambda r: r.choice(_PHRASES).format(n=r.randrange(1, 999)),
     "hash of a template": lambda r: f"{r.choice(_WORDS)}-{of(LOWER + DIGITS, 8)(r)}-{of(LOWER, 5)(r)}:{of(UPPER, 6)(r)}",
-}  # fmt: skip
+}
 
 _AROUND = (
     "{}",

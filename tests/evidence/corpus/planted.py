@@ -191,8 +191,8 @@ def command(r: random.Random) -> tuple[str, str]:
 def yaml_secret(r: random.Random) -> tuple[str, str]:
     """A Kubernetes Secret as text: its keys need not sound secret."""
     s = base64.b64encode(password(r).encode()).decode()
-    field = r.choice(("data", "stringData"))
+    field, key = r.choice(("data", "stringData")), r.choice(("tls", "config", "db", "blob"))
     return (
-        f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\n{field}:\n  {r.choice(('tls', 'config', 'db', 'blob'))}: {s}\ntype: Opaque\n",
+        f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\n{field}:\n  {key}: {s}\ntype: Opaque\n",
         s,
     )

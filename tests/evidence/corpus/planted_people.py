@@ -31,9 +31,18 @@ def luhn(head: str) -> str:
 def card(r: random.Random) -> str:
     """A payment card number of a big network, run together or grouped as on the card."""
     head, length, sizes = r.choice(
-        (("4", 16, (4,) * 4), (f"5{r.randint(1, 5)}", 16, (4,) * 4), ("2345", 16, (4,) * 4), ("34", 15, (4, 6, 5)), ("37", 15, (4, 6, 5)),
-         ("6011", 16, (4,) * 4), ("3530", 16, (4,) * 4), ("36", 14, (4, 6, 4)), ("6212", 16, (4,) * 4))
-    )  # fmt: skip
+        (
+            ("4", 16, (4,) * 4),
+            (f"5{r.randint(1, 5)}", 16, (4,) * 4),
+            ("2345", 16, (4,) * 4),
+            ("34", 15, (4, 6, 5)),
+            ("37", 15, (4, 6, 5)),
+            ("6011", 16, (4,) * 4),
+            ("3530", 16, (4,) * 4),
+            ("36", 14, (4, 6, 4)),
+            ("6212", 16, (4,) * 4),
+        )
+    )
     number = luhn(head + of(DIGITS, length - len(head) - 1)(r))
     return _grouped(number, sizes, r.choice(("", " ", "-")))
 
@@ -61,11 +70,24 @@ def phone(r: random.Random) -> str:
     d = of(DIGITS, 7)(r)
     return r.choice(
         (
-            f"({area}) {mid}-{last}", f"{area}-{mid}-{last}", f"{area}.{mid}.{last}", f"+1 {area} {mid} {last}", f"+1-{area}-{mid}-{last}",
-            f"+1{area}{mid}{last}", f"1-{area}-{mid}-{last}", f"+49 170 {d}", f"+49170{d}", f"+49 (0)170 {d}", f"+44 20 7946 {last}", f"+44 7700 900{last[:3]}",
-            f"+33 6 {last[:2]} {last[2:]} {d[:2]} {d[2:4]}", f"+91 98765 {d[:5]}", f"+81-90-{last}-{d[:4]}", f"0049 170 {d}",
+            f"({area}) {mid}-{last}",
+            f"{area}-{mid}-{last}",
+            f"{area}.{mid}.{last}",
+            f"+1 {area} {mid} {last}",
+            f"+1-{area}-{mid}-{last}",
+            f"+1{area}{mid}{last}",
+            f"1-{area}-{mid}-{last}",
+            f"+49 170 {d}",
+            f"+49170{d}",
+            f"+49 (0)170 {d}",
+            f"+44 20 7946 {last}",
+            f"+44 7700 900{last[:3]}",
+            f"+33 6 {last[:2]} {last[2:]} {d[:2]} {d[2:4]}",
+            f"+91 98765 {d[:5]}",
+            f"+81-90-{last}-{d[:4]}",
+            f"0049 170 {d}",
         )
-    )  # fmt: skip
+    )
 
 
 def labelled_phone(r: random.Random) -> str:
@@ -103,7 +125,12 @@ def record(r: random.Random) -> str:
 
 def insurance(r: random.Random) -> str:
     """A health insurance number: Germany's, Medicare's of the USA, or an insurer's own."""
-    mbi = f"1{of('ACDEFGHJKMNPQRTUVWXY', 1)(r)}{of(DIGITS, 2)(r)}-{of('ACDEFGHJ', 2)(r)}{of(DIGITS, 1)(r)}-{of('KMNPQ', 2)(r)}{of(DIGITS, 2)(r)}"
+    letter, digit = of("ACDEFGHJKMNPQRTUVWXY", 1), of(DIGITS, 1)
+    mbi = (
+        "1"
+        + "".join(part(r) for part in (letter, digit, digit))
+        + f"-{letter(r)}{letter(r)}{digit(r)}-{letter(r)}{letter(r)}{digit(r)}{digit(r)}"
+    )
     return r.choice((of(UPPER, 1)(r) + of(DIGITS, 9)(r), mbi, of(UPPER, 3)(r) + of(DIGITS, 9)(r)))
 
 
