@@ -69,3 +69,48 @@ def test_lists_under_a_secret_name_go_and_samples_pass_untouched():
     assert redact_json({"X-Api-Key": ["abcdefgh"]}) == {"X-Api-Key": ["[redacted:value]"]}
     samples = [[1772593869.0, 4111111111111111], [1.5, None]]
     assert redact_json({"points": samples}) == {"points": samples}
+
+
+DRESSES = [
+    "| password | {} |",
+    "password ({})",
+    "Password\t{}",
+    "machine h login u password {}",
+    "{{b'password': b'{}'}}",
+    'password: Some("{}")',
+    "bindpw {}",
+    "redis: AUTH {}",
+    "password: |\n  {}\nport: 1",
+    "password:\n  {}",
+    "args:\n- --password\n- {}\n",
+    "user%3Dx%26password%3D{}%26a%3Db",
+    "secret_id={}",
+    'form-data; name="password"\r\n\r\n{}\r\n',
+    "\x1b[33mpassword\x1b[0m={}",
+    "password：{}",
+    "password → {}",
+    "password=Optional[{}]",
+    ':password "{}"',
+    '<add key="ApiKey" value="{}"/>',
+    "SET PASSWORD = '{}'",
+    "A=1\x00DB_PASSWORD={}\x00B=2",
+    "/?auth=Basic%20{}",
+    'body={{\\"password\\":\\"{}\\"}}',
+]
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_a_password_is_found_in_dresses_that_few_logs_wear(dress):
+    cleaned = redact(dress.format("Zx9Qw8Er7Ty6"))
+    assert "Zx9Qw8" not in cleaned
+    assert redact(cleaned) == cleaned
+
+
+def test_the_value_of_a_flag_goes_also_as_the_next_argument():
+    assert redact_json({"args": ["--db-password", "Zx9Qw8Er", "--port", "80"]})["args"] == [
+        "--db-password",
+        "[redacted:value]",
+        "--port",
+        "80",
+    ]
+    assert redact_json(["--password", "--verbose"]) == ["--password", "--verbose"]

@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.redis": {"redis"},
     "adapters.redis_cluster": {"redis"},
     "cli.render": {"rich"},
+    "evidence.redaction.check_digits": {"stdnum"},
     "investigation.graph": {"langgraph"},
     "policy.data_file": {"yaml"},
     "policy.engine": {"cedarpy"},

@@ -16,7 +16,11 @@ class _Name(Enum):
     LINE = "a secret to the end of the line"
 
 
-_SEPARATOR = r"\\{0,7}[\"'`]?\]?[ \t]{0,64}(?:=>|:=|->|==|[:=])[ \t]{0,64}(?:\[(?=[\"'\w]))?|(?<=[a-z])>(?=[^\s<])"
+_COLOUR = r"(?:\x1b\[[\d;]{0,12}m)?"
+_SEPARATOR = (
+    rf"\\{{0,7}}[\"'`]?\]?{_COLOUR}[ \t]{{0,64}}"
+    rf"(?:=>|:=|->|==|[:=→：＝]|%3[ad](?:%20)?){_COLOUR}[ \t]{{0,64}}(?:\[(?=[\"'\w]))?|(?<=[a-z])>(?=[^\s<])"
+)
 
 
 def _name(ending: str, kind: _Name) -> tuple[str, re.Pattern[str], _Name]:
@@ -34,8 +38,14 @@ _NAMES = (
     _name("cookie2?", _Name.LINE),
 )
 _SCHEME = re.compile(
-    r"(?i)(?:bearer|basic|token|apikey|api-key|ssws|negotiate|genie[_ ]?key|key|jwt|bot|splunk|digest|hawk|aws4-hmac-sha256)[ \t]+"
+    r"(?i)(?:bearer|basic|token|apikey|api-key|ssws|negotiate|genie[_ ]?key|key|jwt|bot|splunk|digest|hawk|"
+    r"aws4-hmac-sha256)(?:[ \t]+|%20)"
 )
+# YAML may write a value below its name; a word with a colon there is another name.
+_BELOW = re.compile(
+    r"([\w.-]{1,64})[\"']?:[ \t]*(?:[|>][+-]?\d?)?[ \t]*\r?\n[ \t]{1,64}([^\s:#-][^\s:]{5,4096})(?=[ \t]*(?:\r?\n|\Z))"
+)
+_FORM = re.compile(r"name=\\?\"([\w.-]{1,64})\\?\"(?:\r?\n|\\r\\n|\\n){2}([^\r\n\\]{1,4096})")
 _LONGEST_NOTHING = 256
 _LONGEST_MAYBE = 256
 _WHOLE_LINE = re.compile(r"(?i)(?:digest|hawk|aws4-hmac-sha256|oauth)[ \t]")
@@ -60,6 +70,10 @@ def keyed_secrets(text: str, lower: str) -> str:
             name, value = match.group(1), value_at(text, match.end())
             if is_sensitive(name) or (is_maybe(name) and is_keylike(name, text[value.start : value.end])):
                 _note(text, value, spans)
+    if "\n" in text:
+        spans += [match.span(2) for match in _BELOW.finditer(text) if is_sensitive(match.group(1))]
+    if "form-data" in lower:
+        spans += [match.span(2) for match in _FORM.finditer(text) if is_sensitive(match.group(1))]
     return cut(text, spans) if spans else text
 
 
@@ -83,7 +97,8 @@ def _of(kind: _Name, text: str, at: int, start: int) -> Value:
     if kind is _Name.LINE:
         return line_at(text, at)
     most = at + _LONGEST_MAYBE if kind is _Name.MAYBE else len(text)
-    value = value_at(text, at, in_query=_in_query(text, start), most=most)
+    escaped = text[max(0, at - 6) : at].lower().endswith(("%3d", "%3a", "%20"))
+    value = value_at(text, at, in_query=escaped or _in_query(text, start), most=most)
     if kind is _Name.CREDENTIALS and _WHOLE_LINE.match(text, value.start):
         return line_at(text, at)
     scheme = _SCHEME.match(text, value.start)

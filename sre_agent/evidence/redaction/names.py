@@ -40,6 +40,7 @@ MAYBE: tuple[str, ...] = (
     r"routing[ _.-]?key",
     r"integration[ _.-]?key",
     r"orchestration[ _.-]?key",
+    r"secret[ _.-]?id",
     r"key",
     r"seed",
     r"auth",

@@ -5,9 +5,11 @@ import re
 from sre_agent.evidence.redaction.names import cut, is_nothing
 from sre_agent.evidence.redaction.value import value_at
 
+# The value of a flag may also be the next item of a list, in JSON or YAML.
+_NEXT = r"(?:[ \t]+|\\?[\"'],\s{0,16}(?=\\?[\"'])|\s{0,4}\n[ \t]{0,64}-[ \t]+)(?!--)"
 # (literals, one of which must be there; what stands before the blank), in lower case.
 _BEFORE: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
-    (tuple(hints), re.compile(pattern + r"[ \t]+(?!-)"))
+    (tuple(hints), re.compile(pattern + (_NEXT if hints[0] == "-pass" else "" if "bindpw" in hints else r"[ \t]+(?!-)")))
     for hints, pattern in (
         (
             ("-pass", "-token", "-secret", "-api", "-access"),
@@ -18,6 +20,11 @@ _BEFORE: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (("identified",), r"identified (?:with \S{1,40} )?by"),
         (("auth-pass",), r"auth-pass \S{1,80}"),
         (("password '", 'password "', "passwd '", 'passwd "', "password\t"), r"passw(?:or)?d(?=[ \t]+['\"])"),
+        (
+            ("passw", "passphrase", "bindpw", "auth "),
+            r"(?:passw(?:or)?d|passphrase|bindpw|\bauth)[ \t|(\[]{0,8}(?<=[ \t|(\[])"
+            r"(?=[^\s\"'/]*\d)(?=[^\s\"'/]*[a-z])(?=[^\s\"'/=:]{8,}[\s|)\],;.]?)(?:)",
+        ),
         (("sshpass",), r"sshpass -p"),
         (("redis-cli",), r"redis-cli (?:\S{1,80} ){0,6}-a"),
         (('"auth"',), r"\"auth\"(?: \"default\")?"),
@@ -28,7 +35,7 @@ _BEFORE: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
     )
 )
 # What all of them are about.
-_TOPICS = ("pass", "token", "secret", "pwd", "auth", "identified", "-api", "-access", "redis-cli")
+_TOPICS = ("pass", "token", "secret", "pwd", "auth", "identified", "-api", "-access", "redis-cli", "bindpw")
 _SCHEMED = re.compile(r"(?:bearer|basic)\s{1,8}(?<![\w-]bearer )(?<![\w-]basic )((?=\S{0,200}?[0-9._=+/-])[a-z0-9._~+/=-]{8,})")
 _USER = re.compile(r"(?<![\w-])(?:-u|--user|--proxy-user|--userpwd)[ =]?\\?[\"']?[\w.@%+-]{1,64}:([^\s\"'\\]{1,256})")
 _MYSQL = re.compile(r"mysql(?:dump|admin)?\b[^|\n]{0,200}? -p([^\s\"']{3,128})")

@@ -33,7 +33,13 @@ def _redact_list(value: "list[Any] | tuple[Any, ...]", depth: int) -> list[Any]:
     kinds = set(map(type, value))
     if kinds <= _PLAIN or (kinds == {list} and set(map(type, chain.from_iterable(value))) <= _PLAIN):
         return list(value)
-    return [redact_json(item, depth + 1) for item in value]
+    out: list[Any] = []
+    flag = False
+    for item in value:
+        # ["--password", "..."]: the arguments of a container.
+        out.append(_whole(item, depth) if flag and isinstance(item, str) and item[:1] != "-" else redact_json(item, depth + 1))
+        flag = isinstance(item, str) and item[:1] == "-" and is_sensitive(item)
+    return out
 
 
 def _redact_object(value: dict[Any, Any], depth: int) -> dict[str, Any]:

@@ -15,10 +15,12 @@ _BARE_END = re.compile(
     r"[\s\"'`<]|\\[nrt\"']|[;,&|](?=\s*\\{0,3}[\"']?[A-Za-z_][\w .\[-]{0,48}\\{0,3}[\"']?\s?(?:=|:\s))|[;,|](?=\s|\Z|\\|\")|"
     r"[)\]}](?=[\s,;.:)\]}>\"'\\]|\Z)"
 )
+# What languages print before a quoted text: bytes of Python, an option of Rust or Java.
+_WRAPPED = re.compile(r"(?:b|u|r|@|Some\(|Optional\[|Just |SecretStr\()(?=\\{0,7}[\"'])")
 # A reference to what is kept elsewhere: of a shell, of Kubernetes, of a template.
 _REFERENCE = re.compile(r"(?:\$\{[^}\s]{1,256}\}|\$\([^)\s]{1,256}\)|\$?\{\{[^{}\n]{1,256}\}\})(?=[\s,;&\"')\]}]|\Z)")
 _LINE_END = re.compile(r"[\r\n\"'\]]|\\[nr\"']")
-_QUERY_END = re.compile(r"[&#\s\"'`<>]|\\[\"'nrtu]")
+_QUERY_END = re.compile(r"%26|%23|%20|[&#\s\"'`<>]|\\[\"'nrtu]")
 
 
 class Value(NamedTuple):
@@ -31,7 +33,8 @@ class Value(NamedTuple):
 
 def value_at(text: str, at: int, *, in_query: bool = False, most: int | None = None) -> Value:
     """The value that starts at `at`; an empty one where there is none. `in_query`: "&" ends it. `most`: no bare one goes beyond."""
-    opening = _OPEN.match(text, at)
+    wrapped = _WRAPPED.match(text, at)
+    opening = _OPEN.match(text, wrapped.end() if wrapped is not None else at)
     if opening is not None:
         return _quoted(text, opening)
     if text.startswith("<", at):  # kubectl's "<set to the key 'password' in secret 'db'>"
