@@ -19,7 +19,7 @@ def _line(r: random.Random) -> str:
     digest, ms = of(HEX, 32)(r), r.randrange(2000)
     return r.choice(
         (
-            f"2026-11-28T00:44:{r.randrange(60):02}.{ms:03}Z INFO [exec-{ms}] OrderController : GET /api/orders/{ms}?page=1 200 {ms}ms",
+            f"2026-11-28T00:44:{r.randrange(60):02}.{ms:03}Z INFO [exec-{ms}] OrderController : GET /orders/{ms} 200 {ms}ms",
             f'level=error msg="timed out" trace_id={digest} pod=api-{digest[:9]}-x2k4q addr=10.42.{ms % 255}.17:6379 took={ms}ms',
             f'{{"level":"warn","time":17725{digest[:4]},"msg":"slow query","sql":"SELECT id FROM orders WHERE id = $1","ms":{ms}}}',
             f"  at com.example.cart.CartService.addItem(CartService.java:{ms}) ~[app.jar:1.4.{ms}]",
