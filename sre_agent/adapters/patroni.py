@@ -6,6 +6,7 @@ Source: Patroni's REST API documentation, "Switchover and failover endpoints".
 
 import httpx
 
+from sre_agent.evidence.redact import redact
 from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
 
 SEND_S = 75.0
@@ -43,7 +44,7 @@ class PatroniWriter:
 
 
 def _judge(url: str, answer: httpx.Response) -> None:
-    what = f"POST {url}/switchover: {answer.status_code} {answer.text[:200]}"
+    what = f"POST {url}/switchover: {answer.status_code} {redact(answer.text[:2000])[:200]}"
     match answer.status_code:
         case 200:
             return

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sre_agent.evidence.redact import case_key, redaction_key
 from sre_agent.handback.note import render
 from sre_agent.policy.facts import SpentBudget
 from sre_agent.replay.case import Case
@@ -55,6 +56,10 @@ class DryRun:
     async def result(self) -> CaseResult:
         """The line of this case. Never raises for missing or odd evidence: that is in the result."""
         case = self.case
+        with redaction_key(case_key(case.id)):
+            return await self._result(case)
+
+    async def _result(self, case: Case) -> CaseResult:
         found = await self.assessor.assess(case.incident, human_acknowledged=False, thread=case.id, now=case.at)
         record = IncidentRecord(
             id=case.incident.id, received_at=case.at, updated_at=case.at, state=State.INVESTIGATING, human_acknowledged=False

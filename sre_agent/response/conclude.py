@@ -7,6 +7,7 @@ from typing import Any
 from sre_agent.approval.request import ApprovalRequest
 from sre_agent.audit.record import AuditEntry
 from sre_agent.evidence.diagnosis import ModelUsage
+from sre_agent.evidence.redact import redact_json
 from sre_agent.execution.action import Outcome
 from sre_agent.execution.ledger import IntentState
 from sre_agent.incident.incident import Incident
@@ -29,13 +30,18 @@ _OUTCOME_WORDS = {
 }
 
 
+def _without_secrets(incident: Incident) -> Incident:
+    """The incident as it is stored and shown: people write passwords and telephones into titles and annotations."""
+    return Incident.model_validate(redact_json(incident.model_dump(mode="json")))
+
+
 def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: datetime, approval_id: str) -> Step:
     """From a finished assessment to the next state."""
     proposal = a.investigated.proposal
     if proposal is not None and proposal.action in record.tried_in_vain and a.decision.verdict in _PERMITTING:
         a = replace(a, decision=handed_back_by("tried-in-vain", a.decision.bundle_hash))
     changes: dict[str, Any] = {
-        "incident": incident,
+        "incident": _without_secrets(incident),
         "triage": a.triage,
         "diagnosis": a.investigated.diagnosis,
         "proposal": proposal,

@@ -9,6 +9,7 @@ from typing import Any
 
 from sre_agent.approval.request import ApprovalRequest, ApprovalState
 from sre_agent.audit.record import AuditEntry
+from sre_agent.evidence.redact import redact
 from sre_agent.incident.event import EventKind
 from sre_agent.incident.timeline import TimelineEntry
 from sre_agent.response.record import IncidentRecord, Job, JobKind, State, Step
@@ -37,9 +38,13 @@ class Narration:
 
     def step(self, to: State, kind: str, text: str, **more: Any) -> Step:
         """A step that adds one timeline entry and one audit entry of `kind`. `more`: changes, jobs, approval, detail."""
+        text = redact(text)  # what failed may have quoted a server's words
+        changes_given = more.get("changes", {})
+        if isinstance(changes_given.get("reason"), str):
+            changes_given = {**changes_given, "reason": redact(changes_given["reason"])}
         entry = TimelineEntry(at=self._now, kind=kind, text=text)
         changes = {
-            **more.get("changes", {}),
+            **changes_given,
             "updated_at": self._now,
             "timeline": (*self._record.timeline, entry),
         }

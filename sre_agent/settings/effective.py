@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     data_dir: Path = env(
         "SRE_AGENT_DATA_DIR", default_data_dir, "where the embedded PostgreSQL lives", "As root it is the system's state directory."
     )
+    redaction_key: Secret = env(
+        "SRE_AGENT_REDACTION_KEY",
+        None,
+        "key of the tags in placeholders of redacted values",
+        "Unset makes one in SRE_AGENT_DATA_DIR at first start; processes on several machines need the same to tag alike.",
+    )
 
     # PagerDuty
     pagerduty_api_token: Secret = env(

@@ -43,6 +43,7 @@ from sre_agent.wiring.hands import new_id, tools
 from sre_agent.wiring.jobs import Desks
 from sre_agent.wiring.modes import ModeBoard, earned_modes, mode_board
 from sre_agent.wiring.readers import Eyes
+from sre_agent.wiring.redaction import tag_redactions
 from sre_agent.wiring.state import State, StateOpener, opened_state
 from sre_agent.wiring.switch import SwitchDesk
 from sre_agent.wiring.watch import BooksWatch
@@ -65,6 +66,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
     """Run until `stop`; then drain. Raises ConfigurationError before anything starts when something is missing."""
     parts = parts or Parts()
     configure(settings.log_level.value, sys.stderr)
+    tag_redactions(settings)
     books = brain.load_books(settings.policies_dir, settings.policy_data, settings.runbooks_dir)
     metrics = Metrics()
     async with AsyncExitStack() as stack:

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import footprint, gathering, incidents, ingest, reservations, verdicts
+from tests.bench import footprint, gathering, incidents, ingest, redaction, reservations, verdicts
 from tests.bench.cpu import machine
 from tests.bench.verdict import Row, table
 
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "reservations": reservations.rows,
     "incident": incidents.rows,
     "gathering": gathering.rows,
+    "redaction": redaction.rows,
     "start": footprint.rows,
     "size": footprint.installed,
 }

@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.tracing": {"opentelemetry"},
     "cli.render": {"rich"},
     "evidence.told.manifest": {"yaml"},
+    "evidence.redaction.check_digits": {"stdnum"},
     "investigation.graph": {"langgraph"},
     "policy.data_file": {"yaml"},
     "policy.engine": {"cedarpy"},

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sre_agent.adapters.pagerduty.transport import Answer, Request
+from sre_agent.evidence.redact import redact
 from sre_agent.incident.errors import ConfigurationError, Conflict, OutcomeUnknown, Permanent, SreAgentError, Transient
 from sre_agent.intake.untrusted import fields, items, text
 
@@ -47,7 +48,7 @@ def failure(request: Request, answer: Answer) -> SreAgentError:
     """
     error = fields(fields(answer.content).get("error"))
     said = "; ".join([text(error.get("message"), 200), *(text(e, 200) for e in items(error.get("errors"))[:5])]).strip("; ")
-    where = f"PagerDuty: {request.method} {request.path}: {answer.status}" + (f" ({said})" if said else "")
+    where = f"PagerDuty: {request.method} {request.path}: {answer.status}" + (f" ({redact(said)})" if said else "")
     if answer.status == 429:
         return Transient(f"{where}: rate limit reached", reset_after(answer))
     if answer.status >= 500 or answer.status == 408:

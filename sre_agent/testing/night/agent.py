@@ -51,7 +51,8 @@ class AgentProcess:
         """The process's environment: ours, without any setting of a real installation, plus the given ones."""
         names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "SYSTEMROOT")
         kept = {k: v for k, v in os.environ.items() if k in names}
-        return {**kept, "PYTHONWARNINGS": "ignore", **self._settings}
+        # A key of its own: without one the agent would make a file in this machine's data folder.
+        return {**kept, "PYTHONWARNINGS": "ignore", "SRE_AGENT_REDACTION_KEY": "of a process under test", **self._settings}
 
     def start(self) -> None:
         """Start and return at once; see `wait_ready`."""
