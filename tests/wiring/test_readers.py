@@ -26,15 +26,15 @@ def names(pagerduty: PagerDuty, **values: str) -> list[str]:
 
 
 def test_without_any_address_only_pagerduty_is_asked(pagerduty):
-    assert names(pagerduty) == ["changes", "pagerduty"]
+    assert names(pagerduty) == ["changes", "pagerduty", "own_alerts"]
 
 
 def test_each_address_adds_its_source(pagerduty, tmp_path: Path):
     (tmp_path / "calls.yaml").write_text("calls: [[a, b]]")
-    assert names(pagerduty, ALERTMANAGER_URL="http://am:9093")[2:] == ["alertmanager"]
-    assert names(pagerduty, LOKI_URL="http://loki:3100")[2:] == ["loki"]
-    assert names(pagerduty, SRE_AGENT_TOPOLOGY=str(tmp_path / "calls.yaml"))[2:] == ["topology"]
-    assert names(pagerduty, PROMETHEUS_URL="http://prometheus:9090")[2:] == ["prometheus", "topology"]
+    assert names(pagerduty, ALERTMANAGER_URL="http://am:9093")[2:-1] == ["alertmanager"]
+    assert names(pagerduty, LOKI_URL="http://loki:3100")[2:-1] == ["loki"]
+    assert names(pagerduty, SRE_AGENT_TOPOLOGY=str(tmp_path / "calls.yaml"))[2:-1] == ["topology"]
+    assert names(pagerduty, PROMETHEUS_URL="http://prometheus:9090")[2:-1] == ["prometheus", "topology"]
 
 
 def test_alerts_text_and_the_call_graph_are_kinds_of_their_own(pagerduty, tmp_path: Path):
