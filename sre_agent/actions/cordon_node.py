@@ -5,8 +5,8 @@ Steps, each recorded first: dry_run, cordon (point of no return).
 
 from typing import Any
 
-from sre_agent.evidence.node_surroundings import unmet_for_cordon
-from sre_agent.evidence.pod_template import INTENT
+from sre_agent.evidence.kubernetes.node_surroundings import unmet_for_cordon
+from sre_agent.evidence.kubernetes.pod_template import INTENT
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.cordon import Turn
 from sre_agent.execution.ledger import Intent

@@ -8,8 +8,8 @@ it. Steps, each recorded first: dry_run, pause (point of no return).
 from datetime import UTC, datetime
 from typing import Any
 
-from sre_agent.evidence.queue_health import unmet_for_pause
-from sre_agent.evidence.queue_state import OWNER, QueueState
+from sre_agent.evidence.redis.queue_health import unmet_for_pause
+from sre_agent.evidence.redis.queue_state import OWNER, QueueState
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.execution.queue_turn import QueueTurn

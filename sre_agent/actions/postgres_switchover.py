@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from sre_agent.evidence.patroni_state import PatroniState, agreed_leader, candidates, identity, problems, topology_problems
+from sre_agent.evidence.postgres.patroni import PatroniState, agreed_leader, candidates, identity, problems, topology_problems
 from sre_agent.evidence.source import PatroniReader
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.hands import PatroniHands

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from sre_agent.evidence.redis_cluster_health import fit_replicas, primaries, probe_key, problems, topology_problems
-from sre_agent.evidence.redis_cluster_state import RedisClusterState
+from sre_agent.evidence.redis.cluster_health import fit_replicas, primaries, probe_key, problems, topology_problems
+from sre_agent.evidence.redis.cluster_state import RedisClusterState
 from sre_agent.evidence.source import RedisClusterReader
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.hands import RedisClusterHands

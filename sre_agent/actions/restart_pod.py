@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sre_agent.evidence.kubernetes_state import JsonObject, condition, containers, controller_of, number, ready, terminating, text
-from sre_agent.evidence.pod_surroundings import HELPED_BY_RESTART, MIN_AGE, NAMESPACED_KINDS, Surroundings, surroundings
+from sre_agent.evidence.kubernetes.pod_surroundings import HELPED_BY_RESTART, MIN_AGE, NAMESPACED_KINDS, Surroundings, surroundings
+from sre_agent.evidence.kubernetes.state import JsonObject, condition, containers, controller_of, number, ready, terminating, text
 from sre_agent.evidence.redact import redact
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.execution.action import NoParameters, Outcome, Workbench

@@ -6,8 +6,8 @@ recorded first: dry_run, resume (point of no return).
 
 from typing import Any
 
-from sre_agent.evidence.queue_health import unmet_for_resume
-from sre_agent.evidence.queue_state import RESUMED, QueueState
+from sre_agent.evidence.redis.queue_health import unmet_for_resume
+from sre_agent.evidence.redis.queue_state import RESUMED, QueueState
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.execution.queue_turn import QueueTurn

@@ -7,11 +7,11 @@ whoever made the change. Steps, each recorded first: dry_run, rollback (point of
 import asyncio
 from typing import Any
 
-from sre_agent.evidence.deployment_conditions import ROLLED_BACK_AT, WORDS, unmet_for_rollback
-from sre_agent.evidence.deployment_reading import read_deployment
-from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings, revision
-from sre_agent.evidence.kubernetes_state import JsonObject, dig, text
-from sre_agent.evidence.pod_template import INTENT, bare, same
+from sre_agent.evidence.kubernetes.deployment_conditions import ROLLED_BACK_AT, WORDS, unmet_for_rollback
+from sre_agent.evidence.kubernetes.deployment_reading import read_deployment
+from sre_agent.evidence.kubernetes.deployment_surroundings import DeploymentSurroundings, revision
+from sre_agent.evidence.kubernetes.pod_template import INTENT, bare, same
+from sre_agent.evidence.kubernetes.state import JsonObject, dig, text
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.ledger import Intent

@@ -6,11 +6,11 @@ in image or configuration: that would be a deploy. Steps, each recorded first: d
 
 from typing import Any
 
-from sre_agent.evidence.deployment_conditions import WORDS, unmet_for_restart
-from sre_agent.evidence.deployment_reading import read_deployment
-from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings
-from sre_agent.evidence.kubernetes_state import JsonObject, text
-from sre_agent.evidence.pod_template import INTENT, RESTARTED_AT
+from sre_agent.evidence.kubernetes.deployment_conditions import WORDS, unmet_for_restart
+from sre_agent.evidence.kubernetes.deployment_reading import read_deployment
+from sre_agent.evidence.kubernetes.deployment_surroundings import DeploymentSurroundings
+from sre_agent.evidence.kubernetes.pod_template import INTENT, RESTARTED_AT
+from sre_agent.evidence.kubernetes.state import JsonObject, text
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.ledger import Intent

@@ -6,10 +6,10 @@ dry_run, scale (point of no return).
 
 from typing import Any
 
-from sre_agent.evidence.deployment_conditions import WORDS, added_replicas, unmet_for_scale_up
-from sre_agent.evidence.deployment_reading import read_deployment
-from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings
-from sre_agent.evidence.kubernetes_state import JsonObject, number, text
+from sre_agent.evidence.kubernetes.deployment_conditions import WORDS, added_replicas, unmet_for_scale_up
+from sre_agent.evidence.kubernetes.deployment_reading import read_deployment
+from sre_agent.evidence.kubernetes.deployment_surroundings import DeploymentSurroundings
+from sre_agent.evidence.kubernetes.state import JsonObject, number, text
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.ledger import Intent

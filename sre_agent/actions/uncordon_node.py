@@ -6,8 +6,8 @@ who wrote what. Steps, each recorded first: dry_run, uncordon (point of no retur
 
 from typing import Any
 
-from sre_agent.evidence.node_surroundings import unmet_for_uncordon
-from sre_agent.evidence.pod_template import INTENT
+from sre_agent.evidence.kubernetes.node_surroundings import unmet_for_uncordon
+from sre_agent.evidence.kubernetes.pod_template import INTENT
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.cordon import Turn
 from sre_agent.execution.ledger import Intent

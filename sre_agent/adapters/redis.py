@@ -12,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
-from sre_agent.evidence.redis_access import RedisAccess, split_address
+from sre_agent.evidence.redis.access import RedisAccess, split_address
 from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
 
 CALL_S = 1.5

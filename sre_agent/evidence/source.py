@@ -7,10 +7,10 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
-from sre_agent.evidence.patroni_state import PatroniState
-from sre_agent.evidence.queue_state import QueueState
-from sre_agent.evidence.redis_cluster_state import RedisClusterState
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.postgres.patroni import PatroniState
+from sre_agent.evidence.redis.cluster_state import RedisClusterState
+from sre_agent.evidence.redis.queue_state import QueueState
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.window import Window
 from sre_agent.incident.incident import Incident

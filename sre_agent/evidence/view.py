@@ -8,16 +8,16 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.patroni_state import SOURCE as PATRONI_SOURCE
-from sre_agent.evidence.patroni_state import PatroniState
-from sre_agent.evidence.postgres_state import LABELS as POSTGRES_LABELS
-from sre_agent.evidence.postgres_state import SOURCE as POSTGRES_SOURCE
-from sre_agent.evidence.postgres_state import PostgresState, postgres_state
-from sre_agent.evidence.queue_state import SOURCE as QUEUE_SOURCE
-from sre_agent.evidence.queue_state import QueueState
-from sre_agent.evidence.redis_cluster_state import SOURCE as CLUSTER_SOURCE
-from sre_agent.evidence.redis_cluster_state import RedisClusterState
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.postgres.patroni import SOURCE as PATRONI_SOURCE
+from sre_agent.evidence.postgres.patroni import PatroniState
+from sre_agent.evidence.postgres.state import LABELS as POSTGRES_LABELS
+from sre_agent.evidence.postgres.state import SOURCE as POSTGRES_SOURCE
+from sre_agent.evidence.postgres.state import PostgresState, postgres_state
+from sre_agent.evidence.redis.cluster_state import SOURCE as CLUSTER_SOURCE
+from sre_agent.evidence.redis.cluster_state import RedisClusterState
+from sre_agent.evidence.redis.queue_state import SOURCE as QUEUE_SOURCE
+from sre_agent.evidence.redis.queue_state import QueueState
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
 

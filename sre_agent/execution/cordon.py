@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sre_agent.evidence.kubernetes_state import JsonObject, text
-from sre_agent.evidence.node_reading import read_node
-from sre_agent.evidence.node_surroundings import WORDS, NodeSurroundings, unschedulable
+from sre_agent.evidence.kubernetes.node_reading import read_node
+from sre_agent.evidence.kubernetes.node_surroundings import WORDS, NodeSurroundings, unschedulable
+from sre_agent.evidence.kubernetes.state import JsonObject, text
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.execution.action import Outcome, Workbench
 from sre_agent.execution.hands import NodeHands, NodeRef

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from sre_agent.evidence.queue_health import WORDS
-from sre_agent.evidence.queue_state import QueueState, identity
+from sre_agent.evidence.redis.queue_health import WORDS
+from sre_agent.evidence.redis.queue_state import QueueState, identity
 from sre_agent.evidence.source import QueueReader
 from sre_agent.execution.action import Outcome, Workbench
 from sre_agent.execution.hands import QueueHands, QueueTerms

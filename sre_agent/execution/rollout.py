@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sre_agent.evidence.deployment_surroundings import PROGRESS_DEADLINE_S, DeploymentSurroundings
-from sre_agent.evidence.kubernetes_state import JsonObject, condition, number, text
+from sre_agent.evidence.kubernetes.deployment_surroundings import PROGRESS_DEADLINE_S, DeploymentSurroundings
+from sre_agent.evidence.kubernetes.state import JsonObject, condition, number, text
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.execution.action import Outcome, Workbench
 from sre_agent.execution.hands import DeploymentHands, DeploymentRef

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sre_agent.evidence.kubernetes_state import JsonObject, text
+from sre_agent.evidence.kubernetes.state import JsonObject, text
 from sre_agent.execution.action import Outcome, Workbench
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient

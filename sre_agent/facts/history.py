@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from sre_agent.evidence.kubernetes_state import text
+from sre_agent.evidence.kubernetes.state import text
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.incident.alert import Alert, AlertStatus
 from sre_agent.incident.event import EventKind, IncidentEvent

@@ -8,7 +8,7 @@ from sre_agent.evidence.change import Change, ChangeKind
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import Finding
-from sre_agent.evidence.kubernetes_changes import SOURCE as KUBERNETES
+from sre_agent.evidence.kubernetes.changes import SOURCE as KUBERNETES
 from sre_agent.incident.alert import AlertClass
 from sre_agent.policy.facts import BOUND, FactContext
 

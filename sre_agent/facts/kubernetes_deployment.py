@@ -7,9 +7,14 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from sre_agent.evidence.deployment_conditions import added_replicas, unmet_for_restart, unmet_for_rollback, unmet_for_scale_up
-from sre_agent.evidence.deployment_reading import read_deployment
-from sre_agent.evidence.deployment_surroundings import DeploymentSurroundings
+from sre_agent.evidence.kubernetes.deployment_conditions import (
+    added_replicas,
+    unmet_for_restart,
+    unmet_for_rollback,
+    unmet_for_scale_up,
+)
+from sre_agent.evidence.kubernetes.deployment_reading import read_deployment
+from sre_agent.evidence.kubernetes.deployment_surroundings import DeploymentSurroundings
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.policy.facts import BOUND, FactContext
 

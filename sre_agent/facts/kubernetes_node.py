@@ -3,9 +3,9 @@
 Anything unclear is answered restrictively; a read that fails raises, and the guard then hands back.
 """
 
-from sre_agent.evidence.kubernetes_state import ready
-from sre_agent.evidence.node_reading import read_node
-from sre_agent.evidence.node_surroundings import unmet_for_cordon, unmet_for_uncordon
+from sre_agent.evidence.kubernetes.node_reading import read_node
+from sre_agent.evidence.kubernetes.node_surroundings import unmet_for_cordon, unmet_for_uncordon
+from sre_agent.evidence.kubernetes.state import ready
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.policy.facts import FactContext
 

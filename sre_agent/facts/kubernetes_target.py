@@ -6,8 +6,8 @@ Anything unclear is answered restrictively; a read that fails raises, and the gu
 import asyncio
 import math
 
-from sre_agent.evidence.kubernetes_state import text
-from sre_agent.evidence.pod_surroundings import NAMESPACED_KINDS, Surroundings, surroundings
+from sre_agent.evidence.kubernetes.pod_surroundings import NAMESPACED_KINDS, Surroundings, surroundings
+from sre_agent.evidence.kubernetes.state import text
 from sre_agent.evidence.source import KubernetesReader
 from sre_agent.policy.facts import BOUND, FactContext
 

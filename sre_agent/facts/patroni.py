@@ -1,6 +1,6 @@
 """The guard's facts about a PostgreSQL cluster under Patroni, read live. Anything unclear is unmet."""
 
-from sre_agent.evidence.patroni_state import identity, problems
+from sre_agent.evidence.postgres.patroni import identity, problems
 from sre_agent.evidence.source import PatroniReader
 from sre_agent.policy.facts import FactContext
 

@@ -1,7 +1,7 @@
 """The guard's facts about a BullMQ queue, read live with read credentials. Anything unclear is unmet."""
 
-from sre_agent.evidence.queue_health import unmet_for_pause, unmet_for_resume
-from sre_agent.evidence.queue_state import identity
+from sre_agent.evidence.redis.queue_health import unmet_for_pause, unmet_for_resume
+from sre_agent.evidence.redis.queue_state import identity
 from sre_agent.evidence.source import QueueReader
 from sre_agent.policy.facts import FactContext
 

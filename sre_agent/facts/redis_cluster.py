@@ -4,7 +4,7 @@ Anything unclear is answered restrictively: it is unmet.
 """
 
 from sre_agent.evidence.finding import FindingKind
-from sre_agent.evidence.redis_cluster_health import primaries, problems
+from sre_agent.evidence.redis.cluster_health import primaries, problems
 from sre_agent.evidence.source import RedisClusterReader
 from sre_agent.policy.facts import FactContext
 

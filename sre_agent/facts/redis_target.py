@@ -4,8 +4,8 @@ Anything unclear is answered restrictively. The thresholds are those of the find
 """
 
 from sre_agent.evidence.finding import FindingKind
-from sre_agent.evidence.redis_health import judge
-from sre_agent.evidence.redis_quorum import (
+from sre_agent.evidence.redis.health import judge
+from sre_agent.evidence.redis.quorum import (
     down_after_ms,
     failed_over_recently,
     has_quorum,
@@ -13,7 +13,7 @@ from sre_agent.evidence.redis_quorum import (
     replica_refusal,
     sentinels_agree,
 )
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.source import RedisReader
 from sre_agent.incident.target import Target
 from sre_agent.policy.facts import BOUND, FactContext

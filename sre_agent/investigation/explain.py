@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.neighbours import Key, Neighbours
+from sre_agent.evidence.kubernetes.neighbours import Key, Neighbours
 
 K = FindingKind
 # For one object, an earlier kind explains a later one: full memory makes a primary slow; a bad config makes a

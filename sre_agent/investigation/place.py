@@ -6,7 +6,7 @@ from typing import Any
 
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.finding import Finding
-from sre_agent.evidence.kubernetes_state import NOT_READY_FOR, dig, entries, instant, number, terminating, text
+from sre_agent.evidence.kubernetes.state import NOT_READY_FOR, dig, entries, instant, number, terminating, text
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.incident import Incident, IncidentStatus
 

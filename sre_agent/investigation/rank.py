@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from sre_agent.evidence.diagnosis import Outcome
 from sre_agent.evidence.evidence import EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import Finding, FindingKind, RootCause
-from sre_agent.evidence.neighbours import neighbours
+from sre_agent.evidence.kubernetes.neighbours import neighbours
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.alert import AlertClass
 from sre_agent.investigation.explain import STRONG, FindingKey, key, symptoms

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sre_agent.detectors.rates import is_counter, levels, shift
 from sre_agent.evidence.evidence import EvidenceKind
-from sre_agent.evidence.log_pattern import is_error, without_stamp
+from sre_agent.evidence.logs.pattern import is_error, without_stamp
+from sre_agent.evidence.rates import is_counter, levels, shift
 from sre_agent.evidence.series import Series
 
 MOST_LINES = 2_000  # of one log, the newest; a model needs their shapes, not each of them

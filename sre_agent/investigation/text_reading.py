@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
 from sre_agent.evidence.finding import Finding, FindingKind
-from sre_agent.evidence.kubernetes_state import JsonObject, containers, instant, text
+from sre_agent.evidence.kubernetes.state import JsonObject, containers, instant, text
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.told.reading import Told, told_by
 from sre_agent.evidence.view import EvidenceView

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from sre_agent.evidence.ai.quality import PromptVersion, Score
 from sre_agent.evidence.change import Change
-from sre_agent.evidence.quality import PromptVersion, Score
-from sre_agent.evidence.redis_state import NodeView, RedisState, SentinelView
+from sre_agent.evidence.redis.state import NodeView, RedisState, SentinelView
 from sre_agent.evidence.series import Series
 from sre_agent.incident.alert import Alert
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference

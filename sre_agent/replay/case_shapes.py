@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from sre_agent.evidence.ai.quality import ModelError, ModelUse, PromptVersion, Score
 from sre_agent.evidence.change import Change, ChangeKind
 from sre_agent.evidence.evidence import EvidenceStatus
-from sre_agent.evidence.quality import ModelError, ModelUse, PromptVersion, Score
-from sre_agent.evidence.redis_state import NodeView, SentinelView
+from sre_agent.evidence.redis.state import NodeView, SentinelView
 
 JsonObject = dict[str, Any]
 

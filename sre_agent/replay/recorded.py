@@ -13,12 +13,12 @@ from typing import Any
 from sre_agent.evidence.alert_state import OWN_ALERTS, own_alerts
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.kubernetes_changes import changed
-from sre_agent.evidence.kubernetes_groups import CLUSTER_KINDS, GROUPS, WORKLOADS, serves_names
-from sre_agent.evidence.kubernetes_kept import told
-from sre_agent.evidence.kubernetes_scope import Subject, event_time, relevant, subjects
-from sre_agent.evidence.kubernetes_state import dig, instant, text
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.kubernetes.changes import changed
+from sre_agent.evidence.kubernetes.groups import CLUSTER_KINDS, GROUPS, WORKLOADS, serves_names
+from sre_agent.evidence.kubernetes.kept import told
+from sre_agent.evidence.kubernetes.scope import Subject, event_time, relevant, subjects
+from sre_agent.evidence.kubernetes.state import dig, instant, text
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import EvidenceSource, Scope
 from sre_agent.evidence.window import Window

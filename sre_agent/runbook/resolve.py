@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.finding import Finding
-from sre_agent.evidence.patroni_state import identity
-from sre_agent.evidence.queue_state import identity as queue_identity
-from sre_agent.evidence.redis_cluster_health import named_node, primaries
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.postgres.patroni import identity
+from sre_agent.evidence.redis.cluster_health import named_node, primaries
+from sre_agent.evidence.redis.queue_state import identity as queue_identity
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.target import Target

@@ -15,8 +15,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.queue_state import EVENT, RECENT_MS, SOURCE, QueueState, key, recent, since
-from sre_agent.evidence.redis_access import QueueAccess, QueuePlace, split_address
+from sre_agent.evidence.redis.access import QueueAccess, QueuePlace, split_address
+from sre_agent.evidence.redis.queue_state import EVENT, RECENT_MS, SOURCE, QueueState, key, recent, since
 from sre_agent.evidence.source import Scope
 from sre_agent.incident.errors import Permanent, Transient
 

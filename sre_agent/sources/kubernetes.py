@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.kubernetes_changes import changed
-from sre_agent.evidence.kubernetes_groups import CLUSTER_KINDS, DNS_APPS, DNS_KINDS, DNS_NAMESPACE, GROUPS, serves_names
-from sre_agent.evidence.kubernetes_scope import Subject, logs_wanted, relevant, subjects
-from sre_agent.evidence.kubernetes_state import JsonObject
+from sre_agent.evidence.kubernetes.changes import changed
+from sre_agent.evidence.kubernetes.groups import CLUSTER_KINDS, DNS_APPS, DNS_KINDS, DNS_NAMESPACE, GROUPS, serves_names
+from sre_agent.evidence.kubernetes.scope import Subject, logs_wanted, relevant, subjects
+from sre_agent.evidence.kubernetes.state import JsonObject
 from sre_agent.evidence.source import Scope
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.sources.kubernetes_client import LISTED, LOG_LINES, NAME, plural

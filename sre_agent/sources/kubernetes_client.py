@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sre_agent.evidence.kubernetes_kept import METADATA_ONLY, stripped
-from sre_agent.evidence.kubernetes_state import JsonObject, text
+from sre_agent.evidence.kubernetes.kept import METADATA_ONLY, stripped
+from sre_agent.evidence.kubernetes.state import JsonObject, text
 from sre_agent.incident.errors import ConfigurationError, Permanent, SreAgentError, Transient
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from sre_agent.evidence.ai.quality import ModelUse, PromptVersion, Score
+from sre_agent.evidence.ai.turnover import Seen, Turnover, model_turnovers, turnovers
 from sre_agent.evidence.change import Change, ChangeKind
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.quality import ModelUse, PromptVersion, Score
 from sre_agent.evidence.source import Scope
-from sre_agent.evidence.turnover import Seen, Turnover, model_turnovers, turnovers
 from sre_agent.incident.errors import Permanent
 from sre_agent.sources.langfuse_api import PROMPTS, SCORES, Json, LangfuseApi, instant, iso, number, rows_of
 from sre_agent.sources.langfuse_api import LangfuseProject as LangfuseProject

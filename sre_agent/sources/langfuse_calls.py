@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sre_agent.evidence.quality import ModelError, ModelUse
+from sre_agent.evidence.ai.quality import ModelError, ModelUse
+from sre_agent.evidence.ai.turnover import Seen
 from sre_agent.evidence.source import Scope
-from sre_agent.evidence.turnover import Seen
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.sources.langfuse_api import OBSERVATIONS, Json, LangfuseApi, instant, iso, number, rows_of
 

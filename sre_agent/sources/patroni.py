@@ -11,7 +11,7 @@ import httpx
 from pydantic import ValidationError
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.patroni_state import SOURCE, PatroniMember, PatroniState, PatroniView
+from sre_agent.evidence.postgres.patroni import SOURCE, PatroniMember, PatroniState, PatroniView
 from sre_agent.evidence.source import Scope
 from sre_agent.incident.errors import Permanent
 

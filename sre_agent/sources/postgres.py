@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.postgres_state import LABELS, SOURCE
+from sre_agent.evidence.postgres.state import LABELS, SOURCE
 from sre_agent.evidence.source import Scope
 
 MOST_ROWS = 100

@@ -16,9 +16,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.redis_access import RedisAccess, split_address
-from sre_agent.evidence.redis_state import NodeView, RedisState, SentinelView
-from sre_agent.evidence.redis_timing import busy_share, growth, measured, slow_commands
+from sre_agent.evidence.redis.access import RedisAccess, split_address
+from sre_agent.evidence.redis.state import NodeView, RedisState, SentinelView
+from sre_agent.evidence.redis.timing import busy_share, growth, measured, slow_commands
 from sre_agent.evidence.source import Scope
 
 MOST_SLOW = "16"

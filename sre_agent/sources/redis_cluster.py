@@ -15,10 +15,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.redis_access import ClusterAccess, split_address
-from sre_agent.evidence.redis_cluster_state import SOURCE, RedisClusterState, Vantage, parse_info, parse_nodes
-from sre_agent.evidence.redis_state import NodeView
-from sre_agent.evidence.redis_timing import busy_share, measured
+from sre_agent.evidence.redis.access import ClusterAccess, split_address
+from sre_agent.evidence.redis.cluster_state import SOURCE, RedisClusterState, Vantage, parse_info, parse_nodes
+from sre_agent.evidence.redis.state import NodeView
+from sre_agent.evidence.redis.timing import busy_share, measured
 from sre_agent.evidence.source import Scope
 from sre_agent.incident.errors import Permanent
 

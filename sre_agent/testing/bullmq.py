@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from sre_agent.evidence.queue_state import key
+from sre_agent.evidence.redis.queue_state import key
 from sre_agent.testing.redis_client import AsyncClient, open_async
 
 VERSION = "bullmq:6.7.0"

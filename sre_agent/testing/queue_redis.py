@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Self
 
-from sre_agent.evidence.redis_access import QueueAccess, QueuePlace
-from sre_agent.evidence.redis_cluster_state import SLOTS
+from sre_agent.evidence.redis.access import QueueAccess, QueuePlace
+from sre_agent.evidence.redis.cluster_state import SLOTS
 from sre_agent.testing.redis_client import ANY_FAILURE, ask
 from sre_agent.testing.redis_topology import free_ports, server_binary
 

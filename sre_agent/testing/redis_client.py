@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from sre_agent.evidence.redis_access import split_address
+from sre_agent.evidence.redis.access import split_address
 
 AsyncClient = redis.asyncio.Redis
 UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)

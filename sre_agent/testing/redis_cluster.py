@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from sre_agent.evidence.redis_access import ClusterAccess
-from sre_agent.evidence.redis_cluster_state import SLOTS, parse_info, parse_nodes
+from sre_agent.evidence.redis.access import ClusterAccess
+from sre_agent.evidence.redis.cluster_state import SLOTS, parse_info, parse_nodes
 from sre_agent.testing.redis_client import ANY_FAILURE, ask
 from sre_agent.testing.redis_topology import free_ports, server_binary
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sre_agent.evidence.redis_cluster_state import SLOTS, ClusterNode, RedisClusterState, Vantage
-from sre_agent.evidence.redis_state import NodeView
+from sre_agent.evidence.redis.cluster_state import SLOTS, ClusterNode, RedisClusterState, Vantage
+from sre_agent.evidence.redis.state import NodeView
 from sre_agent.incident.errors import Permanent
 from sre_agent.testing.redis_states import primary_view, replica_view
 

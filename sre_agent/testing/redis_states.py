@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sre_agent.evidence.redis_state import NodeView, RedisState, SentinelView
+from sre_agent.evidence.redis.state import NodeView, RedisState, SentinelView
 
 PRIMARY, REPLICA_1, REPLICA_2 = "10.0.0.1:6379", "10.0.0.2:6379", "10.0.0.3:6379"
 SENTINELS = ("10.0.0.4:26379", "10.0.0.5:26379", "10.0.0.6:26379")

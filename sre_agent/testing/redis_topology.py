@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from sre_agent.evidence.redis_access import RedisAccess
+from sre_agent.evidence.redis.access import RedisAccess
 from sre_agent.testing.redis_client import ANY_FAILURE, ask, flat, primary_of
 
 START_ATTEMPTS = 3

@@ -1,9 +1,9 @@
 """Whether a data store is well after an action on it: pure judgements over one state, and "cannot tell" when unseen."""
 
-from sre_agent.evidence.patroni_state import PatroniState, agreed_leader, identity
-from sre_agent.evidence.patroni_state import topology_problems as patroni_problems
-from sre_agent.evidence.redis_cluster_health import primaries, topology_problems
-from sre_agent.evidence.redis_cluster_state import RedisClusterState
+from sre_agent.evidence.postgres.patroni import PatroniState, agreed_leader, identity
+from sre_agent.evidence.postgres.patroni import topology_problems as patroni_problems
+from sre_agent.evidence.redis.cluster_health import primaries, topology_problems
+from sre_agent.evidence.redis.cluster_state import RedisClusterState
 
 
 def redis_cluster_state_ok(state: RedisClusterState, old_primary_id: str | None) -> tuple[bool | None, str]:

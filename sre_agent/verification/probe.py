@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.source import KubernetesReader, MetricsReader, PatroniReader, QueueReader, RedisClusterReader, RedisReader
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.incident.incident import Incident

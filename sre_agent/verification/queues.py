@@ -1,7 +1,7 @@
 """Whether a queue is, after it was paused or resumed, as that should have left it. Pure."""
 
-from sre_agent.evidence.queue_health import jobs_fail, unreadable
-from sre_agent.evidence.queue_state import RESUMED, QueueState
+from sre_agent.evidence.redis.queue_health import jobs_fail, unreadable
+from sre_agent.evidence.redis.queue_state import RESUMED, QueueState
 from sre_agent.runbook.proposal import Proposal
 
 

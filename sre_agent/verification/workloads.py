@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from sre_agent.evidence.cluster_room import waiting_for_room
-from sre_agent.evidence.kubernetes_state import JsonObject, dig, number, text
-from sre_agent.evidence.node_surroundings import unschedulable
+from sre_agent.evidence.kubernetes.cluster_room import waiting_for_room
+from sre_agent.evidence.kubernetes.node_surroundings import unschedulable
+from sre_agent.evidence.kubernetes.state import JsonObject, dig, number, text
 from sre_agent.runbook.proposal import Proposal
 
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from sre_agent.adapters.pagerduty.tracker import PagerDuty, connect
 from sre_agent.adapters.pagerduty.transport import Credentials
-from sre_agent.evidence.redis_access import ClusterAccess, QueueAccess, QueuePlace, RedisAccess
+from sre_agent.evidence.redis.access import ClusterAccess, QueueAccess, QueuePlace, RedisAccess
 from sre_agent.evidence.source import EvidenceSource
 from sre_agent.execution.action import Readers
 from sre_agent.incident.errors import ConfigurationError

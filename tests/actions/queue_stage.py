@@ -3,7 +3,7 @@
 import pytest
 
 from sre_agent.adapters.bullmq import QueueWriter
-from sre_agent.evidence.queue_state import identity
+from sre_agent.evidence.redis.queue_state import identity
 from sre_agent.execution.action import Readers
 from sre_agent.execution.hands import Hands
 from sre_agent.incident.errors import Refused

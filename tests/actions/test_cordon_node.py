@@ -10,7 +10,7 @@ from kubernetes.config import load_kube_config
 from sre_agent.actions.cordon_node import CordonNode
 from sre_agent.actions.uncordon_node import UncordonNode
 from sre_agent.adapters.kubernetes.connection import FIELD_MANAGER
-from sre_agent.evidence.kubernetes_kept import OUR_HAND, cordoned_by
+from sre_agent.evidence.kubernetes.kept import OUR_HAND, cordoned_by
 from sre_agent.execution.hands import Hands
 from sre_agent.incident.errors import Refused
 from sre_agent.runbook.proposal import Proposal

@@ -6,8 +6,8 @@ import pytest
 
 from sre_agent.actions.pause_queue import PauseQueue
 from sre_agent.actions.resume_queue import ResumeQueue
-from sre_agent.evidence.queue_health import PAUSE_TTL_MS
-from sre_agent.evidence.queue_state import OWNER, RESUMED
+from sre_agent.evidence.redis.queue_health import PAUSE_TTL_MS
+from sre_agent.evidence.redis.queue_state import OWNER, RESUMED
 from sre_agent.execution.hands import QueueTerms
 from sre_agent.execution.ledger import IntentState
 from sre_agent.incident.errors import Refused

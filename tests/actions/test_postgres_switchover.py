@@ -6,10 +6,10 @@ import pytest
 
 from sre_agent.actions.postgres_switchover import PostgresSwitchover, plan_switchover
 from sre_agent.adapters.patroni import PatroniWriter
-from sre_agent.detectors.patroni import SEEN_ONCE, SEEN_TWICE, detect
+from sre_agent.detectors.stores.patroni import SEEN_ONCE, SEEN_TWICE, detect
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.patroni_state import identity, problems
+from sre_agent.evidence.postgres.patroni import identity, problems
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView

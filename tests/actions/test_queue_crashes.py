@@ -7,8 +7,8 @@ import pytest
 from sre_agent.actions.pause_queue import PauseQueue
 from sre_agent.actions.resume_queue import ResumeQueue
 from sre_agent.adapters.bullmq import QueueWriter
-from sre_agent.evidence.queue_state import OWNER
-from sre_agent.evidence.redis_access import QueueAccess
+from sre_agent.evidence.redis.access import QueueAccess
+from sre_agent.evidence.redis.queue_state import OWNER
 from sre_agent.execution.hands import Hands, QueueTerms
 from sre_agent.execution.ledger import IntentState
 from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient

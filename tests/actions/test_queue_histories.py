@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sre_agent.adapters.bullmq import QueueWriter
-from sre_agent.evidence.queue_health import unmet_for_resume
-from sre_agent.evidence.queue_state import identity
+from sre_agent.evidence.redis.queue_health import unmet_for_resume
+from sre_agent.evidence.redis.queue_state import identity
 from sre_agent.execution.hands import QueueTerms
 from sre_agent.incident.errors import Refused
 from sre_agent.sources.bullmq import QueueSource

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from sre_agent.adapters.bullmq import QueueWriter
-from sre_agent.detectors import queues
+from sre_agent.detectors.stores import queues
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
-from sre_agent.evidence.queue_state import UNTIL
+from sre_agent.evidence.redis.queue_state import UNTIL
 from sre_agent.execution.action import Readers
 from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands

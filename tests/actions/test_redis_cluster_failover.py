@@ -4,7 +4,7 @@ import pytest
 
 from sre_agent.actions.redis_cluster_failover import RedisClusterFailover, draw_plan, moved_problem, plan_failover, unchanged
 from sre_agent.adapters.redis_cluster import RedisClusterWriter
-from sre_agent.evidence.redis_cluster_health import named_node, primaries
+from sre_agent.evidence.redis.cluster_health import named_node, primaries
 from sre_agent.execution.action import Readers
 from sre_agent.execution.hands import Hands
 from sre_agent.execution.ledger import IntentState

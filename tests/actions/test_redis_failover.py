@@ -8,7 +8,7 @@ import pytest
 from sre_agent.actions.redis_failover import Procedure, RedisFailover
 from sre_agent.actions.redis_failover.plan import draw_plan
 from sre_agent.adapters.redis import RedisWriter
-from sre_agent.evidence.redis_quorum import after_failover_problem, agreed_epoch, sentinels_agree
+from sre_agent.evidence.redis.quorum import after_failover_problem, agreed_epoch, sentinels_agree
 from sre_agent.execution.ledger import IntentState
 from sre_agent.incident.errors import OutcomeUnknown, Refused
 from sre_agent.incident.target import Target

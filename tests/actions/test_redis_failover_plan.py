@@ -1,7 +1,7 @@
 import pytest
 
 from sre_agent.actions.redis_failover.plan import Procedure, plan_failover, undrained
-from sre_agent.evidence.redis_state import NodeView
+from sre_agent.evidence.redis.state import NodeView
 from sre_agent.incident.errors import Refused
 from sre_agent.incident.target import Target
 from sre_agent.testing.redis_states import (

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sre_agent.actions.scale_up import ScaleUp
-from sre_agent.evidence.deployment_conditions import MOST_ADDED, MOST_ADDED_PCT, added_replicas
+from sre_agent.evidence.kubernetes.deployment_conditions import MOST_ADDED, MOST_ADDED_PCT, added_replicas
 from sre_agent.incident.errors import Refused
 from sre_agent.policy import whitelist
 from sre_agent.runbook.proposal import Proposal

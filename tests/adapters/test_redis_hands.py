@@ -3,7 +3,7 @@
 import pytest
 
 from sre_agent.adapters.redis import RedisWriter
-from sre_agent.evidence.redis_access import RedisAccess
+from sre_agent.evidence.redis.access import RedisAccess
 from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
 from sre_agent.sources.redis import RedisSource
 from sre_agent.testing.redis_client import ask

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.incident.alert import AlertStatus
 from sre_agent.incident.incident import Incident

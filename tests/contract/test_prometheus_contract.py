@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from sre_agent.detectors.alerts import detect
+from sre_agent.detectors.signals.alerts import detect
 from sre_agent.evidence.alert_state import AlertState, alerts_of, rules_of
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.finding import FindingKind

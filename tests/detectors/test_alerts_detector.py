@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from sre_agent.detectors.alerts import MAX_RELATED, detect
+from sre_agent.detectors.signals.alerts import MAX_RELATED, detect
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.source import Scope

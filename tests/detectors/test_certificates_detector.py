@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent.detectors.certificates import detect
+from sre_agent.detectors.network.certificates import detect
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.series import Series
 from tests.detectors.neighbourhood import NOW, ago, iso, meta, only, view

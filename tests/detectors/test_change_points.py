@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sre_agent.detectors.rates import aligned, change_point, is_counter, levels, shift
+from sre_agent.evidence.rates import aligned, change_point, is_counter, levels, shift
 from sre_agent.evidence.series import Series
 
 ONSET = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)

@@ -1,7 +1,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-from sre_agent.detectors.changes import detect
+from sre_agent.detectors.signals.changes import detect
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.source import Scope

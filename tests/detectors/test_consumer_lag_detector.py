@@ -2,7 +2,7 @@
 
 import pytest
 
-from sre_agent.detectors.consumer_lag import detect
+from sre_agent.detectors.stores.consumer_lag import detect
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.series import Series
 from tests.detectors.neighbourhood import ONSET, only, view

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent.detectors.dependencies import detect
+from sre_agent.detectors.network.dependencies import detect
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.log_complaints import complaints, named
+from sre_agent.evidence.logs.complaints import complaints, named
 from sre_agent.incident.alert import AlertClass
 from tests.detectors.neighbourhood import NOW, deployment, iso, log, only, pod, service, view
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sre_agent.detectors.dependency_addresses import detect
-from sre_agent.evidence.addresses import Address, addresses, inside, nearest, service_named
+from sre_agent.detectors.network.dependency_addresses import detect
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes.addresses import Address, addresses, inside, nearest, service_named
 from sre_agent.incident.alert import AlertClass
 from tests.detectors.neighbourhood import log, meta, only, pod, service, variables, view
 

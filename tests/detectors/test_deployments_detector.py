@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent.detectors import deployments, saturation
+from sre_agent.detectors.kubernetes import deployments
+from sre_agent.detectors.signals import saturation
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.testing.kubernetes.store import stamp
 from sre_agent.testing.kubernetes_api import KubernetesApi, PodScript, PodState, Workload

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors import postgres_exporter, redis_exporter
+from sre_agent.detectors.stores import postgres_exporter, redis_exporter
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.series import Series

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sre_agent.detectors import dns_servers, ingresses
+from sre_agent.detectors.network import dns_servers, ingresses
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason
 from tests.detectors.neighbourhood import endpoints, meta, only, pod, service, view

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent.detectors import jobs
-from sre_agent.evidence.cron_times import last_due, period
+from sre_agent.detectors.kubernetes import jobs
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes.cron_times import last_due, period
 from tests.detectors.workload_cases import NOW, ago, condition, ended, event, log, meta, owned, pod, seen
 
 

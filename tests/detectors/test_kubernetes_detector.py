@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors import nodes, pods
+from sre_agent.detectors.kubernetes import nodes, pods
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.source import Scope

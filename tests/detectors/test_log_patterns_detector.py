@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sre_agent.detectors.log_patterns import detect, surprise
+from sre_agent.detectors.signals.log_patterns import detect, surprise
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
-from sre_agent.evidence.log_pattern import is_error, pattern
+from sre_agent.evidence.logs.pattern import is_error, pattern
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.evidence.window import Window

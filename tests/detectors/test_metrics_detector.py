@@ -1,7 +1,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-from sre_agent.detectors.metrics import MAX_OBJECTS, detect
+from sre_agent.detectors.signals.metrics import MAX_OBJECTS, detect
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.series import Series

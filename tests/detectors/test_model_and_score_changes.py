@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sre_agent.detectors.changes import detect
+from sre_agent.detectors.signals.changes import detect
 from sre_agent.evidence.finding import FindingKind as K
 from tests.detectors.ai_view import NOW, ONSET, counter, gauge, scores, use, view
 

@@ -4,16 +4,14 @@ import time
 
 import pytest
 
-from sre_agent.detectors import (
+from sre_agent.detectors.kubernetes import node_metrics, node_room, nodes
+from sre_agent.detectors.network import (
     certificates,
     dependencies,
     dependency_addresses,
     dns_servers,
     ingresses,
     network_policies,
-    node_metrics,
-    node_room,
-    nodes,
     services,
 )
 from tests.detectors.neighbourhood import deployment, endpoints, log, meta, pod, service, variables, view

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sre_agent.detectors.network_policies import detect
+from sre_agent.detectors.network.network_policies import detect
 from sre_agent.evidence.finding import FindingKind as K
-from sre_agent.evidence.network_rules import Policies, Way, directions, takes
+from sre_agent.evidence.kubernetes.network_rules import Policies, Way, directions, takes
 from tests.detectors.neighbourhood import ago, deployment, meta, only, pod, service, variables, view
 
 CALLER = pod("api", container=variables(DB_URL="postgres://u@db:80/x"))

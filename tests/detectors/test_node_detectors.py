@@ -2,7 +2,7 @@
 
 import pytest
 
-from sre_agent.detectors import node_metrics, node_room, nodes
+from sre_agent.detectors.kubernetes import node_metrics, node_room, nodes
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.series import Series

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sre_agent.detectors import claims, jobs, observed_text, pods, probes, waiting_pods
+from sre_agent.detectors.kubernetes import claims, jobs, pods, probes, waiting_pods
+from sre_agent.detectors.signals import observed_text
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.source import Scope

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sre_agent.detectors import pods
+from sre_agent.detectors.kubernetes import pods
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
 from tests.detectors.workload_cases import (

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sre_agent.detectors import container_limits, deletions, ended_pods, evictions
+from sre_agent.detectors.kubernetes import container_limits, deletions, ended_pods, evictions
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.object_events import ObjectEvents, message
+from sre_agent.evidence.kubernetes.events import ObjectEvents, message
 from tests.detectors.workload_cases import ago, condition, container, ended, event, meta, node, owned, pod, running, seen, series
 
 NAME = "api-6d4f-x1"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors import metrics
-from sre_agent.detectors.postgres_metrics import detect
+from sre_agent.detectors.signals import metrics
+from sre_agent.detectors.stores.postgres_metrics import detect
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.series import Series

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors import postgres_servers, postgres_sessions
+from sre_agent.detectors.stores import postgres_servers, postgres_sessions
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding import FindingReason
-from sre_agent.evidence.postgres_state import lsn, postgres_state, seconds, since
+from sre_agent.evidence.postgres.state import lsn, postgres_state, seconds, since
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.evidence.window import Window

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sre_agent.detectors import init_containers, pods, probes
+from sre_agent.detectors.kubernetes import init_containers, pods, probes
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
 from tests.detectors.workload_cases import ago, condition, container, crashing, ended, event, log, pod, running, seen, waiting

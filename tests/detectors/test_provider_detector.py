@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent.detectors import provider
+from sre_agent.detectors.ai import provider
 from sre_agent.evidence.finding_reason import FindingReason as R
 from tests.detectors.ai_view import NOW, ONSET, counter, day, gauge, use, view
 

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors.queues import DISPUTED, SEEN_ONCE, SEEN_TWICE, detect
-from sre_agent.detectors.redis import detect as detect_sentinel
+from sre_agent.detectors.stores.queues import DISPUTED, SEEN_ONCE, SEEN_TWICE, detect
+from sre_agent.detectors.stores.redis import detect as detect_sentinel
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
-from sre_agent.evidence.queue_health import WORDS, unmet_for_pause, unmet_for_resume
-from sre_agent.evidence.queue_state import QueueState, Recent, Since, identity, reason_kind, recent, since
+from sre_agent.evidence.redis.queue_health import WORDS, unmet_for_pause, unmet_for_resume
+from sre_agent.evidence.redis.queue_state import QueueState, Recent, Since, identity, reason_kind, recent, since
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sre_agent.detectors.rates import increases, is_counter, levels, shift, split
+from sre_agent.evidence.rates import increases, is_counter, levels, shift, split
 from sre_agent.evidence.series import Series
 
 

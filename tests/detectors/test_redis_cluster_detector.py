@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors.redis import detect as detect_sentinel
-from sre_agent.detectors.redis_cluster import DISPUTED, SEEN_ONCE, SEEN_TWICE, detect
+from sre_agent.detectors.stores.redis import detect as detect_sentinel
+from sre_agent.detectors.stores.redis_cluster import DISPUTED, SEEN_ONCE, SEEN_TWICE, detect
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind

@@ -2,10 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors.redis import SLOW_DISPUTED, SLOW_SEEN_ONCE, SLOW_SEEN_TWICE, detect
+from sre_agent.detectors.stores.redis import SLOW_DISPUTED, SLOW_SEEN_ONCE, SLOW_SEEN_TWICE, detect
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
-from sre_agent.evidence.redis_state import NodeView, RedisState
+from sre_agent.evidence.redis.state import NodeView, RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView

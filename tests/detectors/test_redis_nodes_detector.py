@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors.redis_nodes import detect
+from sre_agent.detectors.stores.redis_nodes import detect
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
-from sre_agent.evidence.redis_state import NodeView, RedisState
-from sre_agent.evidence.redis_timing import growth, slow_commands
+from sre_agent.evidence.redis.state import NodeView, RedisState
+from sre_agent.evidence.redis.timing import growth, slow_commands
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.evidence.window import Window

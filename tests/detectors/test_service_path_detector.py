@@ -3,7 +3,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-from sre_agent.detectors.service_path import detect
+from sre_agent.detectors.signals.service_path import detect
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.series import Series

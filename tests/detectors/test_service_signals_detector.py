@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors import service_cpu, service_graph
+from sre_agent.detectors.signals import service_cpu, service_graph
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.series import Series

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sre_agent.detectors.services import detect
+from sre_agent.detectors.network.services import detect
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason
 from tests.detectors.neighbourhood import deployment, endpoints, only, pod, service, variables, view

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent.detectors import tools
+from sre_agent.detectors.ai import tools
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.incident.alert import AlertClass

@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors import provider, tools
-from sre_agent.detectors.outside_calls import answer_of
-from sre_agent.evidence.answer import Answer
+from sre_agent.detectors.ai import provider, tools
+from sre_agent.detectors.ai.outside_calls import answer_of
+from sre_agent.evidence.ai.answer import Answer
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.series import Series

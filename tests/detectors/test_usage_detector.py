@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent.detectors.usage import detect
+from sre_agent.detectors.ai.usage import detect
 from sre_agent.evidence.finding import FindingKind as K
 from tests.detectors.ai_view import ONSET, counter, day, use, view
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent.evidence.answer import BAD, REASON_OF, SAID_OF, Answer, answer_in_labels, answer_in_name, answer_in_text, plain
-from sre_agent.evidence.outside import provider_of, tool_of, upstream_of
+from sre_agent.evidence.ai.answer import BAD, REASON_OF, SAID_OF, Answer, answer_in_labels, answer_in_name, answer_in_text, plain
+from sre_agent.evidence.ai.outside import provider_of, tool_of, upstream_of
 from sre_agent.evidence.series import Series
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from sre_agent.evidence.change import ChangeKind
-from sre_agent.evidence.kubernetes_changes import changed, differences
-from sre_agent.evidence.kubernetes_kept import stripped, told
+from sre_agent.evidence.kubernetes.changes import changed, differences
+from sre_agent.evidence.kubernetes.kept import stripped, told
 from sre_agent.evidence.window import Window
 from tests.detectors.neighbourhood import NOW, ago, deployment, meta
 

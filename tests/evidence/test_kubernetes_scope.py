@@ -2,8 +2,8 @@
 
 import pytest
 
-from sre_agent.evidence.kubernetes_groups import CLUSTER_KINDS, GROUPS, serves_names
-from sre_agent.evidence.kubernetes_scope import Subject, logs_wanted, relevant, subjects
+from sre_agent.evidence.kubernetes.groups import CLUSTER_KINDS, GROUPS, serves_names
+from sre_agent.evidence.kubernetes.scope import Subject, logs_wanted, relevant, subjects
 from sre_agent.incident.alert import Alert
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference
 from tests.detectors.neighbourhood import NOW, ago, deployment, meta, pod, service

@@ -4,12 +4,12 @@ import resource
 import subprocess
 import sys
 
-from sre_agent.evidence.log_templates import MOST_TOKENS, REST, Templates
+from sre_agent.evidence.logs.templates import MOST_TOKENS, REST, Templates
 
 HUNDRED_MB = """
 import resource, sys
 from datetime import UTC, datetime, timedelta
-from sre_agent.detectors.log_patterns import habit_of
+from sre_agent.detectors.signals.log_patterns import habit_of
 start = datetime(2026, 1, 1, tzinfo=UTC)
 def lines():
     told = 0

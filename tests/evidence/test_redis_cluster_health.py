@@ -2,8 +2,8 @@ import binascii
 
 import pytest
 
-from sre_agent.evidence.redis_cluster_health import fit_replicas, named_node, primaries, probe_key, problems
-from sre_agent.evidence.redis_cluster_state import RedisClusterState, parse_nodes
+from sre_agent.evidence.redis.cluster_health import fit_replicas, named_node, primaries, probe_key, problems
+from sre_agent.evidence.redis.cluster_state import RedisClusterState, parse_nodes
 from sre_agent.testing.redis_cluster_states import IDS, PRIMARIES, REPLICAS, SICK, cluster_nodes, cluster_state
 from sre_agent.testing.redis_states import primary_view, replica_view
 

@@ -1,7 +1,7 @@
 import pytest
 
-from sre_agent.evidence.redis_quorum import after_failover_problem, switched, switched_for_most
-from sre_agent.evidence.redis_state import SentinelView
+from sre_agent.evidence.redis.quorum import after_failover_problem, switched, switched_for_most
+from sre_agent.evidence.redis.state import SentinelView
 from sre_agent.testing.redis_states import (
     REPLICA_1,
     REPLICA_2,

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent.evidence.quality import Score
-from sre_agent.evidence.score_fall import direction, fall
+from sre_agent.evidence.ai.quality import Score
+from sre_agent.evidence.ai.score_fall import direction, fall
 
 START = datetime(2026, 3, 4, tzinfo=UTC)
 

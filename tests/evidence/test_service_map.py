@@ -1,6 +1,6 @@
 """Services and what they mean: pods, workloads, endpoints, addresses, and what was not read."""
 
-from sre_agent.evidence.service_map import ServiceMap, ports_of, target_of
+from sre_agent.evidence.kubernetes.service_map import ServiceMap, ports_of, target_of
 from tests.detectors.neighbourhood import deployment, endpoints, pod, service, view
 
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent.evidence.quality import ModelUse
-from sre_agent.evidence.turnover import Seen, model_turnovers, turnovers
+from sre_agent.evidence.ai.quality import ModelUse
+from sre_agent.evidence.ai.turnover import Seen, model_turnovers, turnovers
 
 START = datetime(2026, 3, 4, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sre_agent.evidence.diagnosis import Diagnosis
-from sre_agent.evidence.kubernetes_state import JsonObject
-from sre_agent.evidence.pod_surroundings import NAMESPACED_KINDS, surroundings
+from sre_agent.evidence.kubernetes.pod_surroundings import NAMESPACED_KINDS, surroundings
+from sre_agent.evidence.kubernetes.state import JsonObject
 from sre_agent.facts.kubernetes_target import KubernetesTargetFacts
 from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.errors import Permanent

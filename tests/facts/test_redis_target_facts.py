@@ -4,7 +4,7 @@ import pytest
 
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.finding import Finding, FindingKind
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.facts.redis_target import RedisTargetFacts
 from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference

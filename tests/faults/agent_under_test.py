@@ -25,7 +25,7 @@ from sre_agent.actions.redis_failover import Procedure, RedisFailover
 from sre_agent.adapters.observed_store import ObservedStore, Observer
 from sre_agent.adapters.postgres.ledger import PostgresLedger
 from sre_agent.cli.serve import stop_on_signals
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.source import RedisReader
 from sre_agent.execution.action import Action, Outcome, Workbench
 from sre_agent.execution.budget import Limits

@@ -17,7 +17,7 @@ PLANTED = {
     "adapters/planted.py": ("import sre_agent.response.responder", "Adapters and sources answer"),
     "triage/planted.py": ("import httpx", "Rooms that decide know no SDK"),
     "approval/planted.py": ("import time", "Rooms that decide have no clock"),
-    "detectors/planted.py": ("import sre_agent.detectors.pods", "Detectors are unaware"),
+    "detectors/signals/planted.py": ("import sre_agent.detectors.kubernetes.pods", "Detectors are unaware"),
     "adapters/planted_too.py": ("import sre_agent.adapters.log", "Adapters are unaware"),
     "cli/planted_too.py": ("import sre_agent.cli.serve", "Command groups are unaware"),
     "investigation/nodes/planted.py": ("import sre_agent.investigation.nodes.plan", "Nodes are unaware"),

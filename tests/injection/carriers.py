@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from sre_agent.evidence.ai.quality import PromptVersion, Score
 from sre_agent.evidence.change import Change, ChangeKind
 from sre_agent.evidence.evidence import EvidenceStatus
-from sre_agent.evidence.quality import PromptVersion, Score
 from sre_agent.evidence.series import Series
 from sre_agent.incident.alert import Alert
 from sre_agent.replay.case import Case, LogFile

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from sre_agent.detectors import changes, metrics, nodes, pods, provider, redis, tools
+from sre_agent.detectors.ai import provider, tools
+from sre_agent.detectors.kubernetes import nodes, pods
+from sre_agent.detectors.signals import changes, metrics
+from sre_agent.detectors.stores import redis
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.investigation.graph import build_investigator

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sre_agent.evidence.redis_quorum import DOWN_AFTER_MS
+from sre_agent.evidence.redis.quorum import DOWN_AFTER_MS
 from sre_agent.execution.budget import FAILOVERS, Limits
 from sre_agent.facts.assemble import RESTRICTIVE
 from sre_agent.incident.errors import ConfigurationError

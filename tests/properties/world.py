@@ -13,7 +13,7 @@ import yaml
 from sre_agent.evidence.diagnosis import Claim
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import Finding, FindingKind
-from sre_agent.evidence.redis_state import NodeView, RedisState, SentinelView
+from sre_agent.evidence.redis.state import NodeView, RedisState, SentinelView
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.view import EvidenceView

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from sre_agent.evidence.ai.quality import PromptVersion, Score
 from sre_agent.evidence.change import Change, ChangeKind
 from sre_agent.evidence.evidence import EvidenceKind, EvidenceStatus
-from sre_agent.evidence.quality import PromptVersion, Score
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.facts.incident import covered
 from sre_agent.incident.alert import Alert

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sre_agent.detectors import changes, provider, usage
+from sre_agent.detectors.ai import provider, usage
+from sre_agent.detectors.signals import changes
 from sre_agent.evidence.evidence import EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.finding_reason import FindingReason

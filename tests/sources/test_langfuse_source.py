@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.detectors.changes import detect
+from sre_agent.detectors.signals.changes import detect
 from sre_agent.evidence.evidence import EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind
 from sre_agent.evidence.source import Scope

@@ -9,7 +9,7 @@ from sre_agent.adapters.pagerduty.gateway import Patience
 from sre_agent.adapters.pagerduty.history import LONGEST_NOTE, MOST, MOST_NOTES, READ
 from sre_agent.adapters.pagerduty.tracker import PagerDuty, connect
 from sre_agent.adapters.pagerduty.transport import Credentials
-from sre_agent.detectors.observed_text import detect
+from sre_agent.detectors.signals.observed_text import detect
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.past_incident import IncidentHistory
 from sre_agent.evidence.source import Scope

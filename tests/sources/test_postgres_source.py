@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from sre_agent.detectors import postgres_servers, postgres_sessions
+from sre_agent.detectors.stores import postgres_servers, postgres_sessions
 from sre_agent.evidence.evidence import EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
 from sre_agent.evidence.source import Scope

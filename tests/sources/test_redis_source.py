@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sre_agent.evidence.evidence import EvidenceKind, EvidenceStatus
-from sre_agent.evidence.redis_access import RedisAccess
-from sre_agent.evidence.redis_health import Trouble, is_slow, judge
-from sre_agent.evidence.redis_quorum import has_quorum, replica_refusal, sentinels_agree
-from sre_agent.evidence.redis_state import RedisState
+from sre_agent.evidence.redis.access import RedisAccess
+from sre_agent.evidence.redis.health import Trouble, is_slow, judge
+from sre_agent.evidence.redis.quorum import has_quorum, replica_refusal, sentinels_agree
+from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.source import RedisGlancer, Scope
 from sre_agent.evidence.window import Window
 from sre_agent.incident.alert import Alert

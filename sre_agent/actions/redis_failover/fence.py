@@ -8,7 +8,7 @@ from sre_agent.actions.redis_failover.finish import demote_and_unpause, not_ours
 from sre_agent.actions.redis_failover.plan import unchanged, undrained
 from sre_agent.actions.redis_failover.run import PAUSE_S, POLL_S, Run
 from sre_agent.actions.redis_failover.stand_down import give_up, stand_down
-from sre_agent.evidence.redis_health import number
+from sre_agent.evidence.redis.health import number
 from sre_agent.execution.action import Outcome
 from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
 

@@ -1,9 +1,9 @@
 """Steps 5 to 7: close the fence on the old primary, let clients go, and see whether all is well."""
 
 from sre_agent.actions.redis_failover.run import POLL_S, SETTLE_S, Run
-from sre_agent.evidence.redis_health import number
-from sre_agent.evidence.redis_quorum import after_failover_problem, agreed_epoch
-from sre_agent.evidence.redis_state import NodeView
+from sre_agent.evidence.redis.health import number
+from sre_agent.evidence.redis.quorum import after_failover_problem, agreed_epoch
+from sre_agent.evidence.redis.state import NodeView
 from sre_agent.execution.action import Outcome
 from sre_agent.execution.ledger import IntentState
 from sre_agent.incident.errors import Permanent, Refused, Transient

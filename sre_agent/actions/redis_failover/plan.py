@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from sre_agent.evidence.redis_health import Trouble, best_replica, is_down, judge, number
-from sre_agent.evidence.redis_quorum import (
+from sre_agent.evidence.redis.health import Trouble, best_replica, is_down, judge, number
+from sre_agent.evidence.redis.quorum import (
     DOWN_AFTER_MS,
     agreed_epoch,
     down_after_ms,
@@ -17,7 +17,7 @@ from sre_agent.evidence.redis_quorum import (
     replica_refusal,
     sentinels_agree,
 )
-from sre_agent.evidence.redis_state import NodeView, RedisState
+from sre_agent.evidence.redis.state import NodeView, RedisState
 from sre_agent.incident.errors import Refused
 from sre_agent.incident.target import Target
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sre_agent.actions.redis_failover.plan import FailoverPlan
-from sre_agent.evidence.redis_health import sentinel_flags
-from sre_agent.evidence.redis_quorum import agreed_epoch, in_failover, sentinels_agree, switched, switched_for_most
-from sre_agent.evidence.redis_state import NodeView, RedisState
+from sre_agent.evidence.redis.health import sentinel_flags
+from sre_agent.evidence.redis.quorum import agreed_epoch, in_failover, sentinels_agree, switched, switched_for_most
+from sre_agent.evidence.redis.state import NodeView, RedisState
 from sre_agent.evidence.source import RedisGlancer
 from sre_agent.execution.action import Workbench
 from sre_agent.execution.hands import RedisHands

@@ -9,8 +9,8 @@ ARGV: run id, token, plan, deadline (ms), dry run (1: check only), then for paus
 the owner. Answer: "ok", or the id of the first condition that does not hold.
 """
 
-from sre_agent.evidence.queue_health import MIN_MAJOR
-from sre_agent.evidence.queue_state import EVENT, OWNER, PLAN, RESUMED, UNTIL, WAITING
+from sre_agent.evidence.redis.queue_health import MIN_MAJOR
+from sre_agent.evidence.redis.queue_state import EVENT, OWNER, PLAN, RESUMED, UNTIL, WAITING
 
 PARTS = ("meta", "marker", "events", "wait", "prioritized", "delayed", "paused", "meta-paused")
 """KEYS, in order."""

@@ -13,9 +13,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
 from sre_agent.adapters.bullmq.scripts import PARTS, PAUSE, RESUME
-from sre_agent.evidence.queue_health import MOST_MEMORY_PCT, PAUSE_TTL_MS, WORDS
-from sre_agent.evidence.queue_state import key
-from sre_agent.evidence.redis_access import QueueAccess, QueuePlace, split_address
+from sre_agent.evidence.redis.access import QueueAccess, QueuePlace, split_address
+from sre_agent.evidence.redis.queue_health import MOST_MEMORY_PCT, PAUSE_TTL_MS, WORDS
+from sre_agent.evidence.redis.queue_state import key
 from sre_agent.execution.hands import QueueTerms
 from sre_agent.incident.errors import OutcomeUnknown, Permanent, Refused, Transient
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sre_agent.evidence.kubernetes_kept import OUR_HAND
+from sre_agent.evidence.kubernetes.kept import OUR_HAND
 from sre_agent.incident.errors import ConfigurationError, OutcomeUnknown, Permanent, Refused, SreAgentError, Transient
 
 FIELD_MANAGER = OUR_HAND

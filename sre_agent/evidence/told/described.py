@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from sre_agent.evidence.kubernetes_state import JsonObject
+from sre_agent.evidence.kubernetes.state import JsonObject
 
 _KEY = re.compile(r"^( *)([A-Za-z][\w ./()-]*):(?:\s+(.*))?$")
 _CONDITION = re.compile(r"^\s+(\w+)\s+(True|False|Unknown)(?:\s+([A-Z]\w+))?\b(.*)$")

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sre_agent.evidence.kubernetes_state import JsonObject
+from sre_agent.evidence.kubernetes.state import JsonObject
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MOST_DEPTH = 60

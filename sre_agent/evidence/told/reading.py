@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from sre_agent.evidence.kubernetes_state import JsonObject
+from sre_agent.evidence.kubernetes.state import JsonObject
 from sre_agent.evidence.told.described import described
 from sre_agent.evidence.told.kinds import kind_of
 from sre_agent.evidence.told.manifest import documents, objects_of, series_of

@@ -6,7 +6,7 @@ Columns are found by where their heads begin; a table without heads is read only
 import re
 from collections.abc import Iterator
 
-from sre_agent.evidence.kubernetes_state import CONFIG_REASONS, IMAGE_REASONS, JsonObject
+from sre_agent.evidence.kubernetes.state import CONFIG_REASONS, IMAGE_REASONS, JsonObject
 from sre_agent.evidence.told.kinds import kind_of
 
 MOST_ROWS = 500

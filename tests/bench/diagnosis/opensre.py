@@ -10,7 +10,7 @@ import yaml
 
 from sre_agent.evidence.evidence import EvidenceStatus
 from sre_agent.evidence.finding import FindingKind as K
-from sre_agent.evidence.kubernetes_state import instant
+from sre_agent.evidence.kubernetes.state import instant
 from sre_agent.evidence.series import Series
 from sre_agent.replay.case import Case
 from sre_agent.replay.case_shapes import Observation

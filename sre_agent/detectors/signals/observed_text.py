@@ -1,0 +1,162 @@
+"""What other tools printed, read as far as it is plain: logs, references to nothing, what components and delivery tools said.
+
+Pure. Text proves little: everything here is weaker than the same thing read from the cluster, and never adds to it. Pages of
+documentation are not about this system, whatever they describe: they are left out. DNS_FAILING is read from the logs of pods
+as well, where their own words are all there is.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from sre_agent.evidence.evidence import Evidence, EvidenceKind
+from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.logs.pattern import is_error, pattern, without_stamp
+from sre_agent.evidence.told.kinds import kind_of
+from sre_agent.evidence.told.plain import unwrapped
+from sre_agent.evidence.view import EvidenceView
+
+MIN_SAID = 2
+MOST_ERRORS, QUOTE, LONG_QUOTE = 12, 160, 400
+_DNS = (
+    "enotfound", "eai_again", "nameresolutionerror", "failed to resolve", "unable to resolve", "no such host", "servfail",
+    "nxdomain", "name or service not known", "temporary failure in name resolution", "could not translate host name",
+    "name does not resolve",
+)  # fmt: skip
+_POLICY = re.compile(r"NetworkPolicy/([\w.-]+)")
+_MISSING = re.compile(r"\b([a-z]+) \"([\w.-]+)\" not found\b")
+_PAGES = re.compile(r"web|internet|runbook|docs|search_", re.IGNORECASE)
+_SUBJECTS = ("pod", "deployment", "statefulset", "daemonset", "job", "node", "service")
+# What components of Kubernetes say in fixed words, wherever it is quoted: (pattern, kind, reason by word of the message).
+_UNPLACED = re.compile(r"\d+/\d+ nodes are available: [^\"\n]{3,400}")
+_UNPULLED = re.compile(r"Failed to pull image \"?([\w./:@-]+)\"?: ([^\n\[\]{}]{3,400}?)(?=\"[,\]}]|\n|$)")
+_QUOTA = re.compile(r"exceeded quota: [^\"\n]{3,300}")
+_FOLDED = re.compile(r"\n {2,}(?=\S)")
+_DEVICE = re.compile(r"Insufficient ([\w.-]+/[\w-]+)")
+_SYNC = re.compile(r"^Sync Status:\s+OutOfSync\b.*$", re.MULTILINE)
+_SAID = re.compile(r"^(Health Status|Phase|Message|Sync Revision):\s+(\S.*)$", re.MULTILINE)
+
+
+def detect(view: EvidenceView) -> tuple[Finding, ...]:
+    """Findings from text, weak ones, and DNS_FAILING from text and logs."""
+    told = [e for e in view.ok(EvidenceKind.TEXT) if isinstance(e.payload, dict) and not _PAGES.search(_operation(e))]
+    single = (
+        f if f.object.startswith(("app/", "namespace/")) else f.model_copy(update={"namespace": _namespace(e)})
+        for e in told
+        for f in (*_missing(e), *_errors(e), *_out_of_sync(e), *_quoted(e, view))
+    )
+    return (*single, *_dns(view, told))
+
+
+def _operation(told: Evidence) -> str:
+    return f"{told.payload.get('source') or ''} {told.payload.get('operation') or ''}"
+
+
+def _missing(told: Evidence) -> Iterator[Finding]:
+    """Something that a tool looked for, or that an object refers to, and that does not exist."""
+    for kind, name in dict.fromkeys(_MISSING.findall(str(told.payload.get("output") or ""))):
+        if kind in ("configmap", "secret", "namespaces", "serviceaccount", "storageclass", "persistentvolumeclaim", "service"):
+            cause = f'{kind} "{name}" not found: something refers to it that does not exist'
+            yield _text_finding(FindingKind.REFERENCE_MISSING, f"{kind.rstrip('s')}/{name}", cause, 0.45, (told.id,))
+
+
+def _errors(told: Evidence) -> Iterator[Finding]:
+    """The errors of a log, each pattern once, with how often it was written."""
+    args = told.payload.get("args") or {}
+    pod = str(args.get("pod_name") or args.get("pod") or args.get("name") or "")
+    if "log" not in str(told.payload.get("operation")) or not pod:
+        return
+    lines = unwrapped(str(told.payload.get("output") or "")).splitlines()
+    errors = [line for line in lines if is_error(line) or "failed" in line.lower()]
+    counted = Counter(pattern(line) for line in errors)
+    first = {pattern(line): without_stamp(line)[:QUOTE] for line in reversed(errors)}
+    said = [f"{n}x {first[p]}" for p, n in counted.most_common(MOST_ERRORS) if n >= MIN_SAID]
+    if said:
+        yield _text_finding(FindingKind.LOG_ERRORS, f"pod/{pod}", "its log holds errors: " + " | ".join(said), 0.35, (told.id,))
+
+
+def _out_of_sync(told: Evidence) -> Iterator[Finding]:
+    """A delivery tool (Argo CD) says that what runs is not what it was told to run, and why."""
+    text = unwrapped(str(told.payload.get("output") or ""))
+    if (status := _SYNC.search(text)) is None:
+        return
+    name = re.search(r"^Name:\s+(?:[\w.-]+/)?([\w.-]+)", text, re.MULTILINE)
+    more = "; ".join(f"{k.lower()}: {v[:LONG_QUOTE]}" for k, v in _SAID.findall(text))
+    cause = f"{' '.join(status[0].split())}; {more}"
+    yield _text_finding(FindingKind.DELIVERY_OUT_OF_SYNC, f"app/{name[1] if name else 'unknown'}", cause, 0.5, (told.id,))
+
+
+def _quoted(told: Evidence, view: EvidenceView) -> Iterator[Finding]:
+    """What a scheduler, a kubelet or a quota said in their own fixed words, quoted in whatever text."""
+    output = str(told.payload.get("output") or "")
+    subject = _subject(told, view)
+    if m := max(_UNPLACED.finditer(output), key=lambda m: ("nsufficient" in m[0], len(m[0])), default=None):
+        device = _DEVICE.search(m[0])
+        what = f": not enough of {device[1]}, insufficient {device[1].rpartition('/')[2].upper()} resources" if device else ""
+        reason = (
+            R.EXTENDED_RESOURCE_SHORT if device else R.CPU_SHORT if "cpu" in m[0] else R.MEMORY_SHORT if "memory" in m[0] else None
+        )
+        cause = f"a pod of {subject} cannot be scheduled{what}: {m[0][:LONG_QUOTE]}"
+        yield _text_finding(FindingKind.POD_UNSCHEDULABLE, subject, cause, 0.5, (told.id,), reason)
+    if m := _UNPULLED.search(output):
+        cause = f"{subject} cannot pull its image {m[1]}: {m[2][:LONG_QUOTE]}"
+        yield _text_finding(FindingKind.POD_IMAGE_PULL_FAILED, subject, cause, 0.5, (told.id,))
+    if m := _QUOTA.search(output):
+        cause = f"pods of {subject} cannot be created: {m[0]}"
+        yield _text_finding(FindingKind.POD_CREATION_REFUSED, subject, cause, 0.5, (told.id,), R.QUOTA_EXCEEDED)
+
+
+def _unfolded(text: str) -> str:
+    """Without what quoting and folding of JSON and YAML put into a sentence."""
+    return _FOLDED.sub(" ", text.replace('\\"', '"').replace("\\n", "\n").replace("\\", ""))
+
+
+def _subject(told: Evidence, view: EvidenceView) -> str:
+    """What the text is about: what the tool was asked for, else what the alert's labels name."""
+    args = told.payload.get("args") or {}
+    kind = kind_of(args.get("kind") or args.get("resource_type"))
+    name = str(args.get("name") or args.get("resource_name") or args.get("pod_name") or "")
+    if kind and name:
+        return f"{kind}/{name}".lower()
+    named = ((k, v) for k in _SUBJECTS for v in sorted(view.scope.incident.label_values(k)))
+    return next((f"{k}/{v}".lower() for k, v in named), f"app/{view.scope.incident.service.name or 'unknown'}".lower())
+
+
+def _dns(view: EvidenceView, told: list[Evidence]) -> Iterator[Finding]:
+    logs = [(i, str(log.get("pod") or ""), str(line)) for i, log in view.logs() for line in log.get("lines") or ()]
+    logs += [(e.id, str((e.payload.get("args") or {}).get("pod_name") or ""), line) for e in told for line in _lines(e)]
+    failed = [(i, pod, line) for i, pod, line in logs if _unresolved(line)]
+    if len(failed) < MIN_SAID:
+        return
+    _, pod, line = failed[-1]
+    policies = {m: e.id for e in told for m in _POLICY.findall(str(e.payload.get("output") or ""))}
+    policies |= {str(p.get("metadata", {}).get("name")): i for i, p in view.objects("NetworkPolicy")}
+    why = f"; a network policy named {', '.join(sorted(policies))} applies here and may deny the way out" if policies else ""
+    cause = f"DNS: names cannot be resolved ({len(failed)} times): {without_stamp(line)[:QUOTE]}{why}"
+    cited = tuple(dict.fromkeys([*(i for i, _, _ in failed), *policies.values()]))
+    yield _text_finding(FindingKind.DNS_FAILING, f"pod/{pod or 'unknown'}", cause, 0.55, cited)
+
+
+def _unresolved(line: str) -> bool:
+    """Plain words in one pass each: logs have thousands of lines, and this is asked of every one of them."""
+    low = line.lower()
+    return any(word in low for word in _DNS)
+
+
+def _lines(told: Evidence) -> list[str]:
+    return str(told.payload.get("output") or "").splitlines() if "log" in str(told.payload.get("operation")) else []
+
+
+def _namespace(told: Evidence) -> str | None:
+    args = told.payload.get("args") or {}
+    return str(args.get("namespace") or "") or None
+
+
+def _text_finding(
+    kind: FindingKind, name: str, cause: str, strength: float, cited: tuple[str, ...], reason: R | None = None
+) -> Finding:
+    refuted = "the text is old, or somebody wrote it who knew that it would be read"
+    return Finding(
+        kind=kind, object=name.lower(), cause=cause, strength=strength, evidence=cited, refuted_by=refuted, reason=reason
+    )

@@ -1,0 +1,1 @@
+"""Redis, PostgreSQL, queues: from their own state, from exporters, from cloud metrics."""
