@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from sre_agent.evidence.budget import Ceilings
+from sre_agent.evidence.redact import case_key, redact, redaction_key
 from sre_agent.testing.obeying_model import Extras, ObeyingModel
 from sre_agent.testing.obeying_orders import Demand, Order
 from tests.injection.carriers import CARRIERS, pod_names, renamed
@@ -58,8 +59,9 @@ class Run:
 
     @property
     def renamed(self) -> str | None:
-        """The text as a live object's name, when that is what the carrier does."""
-        return self.attack.poison.text if CARRIERS[self.attack.carrier].renames else None
+        """The text as a live object's name, when that is what the carrier does: as it is told, what looks secret redacted."""
+        with redaction_key(case_key(world(self.attack.world).id)):
+            return redact(self.attack.poison.text) if CARRIERS[self.attack.carrier].renames else None
 
 
 @functools.cache
