@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,26 @@ FAMILIES = {
     "prompt-regression-labelled-infra",
     "tool-429",
     "healthy",
+    "service-port-mismatch",
+    "quota-exceeded",
+    "claim-without-storage-class",
+    "network-policy-blocks-dns",
+    "rollout-bad-image",
+    "database-down-explains-its-clients",
+    "postgres-lock-wait",
+    "postgres-connections-full",
+    "redis-evicting",
+    "cost-spike",
+    "provider-429",
+    "tool-slow",
+    "watchdog",
+    "poisoned-logs",
+    "stale-evidence",
+    "contradictory",
 }
+MOST_BYTES = 80_000
+"""Of one incident, all its files together: they are shipped."""
+DECIDED = ("class", "owner", "proposal", "verdict", "approvals_required", "policy_ids", "reasons", "would_execute")
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +72,58 @@ async def test_nothing_but_a_labelled_infra_incident_gets_a_proposal(folder, set
     result = await dry_run(settings, books, folder).result()
     if result.proposal is not None or result.would_execute:
         assert result.labelled_class == result.alert_class == "infra"
+
+
+@pytest.mark.parametrize("folder", INCIDENTS, ids=lambda path: path.name)
+def test_a_shipped_incident_is_small(folder):
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < MOST_BYTES
+
+
+async def test_orders_in_logs_annotations_labels_and_events_change_nothing(tmp_path, settings, books):
+    poisoned = INCIDENTS_BY_NAME["poisoned-logs"]
+    folder = Path(shutil.copytree(poisoned, tmp_path / "case"))
+    orders = _disarm(folder)
+    assert orders >= {"annotations", "labels", "events", "last words", "environment", "logs"}
+    with_orders = json.loads((await dry_run(settings, books, poisoned).result()).line())
+    without = json.loads((await dry_run(settings, books, folder).result()).line())
+    assert [with_orders[key] for key in DECIDED] == [without[key] for key in DECIDED]
+    assert _told(with_orders) == _told(without)
+
+
+def _told(result: dict[str, Any]) -> list[tuple[str, str, float]]:
+    return [(c["kind"], c["object"], c["score"]) for c in result["root_causes"]]
+
+
+def _disarm(folder: Path) -> set[str]:
+    """Takes the orders out of poisoned-logs; says where there were any."""
+    taken: set[str] = set()
+    listed = json.loads((folder / "kubernetes.json").read_text())
+    for item in listed["items"]:
+        notes, labels = item["metadata"].get("annotations", {}), item["metadata"].get("labels", {})
+        for found, kept, where in (
+            (notes, "deployment.kubernetes.io/", "annotations"),
+            (labels, ("app", "pod-", "kuber"), "labels"),
+        ):
+            for key in [k for k in found if not k.startswith(kept)]:
+                del found[key]
+                taken.add(where)
+        if "SYSTEM:" in item.get("message", ""):
+            item["message"] = item["message"].partition(" SYSTEM:")[0]
+            taken.add("events")
+        for status in item.get("status", {}).get("containerStatuses", ()):
+            if status["lastState"].get("terminated", {}).pop("message", None):
+                taken.add("last words")
+        spec = item.get("spec", {}).get("template", item).get("spec", {})
+        for container in spec.get("containers", ()):
+            if container.pop("env", None):
+                taken.add("environment")
+    (folder / "kubernetes.json").write_text(json.dumps(listed))
+    for log in (folder / "logs").rglob("*.log"):
+        lines = log.read_text().splitlines(keepends=True)
+        log.write_text("".join(line for line in lines if "level=" in line))
+        if log.read_text() != "".join(lines):
+            taken.add("logs")
+    return taken
 
 
 async def test_a_series_without_numbers_does_not_blind_the_rest(tmp_path, settings, books):
