@@ -1,4 +1,4 @@
-"""Why a fault is there, where that is known: finer than the kind, and closed as well. It may take a proposal away, never make one."""
+"""Why a fault is there, where that is known: finer than the kind, closed as well. It may take a proposal away, never make one."""
 
 from enum import StrEnum
 
