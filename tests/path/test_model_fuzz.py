@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sre_agent.evidence.budget import Ceilings, Price, Spend
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.source import Scope
 from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.investigation.answer import MOST_ANSWER_CHARS, parsed, usable_calls
@@ -19,6 +20,7 @@ from sre_agent.investigation.graph import build_investigator
 from sre_agent.investigation.model_reasoner import MOST_ATTEMPTS, ModelReasoner, estimated
 from sre_agent.investigation.reasoner import Look
 from sre_agent.investigation.tools import Looks
+from sre_agent.response.assess import scope_of
 from sre_agent.runbook.proposal import Investigated
 from sre_agent.testing.reasoning import ScriptedChat, StaticSource
 from sre_agent.triage.classify import triage
@@ -85,9 +87,7 @@ LIMITS = st.builds(
 
 
 @QUICK
-@example(
-    '{"statements": [{"text": "\\ud800", "evidence": []}], "alert_class": "infra", "confidence_percent": 1, "veto": null, "runbook": null}'
-)
+@example(json.dumps({**ANSWER, "veto": "\ud800"}))
 @example("\ud800")
 @example("[" * MOST_ANSWER_CHARS)
 @given(TEXTS)
@@ -119,9 +119,7 @@ def source() -> StaticSource:
     return StaticSource("redis", EvidenceKind.REDIS, [told])
 
 
-def scope():
-    from sre_agent.response.assess import scope_of
-
+def scope() -> Scope:
     return scope_of(incident(), START)
 
 

@@ -2,8 +2,9 @@
 logs or alerts, or as a finding of any class but infra, never makes the answer permit more than without it."""
 
 import asyncio
+import copy
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
 import pytest
@@ -23,7 +24,7 @@ from sre_agent.replay.dry_run import DryRun
 from sre_agent.replay.recorded import recorded_sources
 from sre_agent.testing.reasoning import StaticSource
 from sre_agent.wiring import discovery
-from tests.injection.stage import WORLDS, Overheard, Outcome, assessor, books, rank, world
+from tests.injection.stage import WORLDS, Outcome, Overheard, assessor, books, rank, world
 
 OTHERS = tuple(k for k in FindingKind if EXPLANATIONS[k][0] is not AlertClass.INFRA)
 OBJECTS = ("redis/cache", "pod/api", "deployment/voice", "node/n1", "prompt/router", "tool/crm", "app/x", "service/cache", "odd")
@@ -87,25 +88,63 @@ def log(namespace: str, pod: str, lines: list[str]) -> object:
     return {"namespace": namespace, "pod": pod, "container": "main", "previous": False, "lines": lines}
 
 
-NAMES = st.sampled_from(["api-7f9c-x2", "voice-gateway-7d4b9c6f5-x2x4z", "cache-0"])
-SPACES = st.sampled_from(["voice", "shop", ""])
 SAID = st.lists(st.sampled_from(LINES) | st.text(max_size=40), max_size=6)
-TEXTS = st.builds(described, NAMES, SPACES, st.sampled_from(["CrashLoopBackOff", "ImagePullBackOff", "x"]), st.integers(0, 99))
-SPOKEN = st.builds(lambda lines: {"tool": "logs", "args": {}, "output": "\n".join(lines)}, SAID)
-ALERTS = st.builds(
-    lambda name, pod: [{"labels": {"alertname": name, "pod": pod, "namespace": "voice"}, "state": "active"}],
-    st.sampled_from(["Watchdog", "RedisDown", "KubePodCrashLooping", "x"]),
-    NAMES,
-)
-PAYLOADS = (
-    st.tuples(st.just(EvidenceKind.TEXT), TEXTS | SPOKEN)
-    | st.tuples(st.just(EvidenceKind.LOGS), st.builds(log, SPACES, NAMES, SAID))
-    | st.tuples(st.just(EvidenceKind.ALERT), ALERTS)
-    | st.tuples(st.sampled_from(WORDS), st.recursive(st.none() | st.text(max_size=9), lambda x: st.lists(x, max_size=3)))
-)
-ADDED = st.builds(
-    Added, st.lists(FINDINGS, max_size=4).map(tuple), st.lists(PAYLOADS, max_size=3).map(tuple)
-).filter(lambda a: bool(a.findings or a.words))  # fmt: skip
+JUNK = st.recursive(st.none() | st.text(max_size=9), lambda x: st.lists(x, max_size=3))
+
+
+def well(case: Case) -> Case:
+    """The case with its pods as if they had never failed, and nothing but their objects to see."""
+    pods = copy.deepcopy(case.kubernetes or ())
+    for pod in (p for p in pods if p["kind"] == "Pod"):
+        names = [c["name"] for c in pod["spec"]["containers"]]
+        running = [{"name": n, "ready": True, "restartCount": 0, "state": {"running": {}}} for n in names]
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": running}
+        pod["status"] = {**pod["status"], **status}
+    return replace(case, kubernetes=tuple(p for p in pods if p["kind"] != "Event"), metrics=None, logs=())
+
+
+# Incidents in which words would be the one thing missing: a second witness, or any fault at all.
+WANTING = {
+    "a crash loop with one witness": lambda: replace(world("pod-crash-loop"), metrics=None, logs=()),
+    "a slow primary with one witness": lambda: replace(world("redis-slow-primary"), metrics=None),
+    "degraded with one witness": lambda: replace(world("deployment-degraded"), metrics=None, logs=()),
+    "a crash loop that is over": lambda: well(world("pod-crash-loop")),
+}
+
+
+@functools.cache
+def case_of(name: str) -> Case:
+    return WANTING[name]() if name in WANTING else world(name)
+
+
+def places(case: Case) -> list[tuple[str, str]]:
+    """(namespace, pod): those of the case, the alerted one first, and one that is nowhere."""
+    pods = [(str(i["metadata"].get("namespace")), str(i["metadata"]["name"])) for i in case.kubernetes or () if i["kind"] == "Pod"]
+    return [*sorted(pods, key=lambda p: p[1] not in case.incident.label_values("pod"))[:3], ("voice", "cache-0")]
+
+
+def payloads(case: Case) -> st.SearchStrategy[tuple[EvidenceKind, object]]:
+    """Words about the pods of a case: descriptions, logs, what an alerting system holds, and rubbish."""
+    place = st.sampled_from(places(case))
+    states = st.sampled_from(["CrashLoopBackOff", "ImagePullBackOff", "x"])
+    texts = st.builds(lambda at, reason, n: described(at[1], at[0], reason, n), place, states, st.integers(0, 99))
+    spoken = SAID.map(lambda lines: {"tool": "logs", "args": {}, "output": "\n".join(lines)})
+    logs = st.builds(lambda at, lines: log(*at, lines), place, SAID)
+    names = st.sampled_from(["Watchdog", "RedisDown", "KubePodCrashLooping", "x"])
+    alerts = st.builds(
+        lambda n, at: [{"labels": {"alertname": n, "namespace": at[0], "pod": at[1]}, "state": "active"}], names, place
+    )
+    return (
+        st.tuples(st.just(EvidenceKind.TEXT), texts | spoken)
+        | st.tuples(st.just(EvidenceKind.LOGS), logs)
+        | st.tuples(st.just(EvidenceKind.ALERT), alerts)
+        | st.tuples(st.sampled_from(WORDS), JUNK)
+    )
+
+
+def added_to(case: Case) -> st.SearchStrategy[Added]:
+    words = st.lists(payloads(case), max_size=3).map(tuple)
+    return st.builds(Added, st.lists(FINDINGS, max_size=4).map(tuple), words).filter(lambda a: bool(a.findings or a.words))
 
 
 async def run(case: Case, added: Added) -> Outcome:
@@ -129,7 +168,7 @@ async def run(case: Case, added: Added) -> Outcome:
 
 @functools.cache
 def clean(name: str) -> Outcome:
-    return asyncio.run(run(world(name), Added((), ())))
+    return asyncio.run(run(case_of(name), Added((), ())))
 
 
 def more_permissive(before: Outcome, after: Outcome) -> list[str]:
@@ -148,11 +187,30 @@ def more_permissive(before: Outcome, after: Outcome) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", [*WORLDS, *WANTING])
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(added=ADDED)
-def test_what_is_added_as_words_or_of_another_class_permits_nothing_more(name: str, added: Added) -> None:
-    assert more_permissive(clean(name), asyncio.run(run(world(name), added))) == []
+@given(data=st.data())
+def test_what_is_added_as_words_or_of_another_class_permits_nothing_more(name: str, data: st.DataObject) -> None:
+    added = data.draw(added_to(case_of(name)))
+    assert more_permissive(clean(name), asyncio.run(run(case_of(name), added))) == []
+
+
+@pytest.mark.parametrize("name", WANTING)
+def test_words_are_neither_the_second_witness_nor_the_fault_that_was_missing(name: str) -> None:
+    case = case_of(name)
+    assert rank(clean(name).result) == 9
+    told = [
+        words
+        for at in places(case)
+        for words in (
+            (EvidenceKind.TEXT, described(at[1], at[0], "CrashLoopBackOff", 9)),
+            (EvidenceKind.LOGS, log(*at, list(LINES))),
+            (EvidenceKind.ALERT, [{"labels": {"alertname": "x", "namespace": at[0], "pod": at[1]}, "state": "active"}]),
+        )
+    ]
+    for words in ((one,) for one in told), (tuple(told),):
+        for some in words:
+            assert more_permissive(clean(name), asyncio.run(run(case, Added((), some)))) == []
 
 
 def test_there_are_worlds_in_which_something_is_permitted_and_what_is_added_can_take_it_away() -> None:
