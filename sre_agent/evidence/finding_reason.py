@@ -1,4 +1,4 @@
-"""Why a fault is there, where that is known: finer than the kind, and closed as well. Nothing is decided by it; people read it."""
+"""Why a fault is there, where that is known: finer than the kind, closed as well. It may take a proposal away, never make one."""
 
 from enum import StrEnum
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from sre_agent.evidence.kubernetes.state import text
+from sre_agent.evidence.redact import redact_json
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.incident.alert import Alert, AlertStatus
 from sre_agent.incident.event import EventKind, IncidentEvent
@@ -89,7 +90,8 @@ def _keys(event: IncidentEvent, incidents: Mapping[str, Incident]) -> frozenset[
 
 
 def _identities(alert: Alert, service: str) -> frozenset[str]:
-    stable = {name: value for name, value in alert.labels.items() if name not in VOLATILE}
+    # What is stored was redacted: the same alert must look the same fetched now and read back (redacting twice changes nothing).
+    stable = {name: value for name, value in redact_json(alert.labels).items() if name not in VOLATILE}
     return frozenset({f"alert {service} {json.dumps(stable, sort_keys=True)}"} if stable else ())
 
 

@@ -59,12 +59,16 @@ class IncidentFacts:
 
 
 def acted_on(context: FactContext) -> Finding | None:
-    """The finding that the proposal acts on: the top one; for a nominated runbook the strongest about its target."""
+    """The finding that the proposal acts on: the top one; for a nominated runbook its own cause, seen at its target.
+
+    SAFETY: another finding about the same object, however well supported, supports another action.
+    """
     if not context.proposal.nominated_by_model:
         return context.diagnosis.top
     target = context.proposal.target
     name = f"/{target.name}".lower()
-    about = [f for f in context.diagnosis.findings if f.object.lower().endswith(name) and f.namespace == target.namespace]
+    caused = [f for f in context.diagnosis.findings if f.kind.value == context.proposal.cause]
+    about = [f for f in caused if f.object.lower().endswith(name) and f.namespace == target.namespace]
     return max(about, key=lambda f: f.strength, default=None)
 
 

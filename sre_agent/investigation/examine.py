@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sre_agent.evidence.finding import Finding
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.investigation.explain import STRONG
 from sre_agent.investigation.fetch import MALFORMED
 from sre_agent.investigation.rank import Ranked, from_text_alone, rank
 from sre_agent.investigation.text_reading import text_views, weaker
@@ -27,17 +28,29 @@ def examine(view: EvidenceView, detectors: Sequence[Detector], planned: int | No
     first = view if planned is None else view.model_copy(update={"evidence": view.evidence[:planned]})
     base, notes = _detect(first, detectors)
     ranked = rank(base, first, not notes)
-    # SAFETY: what only text says is for people to read; a proposal rests on what was measured.
-    measured = tuple(f for f in ranked.causes if not from_text_alone(f, first))
+    standing = _standing(ranked, first)
     if len(first.evidence) == len(view.evidence):
-        return _examined(ranked, notes, measured)
+        return _examined(ranked, notes, standing)
     wider, more_notes = _detect(view, detectors)
     known = {(f.kind, f.object, f.namespace) for f in base}
     both = (*base, *(f for f in wider if (f.kind, f.object, f.namespace) not in known))
     notes = tuple(dict.fromkeys((*notes, *more_notes)))
     joint = rank(both, view, not notes)
+    # SAFETY: a look may show what explains a rival of the first cause. That settles nothing which code's own plan left open.
+    several = joint.outcome.several_causes or ranked.outcome.several_causes
+    joint = joint.model_copy(update={"outcome": joint.outcome.model_copy(update={"several_causes": several})})
     same_top = bool(joint.causes and ranked.causes) and _same(joint.causes[0], ranked.causes[0])
-    return _examined(joint, notes, measured if same_top else ())
+    return _examined(joint, notes, standing if same_top else ())
+
+
+def _standing(ranked: Ranked, view: EvidenceView) -> tuple[Finding, ...]:
+    """The causes that a proposal may rest on; none when it could not rest on the first.
+
+    SAFETY: what only text says is for people to read, and a weak finding is context: neither is acted on, and neither makes
+    way for a lesser cause.
+    """
+    firm = tuple(f for f in ranked.causes if f.strength >= STRONG and not from_text_alone(f, view))
+    return firm if firm and firm[0] is ranked.causes[0] else ()
 
 
 def _examined(ranked: Ranked, notes: tuple[str, ...], standing: tuple[Finding, ...]) -> Examined:

@@ -4,7 +4,8 @@ At most five causes leave here. A deploy or a shifted metric is context while an
 incident. A prompt or model change is the cause when no infrastructure finding near the incident explains it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -16,11 +17,12 @@ from sre_agent.evidence.kubernetes.neighbours import neighbours
 from sre_agent.evidence.view import EvidenceView
 from sre_agent.incident.alert import AlertClass
 from sre_agent.investigation.explain import STRONG, FindingKey, key, symptoms
-from sre_agent.investigation.place import complete, nearness, observed, still_firing
+from sre_agent.investigation.place import complete, nearness, observed, places, still_firing
 
 MOST_CAUSES = 5
 SHORTEST_NAMED = 4  # a shorter name is in too many texts by chance
 RIVAL = 0.75  # a cause of another family competes with the first when it is near and at least this much as strong
+BY_RULE, BY_NAME = 0.9, 0.6  # how sure it is that an alert fires on purpose: by its rule, by its name and no severity
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 K = FindingKind
@@ -76,7 +78,8 @@ def rank(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool = Tr
     """The findings ranked, and how the investigation ended. `trustworthy` False: a detector failed."""
     outcome = _outcome(findings, view, trustworthy)
     text_only = frozenset(key(f) for f in findings if from_text_alone(f, view))
-    explains = symptoms(findings, neighbours(view), text_only)
+    around = neighbours(view)
+    explains = symptoms(findings, around, text_only)
     explained = {b for each in explains.values() for b in each}
     own = {key(f): _nearness(f, view) for f in findings}
     # A cause is as near as the nearest symptom it explains.
@@ -91,10 +94,11 @@ def rank(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool = Tr
     if outcome.healthy:
         return Ranked(findings=ordered, outcome=outcome)
     causes = tuple(f for f in ordered if key(f) not in explained)
+    settled = _settled(causes[0], symptoms(findings, replace(around, calls={}), text_only)) if causes else set()
     rivals = [
         f
-        for f in causes
-        if key(f) not in text_only
+        for f in ordered
+        if key(f) not in text_only | settled
         and f.kind not in (*_CHANGES, *_CONTEXT)
         and near[key(f)]
         and f.strength >= RIVAL * causes[0].strength
@@ -106,6 +110,22 @@ def rank(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool = Tr
         root_causes=_scored(ordered, explained),
         outcome=outcome.model_copy(update={"several_causes": len(families) > 1}),
     )
+
+
+def _settled(first: Finding, explains: Mapping[FindingKey, set[FindingKey]]) -> set[FindingKey]:
+    """What the first cause explains, directly or through others.
+
+    SAFETY: only that is no rival of it. What something else explains shows that something else is at work; and that one
+    pod's environment names another is text that whoever wrote it chose, so a call explains for the order alone (`rank`
+    passes none here).
+    """
+    settled: set[FindingKey] = set()
+    waiting = [key(first)]
+    while waiting:
+        new = explains[waiting.pop()] - settled - {key(first)}
+        settled |= new
+        waiting.extend(new)
+    return settled
 
 
 def from_text_alone(finding: Finding, view: EvidenceView) -> bool:
@@ -175,14 +195,26 @@ def _scored(ordered: Sequence[Finding], explained: set[FindingKey]) -> tuple[Roo
 def _outcome(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool) -> Outcome:
     """Healthy only when the alert's own place was seen (or the alert resolved), nothing failed, nothing was found."""
     firing = still_firing(view.scope.incident)
-    on_purpose = any(f.kind is K.ALERT_ALWAYS_FIRES for f in findings)
     quiet = {K.ALERT_ALWAYS_FIRES} | (set() if firing else {K.DEPLOYED_BEFORE_ONSET})
     telling = [f for f in findings if f.kind not in quiet]
     looked = [e for e in view.evidence if e.kind not in _NO_LOOK]
     seen = any(e.status is EvidenceStatus.OK for e in looked)
     blind = any(e.status is EvidenceStatus.ERROR for e in looked)
     quiet_is_good = not blind and complete(view) and (not firing or observed(view))
-    if on_purpose and not telling:
+    if not telling and _on_purpose(findings, view, blind):
         return Outcome(healthy=trustworthy, enough_data=trustworthy)
     enough = trustworthy and seen and (bool(telling) or quiet_is_good)
     return Outcome(healthy=enough and not telling, enough_data=enough)
+
+
+def _on_purpose(findings: Sequence[Finding], view: EvidenceView, blind: bool) -> bool:
+    """Whether every alert that fires does so to show that alerting works.
+
+    SAFETY: anybody may end an alert's name in "watchdog". A rule that is a constant proves it; a name counts only for an
+    alert of no severity that names no object, and only while nothing failed to answer.
+    """
+    incident = view.scope.incident
+    told = [f for f in findings if f.kind is K.ALERT_ALWAYS_FIRES]
+    of_nothing = not blind and all(p.startswith("namespace/") for p in places(incident))
+    proved = {f.object for f in told if f.strength >= (BY_NAME if of_nothing else BY_RULE)}
+    return bool(incident.firing) and all(f"app/{a.name.lower()}" in proved for a in incident.firing)

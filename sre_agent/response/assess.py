@@ -19,11 +19,12 @@ from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.policy.facts import Claims, FactContext, Facts, Situation, TargetDeclaration
 from sre_agent.policy.permit import Permit
 from sre_agent.response.ports import NOTHING, Investigator
+from sre_agent.runbook.match import CANNOT_HELP
 from sre_agent.runbook.proposal import Investigated, Proposal, plan_hash
 from sre_agent.triage.classify import triage
 from sre_agent.triage.ownership import Ownership
 from sre_agent.triage.triage import Triage
-from sre_agent.triage.weaken import weaken
+from sre_agent.triage.weaken import EXPLAINS, weaken
 
 LOOKBACK = timedelta(minutes=30)
 CHANGE_LOOKBACK = timedelta(hours=24)
@@ -169,7 +170,9 @@ class Assessor:
             or (was.kind, was.object, was.namespace) != (now_top.kind, now_top.object, now_top.namespace)
         ):
             return "cause-changed"
-        return None
+        # SAFETY: the same name is not enough: what became weak, or has a reason that the action cannot mend, is another cause.
+        faded = now_top.strength < EXPLAINS or now_top.reason in CANNOT_HELP.get(plan.proposal.action, ())
+        return "cause-changed" if faded and not plan.proposal.nominated_by_model else None
 
     def _without_proposal(self, incident: Incident, after: Triage, found: Investigated) -> Decision | None:
         # SAFETY: unknown is never infra; a class that may not be acted on never reaches a proposal.

@@ -140,17 +140,25 @@ def _controller(pod: dict[str, Any]) -> dict[str, Any]:
 def _named_by_alert(pod: dict[str, Any], incident: Incident) -> bool:
     """The alert's labels must name the pod or its owner: namespace + pod | deployment | statefulset | daemonset."""
     meta = pod["metadata"]
-    if meta.get("namespace") not in incident.label_values("namespace"):
-        return False
-    pods = incident.label_values("pod")
+    here = _within(incident, meta.get("namespace"))
+    pods = here.label_values("pod")
     if pods:
         return meta.get("name") in pods
     owner = _controller(pod)
     kind, name = str(owner.get("kind", "")), str(owner.get("name", ""))
     if kind == "ReplicaSet":
         # A ReplicaSet of a Deployment is named <deployment>-<template hash>.
-        return any(re.fullmatch(re.escape(d) + r"-[a-z0-9]{1,10}", name) for d in incident.label_values("deployment"))
-    return kind in ("StatefulSet", "DaemonSet") and name in incident.label_values(kind.lower())
+        return any(re.fullmatch(re.escape(d) + r"-[a-z0-9]{1,10}", name) for d in here.label_values("deployment"))
+    return kind in ("StatefulSet", "DaemonSet") and name in here.label_values(kind.lower())
+
+
+def _within(incident: Incident, namespace: object) -> Incident:
+    """The incident with those of its alerts that name this namespace.
+
+    SAFETY: one alert's namespace and another's name are no place that anybody named.
+    """
+    named = tuple(a for a in incident.alerts if namespace and a.labels.get("namespace") == namespace)
+    return incident.model_copy(update={"alerts": named})
 
 
 def _deployment(finding: Finding, view: EvidenceView) -> Resolved | None:
@@ -176,9 +184,7 @@ def _deployment(finding: Finding, view: EvidenceView) -> Resolved | None:
 
 def _deployment_named(name: str, namespace: str, view: EvidenceView) -> bool:
     """The alert's labels must name the Deployment, or only pods of its own: namespace + deployment | pod."""
-    incident = view.scope.incident
-    if namespace not in incident.label_values("namespace"):
-        return False
+    incident = _within(view.scope.incident, namespace)
     if deployments := incident.label_values("deployment"):
         return name in deployments
     sets = {

@@ -16,6 +16,7 @@ What a model claims about the class is noted among the reasons; acting on that i
 from typing import Final
 
 from sre_agent.evidence.diagnosis import Diagnosis
+from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.incident.alert import AlertClass
 from sre_agent.triage.classify import LABELS_UNKNOWN, MALFORMED, UNTAGGED, tool_reasons
@@ -27,6 +28,9 @@ EXPLAINS: Final = 0.5
 
 _COINCIDES: Final = frozenset({FindingKind.DEPLOYED_BEFORE_ONSET})
 """A deploy before the onset is a coincidence in time, not a fault that was seen: it explains nothing alone."""
+
+_WORDS: Final = frozenset({EvidenceKind.ALERT, EvidenceKind.TEXT, EvidenceKind.LOGS, EvidenceKind.TOPOLOGY})
+"""SAFETY: logs, texts and alerts are written by whoever is being asked about; they never stand against a prompt change."""
 
 
 def weaken(triage: Triage, diagnosis: Diagnosis, ownership: Ownership) -> Triage:
@@ -82,11 +86,15 @@ def _ordered(diagnosis: Diagnosis, alert_class: AlertClass) -> list[Finding]:
 
 def _explanation(diagnosis: Diagnosis, other: Finding) -> Finding | None:
     """The infrastructure finding that explains the incident better than `other` does."""
-    faults = [f for f in _ordered(diagnosis, AlertClass.INFRA) if f.kind not in _COINCIDES and f.strength >= EXPLAINS]
-    if not faults:
-        return None
-    mine, theirs = _rank(faults[0], diagnosis), _rank(other, diagnosis)
-    return faults[0] if mine < theirs or (mine == theirs and faults[0].strength > other.strength) else None
+    faults = [f for f in _ordered(diagnosis, AlertClass.INFRA) if _stands_for_infrastructure(f, diagnosis)]
+    # SAFETY: what is not among the causes explains nothing, however strong it is and however weak the other one.
+    return faults[0] if faults and _rank(faults[0], diagnosis) < _rank(other, diagnosis) else None
+
+
+def _stands_for_infrastructure(finding: Finding, diagnosis: Diagnosis) -> bool:
+    """A fault that was seen and measured: not a coincidence, not weak, and not only somebody's words about it."""
+    cited = {e.kind for e in diagnosis.supporting(finding)}
+    return finding.kind not in _COINCIDES and finding.strength >= EXPLAINS and not (cited and cited <= _WORDS)
 
 
 def _rank(finding: Finding, diagnosis: Diagnosis) -> int:

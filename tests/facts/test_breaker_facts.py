@@ -8,6 +8,7 @@ import pytest
 from sre_agent.adapters.postgres.database import Database
 from sre_agent.adapters.postgres.ledger import PostgresLedger
 from sre_agent.adapters.postgres.store import PostgresStore
+from sre_agent.evidence.redact import redact_json
 from sre_agent.execution.ledger import IntentState
 from sre_agent.facts.assemble import assemble
 from sre_agent.facts.breakers import BreakerFacts, Looks
@@ -170,6 +171,15 @@ async def test_flapping_is_told_by_the_alerts_own_labels_and_by_reopenings(past:
     for minutes in (30, 10):
         await past.hears("Q1", EventKind.REOPENED, ago(minutes=minutes), service_id="PVOICE", agent_id="PAGENT")
     assert await past.tripped(incident("Q1", alert(pod="another-one"))) == {"flapping"}
+
+
+async def test_flapping_is_told_although_what_is_stored_was_redacted(past: Past) -> None:
+    contact = {"contact": "dana.meyer@example.com"}
+    for n, minutes in ((2, 40), (3, 20)):
+        again = incident(f"Q{n}", alert(ago(minutes=minutes), **contact))
+        await past.remembers(Incident.model_validate(redact_json(again.model_dump(mode="json"))))
+    assert await past.tripped(incident("Q1", alert(**contact))) == {"flapping"}
+    assert await past.tripped(incident("Q1", alert(contact="another"))) == set()
 
 
 async def test_a_persons_hand_on_the_incident_is_activity_and_the_agents_own_is_not(past: Past) -> None:

@@ -69,6 +69,7 @@ def context(
         runbook="redis-failover",
         action="redis_failover",
         target=Target(kind="RedisMaster", name="cache", uid="r1"),
+        cause="redis_primary_slow",
         nominated_by_model=nominated,
     )
     whose = {"labelled": AlertClass.INFRA, "alert_class": AlertClass.INFRA, "owner": "platform", "receiver": "pd-platform"}
@@ -276,6 +277,8 @@ async def test_a_nominated_runbook_rests_on_the_evidence_about_its_own_target() 
     weak = finding(strength=0.4, cites=("e1",))
     found = await facts(diagnosis(crash, weak), nominated=True)
     assert (found["evidence_kinds"], found["nominated_by_model"]) == (1, True)
+    of_another_kind = finding(FindingKind.REDIS_EVICTING, strength=0.9, cites=("e1", "e2"))
+    assert (await facts(diagnosis(crash, weak, of_another_kind), nominated=True))["evidence_kinds"] == 1
     nothing = await facts(diagnosis(crash), nominated=True)
     assert (nothing["evidence_kinds"], nothing["evidence_conflict"]) == (0, True)
 

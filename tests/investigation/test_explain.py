@@ -105,7 +105,7 @@ def test_a_cordoned_node_explains_pods_without_a_place_only_when_it_matters(made
 
 def test_an_alert_that_fires_on_purpose_is_healthy_unless_something_else_is_found(made):
     seen = [made.evidence(EvidenceKind.ALERT, [], id="e1")]
-    purpose = made.finding(kind=K.ALERT_ALWAYS_FIRES, object="app/alerting", evidence=("e1",), strength=0.3)
+    purpose = made.finding(kind=K.ALERT_ALWAYS_FIRES, object="app/a", evidence=("e1",), strength=0.9)
     assert rank([purpose], made.view(seen)).outcome.healthy
     other = made.finding(kind=K.POD_CRASH_LOOP, object="pod/x", evidence=("e1",))
     assert not rank([purpose, other], made.view(seen)).outcome.healthy

@@ -1,5 +1,8 @@
+import pytest
+
 from sre_agent.evidence.finding import Finding, FindingKind, RootCause
-from sre_agent.runbook.match import applicable, checklist_for
+from sre_agent.evidence.finding_reason import FindingReason
+from sre_agent.runbook.match import CANNOT_HELP, applicable, checklist_for
 from sre_agent.runbook.runbook import Runbook
 
 
@@ -34,3 +37,19 @@ def test_a_checklist_is_found_for_a_cause_with_and_without_action():
         assert found is not None
         assert found.id == expected
     assert checklist_for(RootCause(kind=FindingKind.TOOL_ERRORS, object="o/x", score=1.0, evidence=("e1",)), BOOKS) is None
+
+
+@pytest.mark.parametrize("reason", FindingReason)
+def test_no_restart_is_applicable_for_a_reason_that_a_new_pod_would_meet_again(reason):
+    crash = about(FindingKind.POD_CRASH_LOOP).model_copy(update={"reason": reason})
+    found = applicable([crash, about(FindingKind.REDIS_PRIMARY_SLOW)], BOOKS)
+    # Nor does the next cause take its place: the first one goes to a person.
+    assert (found == ()) is (reason in CANNOT_HELP["restart_pod"])
+    slow = about(FindingKind.REDIS_PRIMARY_SLOW).model_copy(update={"reason": reason})
+    assert [r.id for r, _ in applicable([slow], BOOKS)] == ["b-failover"]
+
+
+def test_what_others_need_or_lack_and_a_node_without_memory_is_not_mended_by_a_restart():
+    for reason in (FindingReason.DEPENDENCY_UNREACHABLE, FindingReason.NODE_OUT_OF_MEMORY, FindingReason.SECRET_MISSING):
+        assert reason in CANNOT_HELP["restart_pod"] & CANNOT_HELP["rollout_restart"]
+    assert not {FindingReason.APP_ERROR, FindingReason.MEMORY_LIMIT, FindingReason.LIVENESS_FAILED} & CANNOT_HELP["restart_pod"]

@@ -217,3 +217,17 @@ def test_a_node_is_named_by_the_alert_or_by_a_pod_on_it(labels):
 )
 def test_a_node_that_is_not_exactly_one_or_not_named_is_none(labels, objects):
     assert resolve("Node", SICK_NODE, view(labels, pods(*objects))) is None
+
+
+def test_the_namespace_of_one_alert_and_the_name_of_another_are_no_place_that_anybody_named():
+    mixed = [{"namespace": "voice", "pod": "web-1"}, {"namespace": "shop", "pod": "api-7f9c-x2"}]
+    finding = about("pod/api-7f9c-x2", "voice", FindingKind.POD_CRASH_LOOP)
+    assert resolve("Pod", finding, view(mixed, pods(pod()))) is None
+    assert resolve("Pod", finding, view([*mixed, POD], pods(pod()))) is not None
+    owners = [{"namespace": "voice", "deployment": "web"}, {"namespace": "shop", "deployment": "api"}]
+    assert resolve("Pod", finding, view(owners, pods(pod()))) is None
+    assert resolve("Pod", finding, view([*owners, {"namespace": "voice", "deployment": "api"}], pods(pod()))) is not None
+    item = {"kind": "Deployment", "metadata": {"name": "api", "namespace": "voice", "uid": "d1", "generation": 3}}
+    whole = about("deployment/api", "voice", FindingKind.DEPLOYMENT_DEGRADED)
+    assert resolve("Deployment", whole, view(owners, pods(item))) is None
+    assert resolve("Deployment", whole, view([*owners, {"namespace": "voice", "deployment": "api"}], pods(item))) is not None

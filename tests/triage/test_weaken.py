@@ -1,10 +1,13 @@
 """Evidence can only weaken the class a label claims."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sre_agent.evidence.diagnosis import Claim, Diagnosis
+from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.finding import Finding, FindingKind, RootCause
 from sre_agent.incident.alert import AlertClass
 from sre_agent.triage.ownership import Ownership
@@ -63,6 +66,23 @@ def test_infra_stays_infra_when_a_fault_explains_it_and_the_change_is_mentioned(
     result = weaken(INFRA, diagnosis(REDIS, CHANGED), OWNERSHIP)
     assert (result.alert_class, result.owner) == (AlertClass.INFRA, "platform")
     assert any("prompt_changed" in reason for reason in result.reasons)
+
+
+@pytest.mark.parametrize("kind", [EvidenceKind.TEXT, EvidenceKind.LOGS, EvidenceKind.ALERT, EvidenceKind.TOPOLOGY])
+def test_words_alone_never_stand_for_infrastructure_against_a_prompt_change(kind):
+    at = datetime(2026, 3, 4, tzinfo=UTC)
+    told = Evidence(id="e1", source="s", kind=kind, query="", status=EvidenceStatus.OK, observed_at=at)
+    said = weaken(INFRA, diagnosis(REDIS, CHANGED, evidence=(told,)), OWNERSHIP)
+    assert said.alert_class is AlertClass.MODEL
+    measured = told.model_copy(update={"kind": EvidenceKind.REDIS})
+    assert weaken(INFRA, diagnosis(REDIS, CHANGED, evidence=(measured,)), OWNERSHIP).alert_class is AlertClass.INFRA
+
+
+def test_a_fault_that_is_not_among_the_causes_explains_nothing_however_weak_the_change_is():
+    five = tuple(finding(FindingKind.METRIC_SHIFTED, f"app/{n}") for n in range(5))
+    first = diagnosis(*five)
+    outside = first.model_copy(update={"findings": (*five, REDIS, CHANGED)})
+    assert weaken(INFRA, outside, OWNERSHIP).alert_class is AlertClass.MODEL
 
 
 def test_infra_with_nothing_but_a_failing_tool_becomes_tool():
