@@ -13,6 +13,8 @@ from sre_agent.verification.verify import Recovery, Sample, VerificationPlan
 
 LIMIT = 8_000
 """Characters; PagerDuty takes more, a reader at night does not."""
+MOST_ERROR = 160
+"""Characters of what a source failed with: what to do about it stands at its end."""
 
 
 def marker(incident_id: str) -> str:
@@ -84,7 +86,7 @@ def _seen_lines(note: NoteContent) -> list[str]:
         lines.append(f"- {cause.object}: {why} ({cause.kind.value}, {cause.score:.2f}, evidence {', '.join(cause.evidence)})")
     cited = {e for c in d.root_causes for e in c.evidence}
     lines += [f"  {e.id} {e.source}: {e.query[:160]} {e.link}".rstrip() for e in d.evidence if e.id in cited]
-    blind = [f"{e.source} ({e.error[:80]})" for e in d.evidence if e.status is EvidenceStatus.ERROR]
+    blind = dict.fromkeys(f"{e.source} ({e.error[:MOST_ERROR]})" for e in d.evidence if e.status is EvidenceStatus.ERROR)
     if blind:
         lines.append(f"Could not be asked: {'; '.join(blind)}")
     return [*lines, *_model_lines(d, note.model_total)]

@@ -44,6 +44,25 @@ def test_what_could_not_be_asked_is_said() -> None:
     assert "Could not be asked: prometheus (cannot be reached)" in note(diagnosis=Diagnosis(evidence=(blind,)))
 
 
+def test_one_source_that_failed_twice_the_same_way_is_said_once_and_what_to_do_is_not_cut_off() -> None:
+    why = (
+        "Langfuse at http://langfuse.example/api/public/v2/prompts answered 401: check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
+    )
+    failed = [
+        Evidence(
+            id=i,
+            source="langfuse",
+            kind=EvidenceKind.LANGFUSE,
+            query=i,
+            status=EvidenceStatus.ERROR,
+            observed_at=AT,
+            error=why,
+        )
+        for i in ("e1", "e2")
+    ]
+    assert f"Could not be asked: langfuse ({why})\n" in note(diagnosis=Diagnosis(evidence=tuple(failed))) + "\n"
+
+
 def test_a_model_that_failed_cost_or_vetoed_is_said() -> None:
     usage = ModelUsage(reasoner="openai", calls=2, input_tokens=900, output_tokens=80, usd=0.01, fallback="model-down")
     text = note(diagnosis=Diagnosis(usage=usage, veto=Claim[str](value="do not touch")))
