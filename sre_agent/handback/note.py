@@ -9,7 +9,7 @@ from sre_agent.evidence.visible import one_line
 from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.triage.triage import Triage
-from sre_agent.verification.verify import Recovery, Sample, VerificationPlan
+from sre_agent.verification.verify import Recovery, Sample, VerificationPlan, shortfall
 
 LIMIT = 8_000
 """Characters; PagerDuty takes more, a reader at night does not."""
@@ -156,7 +156,8 @@ def _measured_lines(note: NoteContent) -> list[str]:
         verdict = note.recovery.value.replace("_", " ") if note.recovery else "being verified"
         lines += ["", "Verified", f"{verdict}: service level {before} before, {after} after; soak {v.soak_s:.0f} s"]
         if note.samples:
-            lines.append(f"Last look: {note.samples[-1].detail}")
+            missed = ", ".join(shortfall(note.samples[-1], v))
+            lines.append(f"Last look: {note.samples[-1].detail}" + (f"; but {missed}" if missed else ""))
     return lines
 
 

@@ -100,3 +100,11 @@ def test_a_flood_of_telemetry_cannot_make_the_note_too_long_or_hide_its_head() -
     assert len(text) <= LIMIT
     assert text.splitlines()[0] == marker("Q1")
     assert text.endswith("[note shortened]")
+
+
+def test_why_it_is_not_well_after_the_action_is_said_though_the_target_itself_looks_well() -> None:
+    plan = VerificationPlan(started_at=AT, below=0.25, unit="seconds", level_before=0.61, soak_s=300, within_s=600)
+    look = Sample(at=AT, level=0.012, alert_firing=True, state_ok=True, detail="leads with 2 replica(s)")
+    text = note(verification=plan, samples=(look,), level_before=0.61, recovery=Recovery.NOT_RECOVERED)
+    assert "Last look: leads with 2 replica(s); but the alert still fires" in text
+    assert "but" not in note(verification=plan, samples=(look.model_copy(update={"alert_firing": False}),))
