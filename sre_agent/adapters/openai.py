@@ -6,6 +6,7 @@ compatible server (Azure, vLLM, llama.cpp, Ollama) speaks it.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from sre_agent.investigation.chat import ChatReply, ChatRequest, Message, ModelR
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAIError
 
+_log = logging.getLogger(__name__)
 LONGEST_PAUSE_S = 5.0  # a provider that asks for more is treated as down: rules take over sooner than that
 MOST_REPLY_CHARS = 200_000
 
@@ -81,7 +83,9 @@ class OpenAIChat:
         try:
             answer = await self._client.chat.completions.create(**_body(request, self._endpoint), timeout=request.timeout_s)
         except openai.OpenAIError as error:
-            raise _translated(error) from None
+            translated = _translated(error)
+            _log.warning("model_failed", extra={"reason": str(translated)})
+            raise translated from None
         except (ValueError, TypeError, AttributeError) as error:
             # The SDK trusts the server's shapes: a body that is not JSON, or not an object, surfaces like this.
             raise Transient(f"the model endpoint answered something that is no chat completion ({type(error).__name__})") from None

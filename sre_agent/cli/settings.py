@@ -15,6 +15,8 @@ _DERIVED = {
     "SRE_AGENT_REASONER": "effective_reasoner",
 }
 """Settings whose default follows from something else, and where what follows is read."""
+_PLAIN = frozenset({"PAGERDUTY_FROM_EMAIL"})
+"""A mail address that is no secret here: who reads this list has to see which one signs the notes."""
 
 
 def settings(
@@ -28,7 +30,8 @@ def settings(
     from sre_agent.settings import variables
 
     effective = settings_of(context)
-    shown = {variable: _shown(getattr(effective, _DERIVED.get(variable, name))) for variable, name in variables().items()}
+    values = {variable: getattr(effective, _DERIVED.get(variable, name)) for variable, name in variables().items()}
+    shown = {variable: value if variable in _PLAIN else _shown(value) for variable, value in values.items()}
     if as_json:
         typer.echo(json.dumps(shown, indent=2))
         return

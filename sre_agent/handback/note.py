@@ -9,10 +9,12 @@ from sre_agent.evidence.visible import one_line
 from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.triage.triage import Triage
-from sre_agent.verification.verify import Recovery, Sample, VerificationPlan
+from sre_agent.verification.verify import Recovery, Sample, VerificationPlan, shortfall
 
 LIMIT = 8_000
 """Characters; PagerDuty takes more, a reader at night does not."""
+MOST_ERROR = 160
+"""Characters of what a source failed with: what to do about it stands at its end."""
 
 
 def marker(incident_id: str) -> str:
@@ -84,7 +86,7 @@ def _seen_lines(note: NoteContent) -> list[str]:
         lines.append(f"- {cause.object}: {why} ({cause.kind.value}, {cause.score:.2f}, evidence {', '.join(cause.evidence)})")
     cited = {e for c in d.root_causes for e in c.evidence}
     lines += [f"  {e.id} {e.source}: {e.query[:160]} {e.link}".rstrip() for e in d.evidence if e.id in cited]
-    blind = [f"{e.source} ({e.error[:80]})" for e in d.evidence if e.status is EvidenceStatus.ERROR]
+    blind = dict.fromkeys(f"{e.source} ({e.error[:MOST_ERROR]})" for e in d.evidence if e.status is EvidenceStatus.ERROR)
     if blind:
         lines.append(f"Could not be asked: {'; '.join(blind)}")
     return [*lines, *_model_lines(d, note.model_total)]
@@ -154,7 +156,8 @@ def _measured_lines(note: NoteContent) -> list[str]:
         verdict = note.recovery.value.replace("_", " ") if note.recovery else "being verified"
         lines += ["", "Verified", f"{verdict}: service level {before} before, {after} after; soak {v.soak_s:.0f} s"]
         if note.samples:
-            lines.append(f"Last look: {note.samples[-1].detail}")
+            missed = ", ".join(shortfall(note.samples[-1], v))
+            lines.append(f"Last look: {note.samples[-1].detail}" + (f"; but {missed}" if missed else ""))
     return lines
 
 

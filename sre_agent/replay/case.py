@@ -90,7 +90,7 @@ def load_case(folder: Path) -> Case:
         at=head.at,
         incident=_incident(head, reader),
         kubernetes=None if kubernetes is None else kubernetes.items,
-        logs=_logs(reader),
+        logs=_logs(reader, head.at),
         metrics=reader.lines("metrics.jsonl", Series),
         changes=None if changes is None else tuple(row.change() for row in changes),
         langfuse=reader.json(
@@ -156,16 +156,21 @@ def _targets(reader: CaseReader) -> dict[str, TargetDeclaration] | None:
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 
 
-def _logs(reader: CaseReader) -> tuple[LogFile, ...]:
-    """logs/<namespace>/<pod>/<container>[.previous].log, packed with gzip or not, in the order of their names."""
+def _logs(reader: CaseReader, at: datetime) -> tuple[LogFile, ...]:
+    """logs/<namespace>/<pod>/<container>[.previous].log, packed with gzip or not, in the order of their names: what was written
+    before `at`."""
     found = []
+
+    def later(line: str) -> bool:
+        stamp = stamp_of(line)
+        return stamp is not None and stamp > at
+
     for path in sorted((reader.folder / "logs").glob("*/*/*")):
         name = path.name.removesuffix(".gz")
         if not path.is_file() or not name.endswith(".log"):
             reader.warnings.append(f"{reader.folder.name}/{path.relative_to(reader.folder)}: not a .log file, ignored")
             continue
-        text = reader.text(str(path.relative_to(reader.folder)).removesuffix(".gz")) or ""
-        lines = text.splitlines()
+        lines, cut = reader.newest_lines(str(path.relative_to(reader.folder)).removesuffix(".gz"), KEPT_LOG_LINES, later)
         container = name.removesuffix(".log")
         found.append(
             LogFile(
@@ -173,8 +178,8 @@ def _logs(reader: CaseReader) -> tuple[LogFile, ...]:
                 pod=path.parent.name,
                 container=container.removesuffix(".previous"),
                 previous=container.endswith(".previous"),
-                lines=tuple(lines[-KEPT_LOG_LINES:]),
-                truncated=len(lines) > KEPT_LOG_LINES,
+                lines=lines,
+                truncated=cut,
             )
         )
     return tuple(found)

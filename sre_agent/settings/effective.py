@@ -125,9 +125,9 @@ class Settings(BaseSettings):
     )
     model_max_seconds: Seconds = env(
         "SRE_AGENT_MODEL_MAX_SECONDS",
-        60.0,
+        45.0,
         "time the model and its looks get in one incident",
-        "Rules answer within the minute a page is worth.",
+        "With 10 s for the sources, the rules still answer within the minute a page is worth.",
         "seconds",
     )
     model_max_usd: Annotated[float, Field(gt=0, le=1000)] = env(

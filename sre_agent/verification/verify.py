@@ -45,15 +45,22 @@ class VerificationPlan(BaseModel):
     interval_s: float = 10.0
 
 
-def _good(sample: Sample, plan: VerificationPlan) -> bool:
-    """True when everything that could be seen is well, and everything needed could be seen."""
-    if sample.state_ok is not True or sample.alert_firing is not False:
-        return False
+def shortfall(sample: Sample, plan: VerificationPlan) -> tuple[str, ...]:
+    """What keeps a sample from being good, for people. Empty: what could be seen is well, and all that is needed was seen."""
+    told: list[str] = []
+    if sample.alert_firing is not False:
+        told.append("the alert still fires" if sample.alert_firing else "nobody could tell whether the alert still fires")
+    if sample.state_ok is not True:
+        told.append("the target could not be looked at" if sample.state_ok is None else "the target is not as it should be")
     if plan.below is None:
-        return True
-    if sample.level is None or sample.level >= plan.below:
-        return False
-    return plan.level_before is None or sample.level < plan.level_before
+        return tuple(told)
+    if sample.level is None:
+        told.append("the service level could not be measured")
+    elif sample.level >= plan.below:
+        told.append(f"the service level should be below {plan.below:g}")
+    elif plan.level_before is not None and sample.level >= plan.level_before:
+        told.append("the service level is no better than before")
+    return tuple(told)
 
 
 def _blind(sample: Sample, plan: VerificationPlan) -> bool:
@@ -66,7 +73,7 @@ def _streak_started(samples: tuple[Sample, ...], plan: VerificationPlan) -> date
     """When the run of good samples that lasts until the newest one began."""
     started = None
     for sample in samples:
-        if not _good(sample, plan):
+        if shortfall(sample, plan):
             started = None
         elif started is None:
             started = sample.at

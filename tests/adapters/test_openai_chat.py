@@ -220,7 +220,7 @@ asyncio.run(ask())
 
 def test_the_sdk_is_loaded_beside_the_event_loop_on_which_webhooks_wait():
     ran = subprocess.run([sys.executable, "-c", BESIDE_THE_LOOP], capture_output=True, text=True, check=False, timeout=60)
-    assert (ran.stdout.strip(), ran.stderr) == ("asked", "")
+    assert (ran.stdout.strip(), ran.stderr) == ("asked", "model_failed\n")
 
 
 async def test_a_model_that_must_answer_still_sees_the_tools_and_may_call_none():
@@ -238,3 +238,12 @@ async def test_a_connection_that_ends_before_the_answer_does_is_transient(sent):
 async def test_all_calls_of_one_reply_are_read():
     reply, _ = await ask([asks_all([("a", {"x": 1}, "c1"), ("b", "{", "c2")])], request())
     assert [(c.id, c.name, c.arguments) for c in reply.calls] == [("c1", "a", '{"x": 1}'), ("c2", "b", "{")]
+
+
+async def test_the_log_says_why_a_model_failed_and_what_to_do_but_not_what_the_provider_said(caplog):
+    body = '{"error":{"message":"Incorrect API key provided: sk-abc","type":"invalid_request_error"}}'
+    with caplog.at_level("WARNING"), pytest.raises(ConfigurationError):
+        await ask([Reply(status=401, body=body)])
+    (record,) = [r for r in caplog.records if r.getMessage() == "model_failed"]
+    assert record.reason == "the model's provider answered 401; check OPENAI_API_KEY"
+    assert "sk-abc" not in caplog.text

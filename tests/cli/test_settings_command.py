@@ -33,6 +33,12 @@ def test_json_has_every_variable_and_no_secret(monkeypatch: pytest.MonkeyPatch, 
     assert shown["SRE_AGENT_REASONER"] == "rules"
 
 
+def test_the_address_that_signs_notes_is_shown_for_it_is_no_secret_here(monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setenv("PAGERDUTY_FROM_EMAIL", "sre-agent@example.test")
+    assert run(["settings", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["PAGERDUTY_FROM_EMAIL"] == "sre-agent@example.test"
+
+
 def test_the_table_tells_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys):
     (tmp_path / "c.yaml").write_text("SRE_AGENT_MODE: approve\nSRE_AGENT_LOG_LEVEL: debug\n")
     monkeypatch.setenv("SRE_AGENT_MODE", "off")

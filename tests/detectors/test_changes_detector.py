@@ -206,3 +206,12 @@ def test_only_the_newest_change_of_a_target_counts():
     twice = [change("deploy", "deployment/api", timedelta(minutes=m)) for m in (40, 10)]
     (found,) = detect(view(twice))
     assert found.onset == ONSET - timedelta(minutes=10)
+
+
+def test_a_deploy_of_which_nobody_told_the_versions_names_none_and_a_moment_a_person_can_read():
+    told = change("deploy", "deployment/checkout", timedelta(minutes=6))
+    (found,) = detect(view([{**told, "from": None, "to": None}]))
+    assert found.cause == "deploy of deployment/checkout 6 min before the onset"
+    assert found.refuted_by.startswith("the symptom began before 2026-03-04 03:04:00 UTC")
+    (found,) = detect(view([told]))
+    assert found.cause == "deploy of deployment/checkout 42 -> 43 6 min before the onset"

@@ -11,6 +11,8 @@ SECRETS = [
     ("postgresql://app:p@ss@db:5432/x connect failed", "p@ss"),
     ("https://ci:tok-123@git.example.com/x", "tok-123"),
     ("DB_PASSWORD=hunter2 started", "hunter2"),
+    ("batch pw=hunter2 idle", "hunter2"),
+    ("userPw: hunter2", "hunter2"),
     ('{"apiKey": "abc 123", "n": 1}', "abc 123"),
     ('cut line password="two words', "two words"),
     ("--password hunter2 --host db", "hunter2"),

@@ -11,6 +11,7 @@ STAYS = [
     'FATAL: password authentication failed for user "app"',
     "invalid token: expected }",
     "tests pass: 12 fail: 0",
+    "cpw=12345 and gpw: abcdef1",
     "max_tokens=4096 next_page_token=abcdef123456",
     "secret: /run/secrets/db",
     "rabbit@rabbit-0.rabbitmq.svc.cluster.local and getty@tty1.service",

@@ -44,6 +44,25 @@ def test_what_could_not_be_asked_is_said() -> None:
     assert "Could not be asked: prometheus (cannot be reached)" in note(diagnosis=Diagnosis(evidence=(blind,)))
 
 
+def test_one_source_that_failed_twice_the_same_way_is_said_once_and_what_to_do_is_not_cut_off() -> None:
+    why = (
+        "Langfuse at http://langfuse.example/api/public/v2/prompts answered 401: check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
+    )
+    failed = [
+        Evidence(
+            id=i,
+            source="langfuse",
+            kind=EvidenceKind.LANGFUSE,
+            query=i,
+            status=EvidenceStatus.ERROR,
+            observed_at=AT,
+            error=why,
+        )
+        for i in ("e1", "e2")
+    ]
+    assert f"Could not be asked: langfuse ({why})\n" in note(diagnosis=Diagnosis(evidence=tuple(failed))) + "\n"
+
+
 def test_a_model_that_failed_cost_or_vetoed_is_said() -> None:
     usage = ModelUsage(reasoner="openai", calls=2, input_tokens=900, output_tokens=80, usd=0.01, fallback="model-down")
     text = note(diagnosis=Diagnosis(usage=usage, veto=Claim[str](value="do not touch")))
@@ -81,3 +100,11 @@ def test_a_flood_of_telemetry_cannot_make_the_note_too_long_or_hide_its_head() -
     assert len(text) <= LIMIT
     assert text.splitlines()[0] == marker("Q1")
     assert text.endswith("[note shortened]")
+
+
+def test_why_it_is_not_well_after_the_action_is_said_though_the_target_itself_looks_well() -> None:
+    plan = VerificationPlan(started_at=AT, below=0.25, unit="seconds", level_before=0.61, soak_s=300, within_s=600)
+    look = Sample(at=AT, level=0.012, alert_firing=True, state_ok=True, detail="leads with 2 replica(s)")
+    text = note(verification=plan, samples=(look,), level_before=0.61, recovery=Recovery.NOT_RECOVERED)
+    assert "Last look: leads with 2 replica(s); but the alert still fires" in text
+    assert "but" not in note(verification=plan, samples=(look.model_copy(update={"alert_firing": False}),))

@@ -7,8 +7,9 @@ import pytest
 
 from sre_agent.evidence.change import ChangeKind
 from sre_agent.incident.alert import AlertStatus
+from sre_agent.investigation.portion import MOST_LINE_CHARS
 from sre_agent.replay.case import KEPT_LOG_LINES, case_folders, load_case
-from sre_agent.replay.case_file import MalformedCase, line_of
+from sre_agent.replay.case_file import LONGEST_LINE, MalformedCase, line_of
 
 INCIDENTS = Path(__file__).parent.parent / "incidents"
 ALERT = {"labels": {"alertname": "RedisDown", "redis_master": "cache", "service": "voice"}, "startsAt": "2026-03-04T03:08:00Z"}
@@ -100,6 +101,32 @@ def test_logs_are_read_by_namespace_pod_container_and_cut_to_their_end(tmp_path)
     assert current.lines[-1] == f"line {KEPT_LOG_LINES + 4}"
     assert (previous.previous, previous.lines) == (True, ("boom",))
     assert case.warnings == ("c1/logs/a/b/c: not a .log file, ignored",)
+
+
+def test_of_a_log_the_newest_lines_before_the_clock_are_kept_and_a_line_without_end_costs_no_memory(tmp_path):
+    before = [f"2026-03-04T03:00:{i % 60:02d}Z line {i}" for i in range(5)]
+    after = [f"2026-03-04T03:20:00Z late {i}" for i in range(KEPT_LOG_LINES + 5)]
+    endless = "x" * 3_000_000
+    case = load_case(
+        folder(
+            tmp_path,
+            logs__voice__api__late_dot_log="\r\n".join([*before, *after]),
+            logs__voice__api__long_dot_log_dot_gz=gzip.compress(f"{endless}\nend\n".encode()),
+        )
+    )
+    late, long = case.logs
+    assert (late.lines, late.truncated) == (tuple(before), False)
+    assert (len(long.lines[0]), long.lines[1:], long.truncated) == (LONGEST_LINE, ("end",), True)
+    assert LONGEST_LINE > 4 * MOST_LINE_CHARS
+
+
+def test_a_log_that_is_no_utf8_or_no_gzip_is_an_error_that_names_file_and_line(tmp_path):
+    with pytest.raises(MalformedCase, match=r"c1/logs/voice/api/main\.log, line 2: not UTF-8 text"):
+        load_case(folder(tmp_path, logs__voice__api__main_dot_log=b"good\nbad \xff\n"))
+    (tmp_path / "c1" / "logs/voice/api/main.log").unlink()
+    (tmp_path / "c1" / "logs/voice/api/main.log.gz").write_bytes(b"not packed")
+    with pytest.raises(MalformedCase, match=r"c1/logs/voice/api/main\.log: cannot be read"):
+        load_case(tmp_path / "c1")
 
 
 def test_unknown_keys_are_ignored_with_a_warning_that_says_where(tmp_path):

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sre_agent.verification.verify import Recovery, Sample, VerificationPlan, verify
+from sre_agent.verification.verify import Recovery, Sample, VerificationPlan, shortfall, verify
 
 T0 = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
 PLAN = VerificationPlan(started_at=T0, below=0.25, unit="s", level_before=0.6, soak_s=60, within_s=120)
@@ -57,3 +57,16 @@ def test_a_streak_that_began_in_time_may_finish_its_soak() -> None:
 def test_without_an_objective_state_and_alert_decide() -> None:
     plan = PLAN.model_copy(update={"below": None, "level_before": None})
     assert verify(plan, (look(0, level=None), look(60, level=None)), T0 + timedelta(seconds=60)) is Recovery.RECOVERED
+
+
+def test_all_that_keeps_a_look_from_being_good_is_said_and_a_good_one_lacks_nothing() -> None:
+    assert shortfall(look(0), PLAN) == ()
+    assert shortfall(look(0, firing=True), PLAN) == ("the alert still fires",)
+    assert shortfall(look(0, level=None, firing=None, ok=False), PLAN) == (
+        "nobody could tell whether the alert still fires",
+        "the target is not as it should be",
+        "the service level could not be measured",
+    )
+    assert shortfall(look(0, level=0.3), PLAN) == ("the service level should be below 0.25",)
+    assert shortfall(look(0), PLAN.model_copy(update={"level_before": 0.01})) == ("the service level is no better than before",)
+    assert shortfall(look(0, level=None), PLAN.model_copy(update={"below": None})) == ()

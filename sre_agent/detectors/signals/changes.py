@@ -6,7 +6,7 @@ score that no change explains is SCORE_FELL (score_falls.py).
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sre_agent.detectors.ai.model_switches import changed_models
 from sre_agent.detectors.ai.prompt_scores import prompt_switches, regressions, scored
@@ -47,7 +47,7 @@ def _prompt_changes(view: EvidenceView) -> Iterable[Finding]:
             onset=switch.at,
             strength=_nearness(switch.age(view), LOOKBACK, 0.35, 0.55),
             evidence=switch.evidence,
-            refuted_by=f"the symptom began before {switch.at.isoformat()}, or scores per version of {switch.prompt} are equal",
+            refuted_by=f"the symptom began before {_moment(switch.at)}, or scores per version of {switch.prompt} are equal",
         )
 
 
@@ -57,11 +57,11 @@ def _model_changes(view: EvidenceView) -> Iterable[Finding]:
         yield Finding(
             kind=FindingKind.MODEL_CHANGED,
             object=_object(change.target),
-            cause=f"{change.target} changed {_versions(change.from_version, change.to_version)}{by(change.author)} {_ago(age)}",
+            cause=f"{change.target} changed{_versions(change.from_version, change.to_version)}{by(change.author)} {_ago(age)}",
             onset=change.at,
             strength=_nearness(age, LOOKBACK, 0.35, 0.55),
             evidence=(evidence_id,),
-            refuted_by=f"the symptom began before {change.at.isoformat()}, or traffic still on the old model has it too",
+            refuted_by=f"the symptom began before {_moment(change.at)}, or traffic still on the old model has it too",
         )
 
 
@@ -72,11 +72,11 @@ def _deploys(view: EvidenceView) -> Iterable[Finding]:
         yield Finding(
             kind=FindingKind.DEPLOYED_BEFORE_ONSET,
             object=_object(change.target),
-            cause=f"{change.kind.value} of {change.target} {_versions(change.from_version, change.to_version)} {_ago(age)}",
+            cause=f"{change.kind.value} of {change.target}{_versions(change.from_version, change.to_version)} {_ago(age)}",
             onset=change.at,
             strength=round(_nearness(age, DEPLOY_LOOKBACK, 0.3, 0.45) + bonus, 3),
             evidence=(evidence_id,),
-            refuted_by=f"the symptom began before {change.at.isoformat()}, or pods of the previous version have it too",
+            refuted_by=f"the symptom began before {_moment(change.at)}, or pods of the previous version have it too",
         )
 
 
@@ -118,7 +118,12 @@ def _nearness(age: timedelta, lookback: timedelta, far: float, near: float) -> f
 
 
 def _versions(before: str | None, after: str | None) -> str:
-    return f"{before or '?'} -> {after or '?'}"
+    """ " old -> new", or nothing where nobody said either."""
+    return f" {before or '?'} -> {after or '?'}" if before or after else ""
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _ago(age: timedelta) -> str:

@@ -11,6 +11,7 @@ ENDINGS: tuple[str, ...] = (
     r"pass(?:word|wd|phrase|code|wort)?",
     r"passw",
     r"pwd",
+    r"pw",
     r"pswd",
     r"secret(?:[ _.-]?value)?",
     r"token",
@@ -63,7 +64,7 @@ _OF_DATA = re.compile(
 )
 _SENSITIVE = re.compile(rf"(?:{'|'.join(ENDINGS)}|{_A_KEY}|(?:proxy-)?authorization|cookie)\Z")
 _NOT_SECRET = re.compile(
-    r"(?:(?:by|com|tres|under|over|sur|en|multi|single)pass|automountserviceaccounttoken|imagepullsecret|"
+    r"(?:(?:by|com|tres|under|over|sur|en|multi|single)pass|[a-z](?<!user)(?<!root)(?<!admin)(?<!bind)(?<!db)pw|automountserviceaccounttoken|imagepullsecret|"
     r"(?:num|max|min|next|page|per|end|start|stop|eos|bos|pad|unexpected|continue|continuation|pagination|sync)[ _-]?"
     r"(?:page[ _-]?)?token)\Z"
 )
