@@ -50,8 +50,9 @@ def _whole(evidence: Evidence, told: Told) -> Iterator[Evidence]:
 
 
 def _rows(evidence: Evidence, told: Told) -> Iterator[Evidence]:
-    if told.rows:
-        yield _as(evidence, EvidenceKind.KUBERNETES, {"items": list(told.rows)})
+    """Rows together with what was printed in full: a Service of a manifest selects pods of a listing."""
+    if told.rows or told.whole:
+        yield _as(evidence, EvidenceKind.KUBERNETES, {"items": [*told.rows, *told.whole]})
 
 
 def _as(evidence: Evidence, kind: EvidenceKind, payload: object) -> Evidence:

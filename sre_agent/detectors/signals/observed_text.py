@@ -6,19 +6,26 @@ as well, where their own words are all there is.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.logs.pattern import is_error, pattern, without_stamp
-from sre_agent.evidence.told.kinds import kind_of
+from sre_agent.evidence.logs.pattern import without_stamp
+from sre_agent.evidence.logs.requests import failing, slow
+from sre_agent.evidence.logs.said_errors import SaidError, said_errors
 from sre_agent.evidence.told.plain import unwrapped
+from sre_agent.evidence.told.reading import told_by
+from sre_agent.evidence.told.subject import is_page, subject_of
 from sre_agent.evidence.view import EvidenceView
 
 MIN_SAID = 2
-MOST_ERRORS, QUOTE, LONG_QUOTE = 12, 160, 400
+MOST_ERRORS, QUOTE, LONG_QUOTE = 8, 160, 400
+SHORTEST, ALL_QUOTES = 100, 640
+"""Characters of one error, and of all that one finding quotes."""
+SHARE = 0.05
+"""An error that was written once counts in a short log."""
+MANY, ONE = 0.35, 0.28
 _DNS = (
     "enotfound", "eai_again", "nameresolutionerror", "failed to resolve", "unable to resolve", "no such host", "servfail",
     "nxdomain", "name or service not known", "temporary failure in name resolution", "could not translate host name",
@@ -26,8 +33,6 @@ _DNS = (
 )  # fmt: skip
 _POLICY = re.compile(r"NetworkPolicy/([\w.-]+)")
 _MISSING = re.compile(r"\b([a-z]+) \"([\w.-]+)\" not found\b")
-_PAGES = re.compile(r"web|internet|runbook|docs|search_", re.IGNORECASE)
-_SUBJECTS = ("pod", "deployment", "statefulset", "daemonset", "job", "node", "service")
 # What components of Kubernetes say in fixed words, wherever it is quoted: (pattern, kind, reason by word of the message).
 _UNPLACED = re.compile(r"\d+/\d+ nodes are available: [^\"\n]{3,400}")
 _UNPULLED = re.compile(r"Failed to pull image \"?([\w./:@-]+)\"?: ([^\n\[\]{}]{3,400}?)(?=\"[,\]}]|\n|$)")
@@ -40,17 +45,13 @@ _SAID = re.compile(r"^(Health Status|Phase|Message|Sync Revision):\s+(\S.*)$", r
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """Findings from text, weak ones, and DNS_FAILING from text and logs."""
-    told = [e for e in view.ok(EvidenceKind.TEXT) if isinstance(e.payload, dict) and not _PAGES.search(_operation(e))]
+    told = [e for e in view.ok(EvidenceKind.TEXT) if isinstance(e.payload, dict) and not is_page(e.payload)]
     single = (
         f if f.object.startswith(("app/", "namespace/")) else f.model_copy(update={"namespace": _namespace(e)})
         for e in told
-        for f in (*_missing(e), *_errors(e), *_out_of_sync(e), *_quoted(e, view))
+        for f in (*_missing(e), *_errors(e, view), *_out_of_sync(e), *_quoted(e, view))
     )
     return (*single, *_dns(view, told))
-
-
-def _operation(told: Evidence) -> str:
-    return f"{told.payload.get('source') or ''} {told.payload.get('operation') or ''}"
 
 
 def _missing(told: Evidence) -> Iterator[Finding]:
@@ -61,19 +62,36 @@ def _missing(told: Evidence) -> Iterator[Finding]:
             yield _text_finding(FindingKind.REFERENCE_MISSING, f"{kind.rstrip('s')}/{name}", cause, 0.45, (told.id,))
 
 
-def _errors(told: Evidence) -> Iterator[Finding]:
-    """The errors of a log, each pattern once, with how often it was written."""
-    args = told.payload.get("args") or {}
-    pod = str(args.get("pod_name") or args.get("pod") or args.get("name") or "")
-    if "log" not in str(told.payload.get("operation")) or not pod:
+def _errors(told: Evidence, view: EvidenceView) -> Iterator[Finding]:
+    """The distinct errors of a log with how often each was written, and its requests that fail or are slow."""
+    log = told_by(told.payload).log
+    if log is None:
         return
-    lines = unwrapped(str(told.payload.get("output") or "")).splitlines()
-    errors = [line for line in lines if is_error(line) or "failed" in line.lower()]
-    counted = Counter(pattern(line) for line in errors)
-    first = {pattern(line): without_stamp(line)[:QUOTE] for line in reversed(errors)}
-    said = [f"{n}x {first[p]}" for p, n in counted.most_common(MOST_ERRORS) if n >= MIN_SAID]
+    lines = log["lines"]
+    least = 1 if log["previous"] else MIN_SAID
+    errors = [e for e in said_errors(lines) if e.thrown or e.count >= least or e.count >= SHARE * len(lines)]
+    said = [_said(e) for e in errors] + failing(lines)
+    subject = f"pod/{log['pod']}" if log["pod"] else subject_of(told.payload, view.scope.incident)
     if said:
-        yield _text_finding(FindingKind.LOG_ERRORS, f"pod/{pod}", "its log holds errors: " + " | ".join(said), 0.35, (told.id,))
+        each = max(SHORTEST, min(LONG_QUOTE, ALL_QUOTES // len(said[:MOST_ERRORS])))
+        more = f" | and {len(said) - MOST_ERRORS} more" if len(said) > MOST_ERRORS else ""
+        cause = "its log holds errors: " + " | ".join(_cut(s, each) for s in said[:MOST_ERRORS]) + more
+        # One error is often what a typed finding says better; several are an answer of their own.
+        yield _text_finding(FindingKind.LOG_ERRORS, subject, cause, MANY if len(said) > 1 else ONE, (told.id,))
+    elif late := slow(lines):
+        cause = "its log tells of slow requests: " + " | ".join(late[:MIN_SAID])
+        yield _text_finding(FindingKind.SERVICE_SLOW, subject, cause, ONE, (told.id,), R.SLOW)
+
+
+def _said(error: SaidError) -> str:
+    names = list(error.services)
+    who = f" ({', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''})" if names else ""
+    return f"{error.count}x{who} {' '.join(error.text.split())}"
+
+
+def _cut(text: str, longest: int) -> str:
+    """The beginning and, where it is too long, the end as well: there stands the cause of what is told first."""
+    return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[-(longest // 2 - 5) :]}"
 
 
 def _out_of_sync(told: Evidence) -> Iterator[Finding]:
@@ -90,7 +108,7 @@ def _out_of_sync(told: Evidence) -> Iterator[Finding]:
 def _quoted(told: Evidence, view: EvidenceView) -> Iterator[Finding]:
     """What a scheduler, a kubelet or a quota said in their own fixed words, quoted in whatever text."""
     output = str(told.payload.get("output") or "")
-    subject = _subject(told, view)
+    subject = subject_of(told.payload, view.scope.incident)
     if m := max(_UNPLACED.finditer(output), key=lambda m: ("nsufficient" in m[0], len(m[0])), default=None):
         device = _DEVICE.search(m[0])
         what = f": not enough of {device[1]}, insufficient {device[1].rpartition('/')[2].upper()} resources" if device else ""
@@ -110,17 +128,6 @@ def _quoted(told: Evidence, view: EvidenceView) -> Iterator[Finding]:
 def _unfolded(text: str) -> str:
     """Without what quoting and folding of JSON and YAML put into a sentence."""
     return _FOLDED.sub(" ", text.replace('\\"', '"').replace("\\n", "\n").replace("\\", ""))
-
-
-def _subject(told: Evidence, view: EvidenceView) -> str:
-    """What the text is about: what the tool was asked for, else what the alert's labels name."""
-    args = told.payload.get("args") or {}
-    kind = kind_of(args.get("kind") or args.get("resource_type"))
-    name = str(args.get("name") or args.get("resource_name") or args.get("pod_name") or "")
-    if kind and name:
-        return f"{kind}/{name}".lower()
-    named = ((k, v) for k in _SUBJECTS for v in sorted(view.scope.incident.label_values(k)))
-    return next((f"{k}/{v}".lower() for k, v in named), f"app/{view.scope.incident.service.name or 'unknown'}".lower())
 
 
 def _dns(view: EvidenceView, told: list[Evidence]) -> Iterator[Finding]:
