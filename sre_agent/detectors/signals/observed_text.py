@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes.state import JsonObject, dig, text
+from sre_agent.evidence.logs.complaints import complaints
 from sre_agent.evidence.logs.pattern import without_stamp
 from sre_agent.evidence.logs.requests import failing, slow
 from sre_agent.evidence.logs.said_errors import SaidError, said_errors
@@ -51,7 +53,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
         for e in told
         for f in (*_missing(e), *_errors(e, view), *_out_of_sync(e), *_quoted(e, view))
     )
-    return (*single, *_dns(view, told))
+    return (*single, *_dns(view, told), *_closed(view, told))
 
 
 def _missing(told: Evidence) -> Iterator[Finding]:
@@ -96,11 +98,11 @@ def _cut(text: str, longest: int) -> str:
 
 def _out_of_sync(told: Evidence) -> Iterator[Finding]:
     """A delivery tool (Argo CD) says that what runs is not what it was told to run, and why."""
-    text = unwrapped(str(told.payload.get("output") or ""))
-    if (status := _SYNC.search(text)) is None:
+    output = unwrapped(str(told.payload.get("output") or ""))
+    if (status := _SYNC.search(output)) is None:
         return
-    name = re.search(r"^Name:\s+(?:[\w.-]+/)?([\w.-]+)", text, re.MULTILINE)
-    more = "; ".join(f"{k.lower()}: {v[:LONG_QUOTE]}" for k, v in _SAID.findall(text))
+    name = re.search(r"^Name:\s+(?:[\w.-]+/)?([\w.-]+)", output, re.MULTILINE)
+    more = "; ".join(f"{k.lower()}: {v[:LONG_QUOTE]}" for k, v in _SAID.findall(output))
     cause = f"{' '.join(status[0].split())}; {more}"
     yield _text_finding(FindingKind.DELIVERY_OUT_OF_SYNC, f"app/{name[1] if name else 'unknown'}", cause, 0.5, (told.id,))
 
@@ -143,6 +145,36 @@ def _dns(view: EvidenceView, told: list[Evidence]) -> Iterator[Finding]:
     cause = f"DNS: names cannot be resolved ({len(failed)} times): {without_stamp(line)[:QUOTE]}{why}"
     cited = tuple(dict.fromkeys([*(i for i, _, _ in failed), *policies.values()]))
     yield _text_finding(FindingKind.DNS_FAILING, f"pod/{pod or 'unknown'}", cause, 0.55, cited)
+
+
+def _closed(view: EvidenceView, told: list[Evidence]) -> Iterator[Finding]:
+    """Policies that a text shows to let nothing through in one direction, while a log says that a call got no answer.
+
+    By itself such a policy is often meant so, and whom it cuts off cannot be seen in text: both are told side by side.
+    """
+    logs = [(i, log) for i, log in view.logs()] + [(e.id, log) for e in told if (log := told_by(e.payload).log) is not None]
+    late = [(i, s) for i, log in logs for s in complaints(log.get("lines") or ()) if s.complaint.reason is R.TIMED_OUT]
+    for evidence in told if late else ():
+        for policy in told_by(evidence.payload).whole:
+            ways = [d for d in ("Ingress", "Egress") if policy.get("kind") == "NetworkPolicy" and _shut(policy, d)]
+            if ways:
+                name, said = text(policy, "metadata", "name"), late[0][1]
+                where = f"{said.host}:{said.port}" if said.port else said.host
+                pods = dig(policy, "spec", "podSelector", "matchLabels")
+                whom = ",".join(f"{k}={v}" for k, v in pods.items()) if isinstance(pods, dict) and pods else "every pod"
+                cause = (
+                    f"network policy {name} lets no {' or '.join(ways).lower()} through for {whom}, and calls to {where} time out: "
+                    f"{without_stamp(said.line)[:QUOTE]}"
+                )
+                found = _text_finding(
+                    FindingKind.NETWORK_POLICY_DENIES, f"networkpolicy/{name}", cause, 0.4, (evidence.id, late[0][0])
+                )
+                yield found.model_copy(update={"namespace": text(policy, "metadata", "namespace") or None})
+
+
+def _shut(policy: JsonObject, direction: str) -> bool:
+    types = dig(policy, "spec", "policyTypes")
+    return isinstance(types, list) and direction in types and not dig(policy, "spec", direction.lower())
 
 
 def _unresolved(line: str) -> bool:

@@ -135,8 +135,8 @@ def structured(record: Mapping[str, object]) -> tuple[str, str, bool]:
     """(message, service, whether an error) of one JSON record of a log."""
     level = record.get("level", record.get("severity", record.get("lvl", "")))
     message = next((str(record[k]) for k in _TEXT_KEYS if isinstance(record.get(k), str) and record[k]), "")
-    more = next((str(v) for k in _MORE_KEYS if (v := _deep(record.get(k)))), "")
-    service = next((str(v) for k in _SERVICE_KEYS if isinstance(v := record.get(k), str)), "")
+    more = next((said for k in _MORE_KEYS if (said := _deep(record.get(k)))), "")
+    service = next((str(record[k]) for k in _SERVICE_KEYS if isinstance(record.get(k), str)), "")
     text = f"{message}: {more}" if more and more not in message else message
     bad = level >= _PINO_ERROR if isinstance(level, int) else str(level).lower() in _BAD_LEVELS
     calm = str(level).lower() in ("info", "debug", "trace") or (isinstance(level, int) and 0 < level < 40)

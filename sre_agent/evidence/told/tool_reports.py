@@ -30,8 +30,8 @@ _COMMON_NAME = re.compile(r"subject[:=].{0,120}?CN ?= ?([\w.*-]+)", re.IGNORECAS
 _BACKEND = re.compile(r"^\s+(?:(/\S*)\s+)?([\w.-]+:\S+) \(<error: (\w+) \"([\w.-]+)\" not found>\)", re.MULTILINE)
 _CUSTOM = re.compile(r"^API Version: +\S+\nKind: +(\w+)$", re.MULTILINE)
 _STATE = re.compile(
-    r"(?:^ +Message: +(?P<said>\S.*)\n)?(?:^ +Observed Generation:.*\n)?^ +Reason: +(?P<why>\S.*)\n^ +Status: +(?P<is>True|False|Unknown)\n"
-    r"^ +Type: +(?P<type>\w+)$",
+    r"(?:^ +Message: +(?P<said>\S.*)\n)?(?:^ +Observed Generation:.*\n)?^ +Reason: +(?P<why>\S.*)\n"
+    r"^ +Status: +(?P<is>True|False|Unknown)\n^ +Type: +(?P<type>\w+)$",
     re.MULTILINE,
 )
 _CURL = re.compile(r"^curl: \((\d{1,2})\) (.+)$", re.MULTILINE)
@@ -99,7 +99,7 @@ def _redis(text: str, asked: Asked) -> Iterator[Report]:
     info = dict(_INFO.findall(text))
     if "redis_version" not in info and not {"used_memory", "role"} & info.keys():
         return
-    used, most = (int(v) if (v := info.get(k, "")).isdecimal() else 0 for k in ("used_memory", "maxmemory"))
+    used, most = (int(told) if (told := info.get(k, "")).isdecimal() else 0 for k in ("used_memory", "maxmemory"))
     policy = info.get("maxmemory_policy", "")
     if most and used >= 0.98 * most and policy in ("", "noeviction"):
         cause = (
@@ -184,7 +184,7 @@ def _ingress(text: str, asked: Asked) -> Iterator[Report]:
         yield Report(K.INGRESS_BROKEN, asked.subject, cause)
 
 
-def _custom(text: str, asked: Asked) -> Iterator[Report]:
+def _custom(text: str, asked: Asked) -> Iterator[Report]:  # noqa: ARG001
     """A described custom resource whose controller says that it is not ready (cert-manager, Flux, operators)."""
     if (kind := _CUSTOM.search(text)) is None or (name := re.search(r"^Name: +(\S+)", text, re.MULTILINE)) is None:
         return
