@@ -8,7 +8,7 @@ from sre_agent.investigation.reasoner import Brief, Dialogue, LookAnswer, Opinio
 
 LONGEST = 1_200
 """Characters of a summary: what a person reads in 20 seconds."""
-FIRST, REFUTED, ERROR, SHORTEST = 640, 160, 120, 30
+FIRST, REFUTED, ERROR, SHORTEST = 700, 160, 120, 30
 """Most characters of the first cause, of what would refute it, of one error; fewest that are worth quoting of another cause."""
 MOST_ERRORS, MOST_IDS = 4, 8
 

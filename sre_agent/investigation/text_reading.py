@@ -14,6 +14,8 @@ from sre_agent.evidence.view import EvidenceView
 
 WEAKER, WEAKEST = 0.6, 0.45
 """What a finding keeps of its strength: from an object that was described in full, and from a row of a listing."""
+LAST_WORDS = 100
+"""Lines of a log that are read once more beside the rows of listings."""
 OLD = timedelta(hours=1)
 LOOKED_AFTER = timedelta(minutes=10)
 """How long after the newest time in a text somebody printed it, where nobody says: long enough to be sick, short of recovered."""
@@ -54,8 +56,8 @@ def _rows(evidence: Evidence, told: Told) -> Iterator[Evidence]:
     if told.rows or told.whole:
         rows = [_ended(row, evidence.observed_at) for row in told.rows]
         yield _as(evidence, EvidenceKind.KUBERNETES, {"items": [*rows, *told.whole]})
-    if told.log is not None:
-        yield _as(evidence, EvidenceKind.LOGS, told.log)
+    if told.log is not None:  # again, for what the rows lack: the last words of a pod that is listed
+        yield _as(evidence, EvidenceKind.LOGS, {**told.log, "lines": told.log["lines"][-LAST_WORDS:]})
 
 
 def _ended(row: JsonObject, at: datetime) -> JsonObject:

@@ -23,8 +23,10 @@ from sre_agent.evidence.view import EvidenceView
 
 MIN_SAID = 2
 MOST_ERRORS, QUOTE, LONG_QUOTE = 8, 160, 400
-SHORTEST, ALL_QUOTES = 100, 640
+SHORTEST, ALL_QUOTES = 100, 540
 """Characters of one error, and of all that one finding quotes."""
+SHORTEST_CORE = 25
+_BEHIND = re.compile(r"[\s,;-]+\b(?:Query|Statement|SQL|Params|Parameters|Payload|Body|Time|Timestamp): .*$")
 SHARE = 0.05
 """An error that was written once counts in a short log."""
 MANY, ONE = 0.35, 0.28
@@ -72,12 +74,12 @@ def _errors(told: Evidence, view: EvidenceView) -> Iterator[Finding]:
     lines = log["lines"]
     least = 1 if log["previous"] else MIN_SAID
     errors = [e for e in said_errors(lines) if e.thrown or e.count >= least or e.count >= SHARE * len(lines)]
-    said = [_said(e) for e in errors] + failing(lines)
+    said = [(_who(e), _core(e.text)) for e in errors] + [("", words) for words in failing(lines)]
     subject = f"pod/{log['pod']}" if log["pod"] else subject_of(told.payload, view.scope.incident)
     if said:
         each = max(SHORTEST, min(LONG_QUOTE, ALL_QUOTES // len(said[:MOST_ERRORS])))
         more = f" | and {len(said) - MOST_ERRORS} more" if len(said) > MOST_ERRORS else ""
-        cause = "its log holds errors: " + " | ".join(_cut(s, each) for s in said[:MOST_ERRORS]) + more
+        cause = "its log holds errors: " + " | ".join(who + _cut(s, each) for who, s in said[:MOST_ERRORS]) + more
         # One error is often what a typed finding says better; several are an answer of their own.
         yield _text_finding(FindingKind.LOG_ERRORS, subject, cause, MANY if len(said) > 1 else ONE, (told.id,))
     elif late := slow(lines):
@@ -85,10 +87,17 @@ def _errors(told: Evidence, view: EvidenceView) -> Iterator[Finding]:
         yield _text_finding(FindingKind.SERVICE_SLOW, subject, cause, ONE, (told.id,), R.SLOW)
 
 
-def _said(error: SaidError) -> str:
+def _who(error: SaidError) -> str:
     names = list(error.services)
-    who = f" ({', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''})" if names else ""
-    return f"{error.count}x{who} {' '.join(error.text.split())}"
+    who = f" ({', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''})" if names else ""
+    return f"{error.count}x{who} "
+
+
+def _core(text: str) -> str:
+    """On one line, without the statement or parameters that a program quotes behind what went wrong."""
+    line = " ".join(text.split())
+    core = _BEHIND.sub("", line)
+    return core if len(core) >= SHORTEST_CORE else line
 
 
 def _cut(text: str, longest: int) -> str:
@@ -152,24 +161,25 @@ def _closed(view: EvidenceView, told: list[Evidence]) -> Iterator[Finding]:
 
     By itself such a policy is often meant so, and whom it cuts off cannot be seen in text: both are told side by side.
     """
-    logs = [(i, log) for i, log in view.logs()] + [(e.id, log) for e in told if (log := told_by(e.payload).log) is not None]
-    late = [(i, s) for i, log in logs for s in complaints(log.get("lines") or ()) if s.complaint.reason is R.TIMED_OUT]
-    for evidence in told if late else ():
-        for policy in told_by(evidence.payload).whole:
-            ways = [d for d in ("Ingress", "Egress") if policy.get("kind") == "NetworkPolicy" and _shut(policy, d)]
-            if ways:
-                name, said = text(policy, "metadata", "name"), late[0][1]
-                where = f"{said.host}:{said.port}" if said.port else said.host
-                pods = dig(policy, "spec", "podSelector", "matchLabels")
-                whom = ",".join(f"{k}={v}" for k, v in pods.items()) if isinstance(pods, dict) and pods else "every pod"
-                cause = (
-                    f"network policy {name} lets no {' or '.join(ways).lower()} through for {whom}, and calls to {where} time out: "
-                    f"{without_stamp(said.line)[:QUOTE]}"
-                )
-                found = _text_finding(
-                    FindingKind.NETWORK_POLICY_DENIES, f"networkpolicy/{name}", cause, 0.4, (evidence.id, late[0][0])
-                )
-                yield found.model_copy(update={"namespace": text(policy, "metadata", "namespace") or None})
+    policies = [(e, p) for e in told for p in told_by(e.payload).whole if p.get("kind") == "NetworkPolicy"]
+    shut = [(e, p, ways) for e, p in policies if (ways := [d for d in ("Ingress", "Egress") if _shut(p, d)])]
+    logs = [(i, log) for i, log in view.logs()] + [
+        (e.id, log) for e in told if shut and (log := told_by(e.payload).log) is not None
+    ]
+    late = (
+        [(i, s) for i, log in logs for s in complaints(log.get("lines") or ()) if s.complaint.reason is R.TIMED_OUT] if shut else []
+    )
+    for evidence, policy, ways in shut if late else ():
+        name, said = text(policy, "metadata", "name"), late[0][1]
+        where = f"{said.host}:{said.port}" if said.port else said.host
+        pods = dig(policy, "spec", "podSelector", "matchLabels")
+        whom = ",".join(f"{k}={v}" for k, v in pods.items()) if isinstance(pods, dict) and pods else "every pod"
+        cause = (
+            f"network policy {name} lets no {' or '.join(ways).lower()} through for {whom}, and calls to {where} time out: "
+            f"{without_stamp(said.line)[:QUOTE]}"
+        )
+        found = _text_finding(FindingKind.NETWORK_POLICY_DENIES, f"networkpolicy/{name}", cause, 0.4, (evidence.id, late[0][0]))
+        yield found.model_copy(update={"namespace": text(policy, "metadata", "namespace") or None})
 
 
 def _shut(policy: JsonObject, direction: str) -> bool:

@@ -93,7 +93,7 @@ def _told(lines: list[str]) -> Iterator[tuple[str, str, bool]]:
             cause = f"; caused by: {causes[-1]}" if causes else ""
             yield message + cause + _where(lines[at:end], last=False), service, end > at or message.startswith("panic")
             at = end
-        elif bad and not _FRAME.match(message):
+        elif bad and not _FRAME.match(message) and not message.rstrip().endswith(":"):
             yield message, service, False
 
 

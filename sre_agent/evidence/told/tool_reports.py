@@ -84,13 +84,14 @@ def _kafka(text: str, asked: Asked) -> Iterator[Report]:  # noqa: ARG001
     """The consumer that is furthest behind, per topic; a group without members counts from any lag."""
     worst: dict[tuple[str, str], tuple[int, dict[str, str]]] = {}
     for row in table(text, {"TOPIC", "PARTITION", "LAG"}):
-        key, lag = (row.get("GROUP", ""), row["TOPIC"]), row["LAG"]
-        if lag.isdecimal() and int(lag) > worst.get(key, (0, {}))[0]:
-            worst[key] = int(lag), row
+        key, told = (row.get("GROUP", ""), row["TOPIC"]), row["LAG"]
+        if told.isdecimal() and int(told) > worst.get(key, (0, {}))[0]:
+            worst[key] = int(told), row
     for (group, topic), (lag, row) in worst.items():
         nobody = row.get("CONSUMER-ID", "") == "-"
         if lag >= LAG or nobody:
-            whose = ", and no consumer is there" if nobody else f", consumer {row.get('CONSUMER-ID', '')}".rstrip(", consumer")
+            reader = row.get("CONSUMER-ID", "")
+            whose = ", and no consumer is there" if nobody else f", consumer {reader}" if reader else ""
             cause = f"consumer group {group} is {lag} behind on topic {topic}, partition {row['PARTITION']}{whose}"
             yield Report(K.CONSUMER_LAGGING, f"queue/{topic}", cause)
 
