@@ -39,14 +39,15 @@ def _headline(brief: Brief) -> str:
     where = _place(brief)
     if purpose := next((f for f in brief.findings if f.kind is FindingKind.ALERT_ALWAYS_FIRES and brief.outcome.healthy), None):
         return (
-            f"This is not an issue: {purpose.cause.rstrip('.')} ({', '.join(purpose.evidence)}). It is bad news only when it stops."
+            f"This is not an issue: {purpose.cause.rstrip('.')} ({', '.join(purpose.evidence)}). It serves as a health check of "
+            "the alerting pipeline and should always be active; if it stops, that indicates a problem with the alerting system."
         )
     if brief.outcome.healthy:
         seen = ", ".join(e.id for e in brief.evidence if e.status is EvidenceStatus.OK)
         return f"Nothing is wrong{where} now: no detector found a fault in what was seen ({seen})."
     if not brief.root_causes:
         told = ", ".join(e.id for e in brief.evidence if e.status is EvidenceStatus.OK and e.kind is EvidenceKind.TEXT)
-        read = f" No fault was found in what was handed over as text ({told})." if told else ""
+        read = f" No fault was recognised in what was handed over as text ({told})." if told else ""
         return f"Not enough was seen{where} to say what is wrong, or that nothing is.{read}"
     first = brief.root_causes[0]
     finding = _behind(first, brief.findings)

@@ -25,13 +25,16 @@ _HEAD = re.compile(r"^(?:\[pod/[^\]\s]{1,200}\] )?(?:[EFW]\d{4} \d\d:\d\d:\d\d\.
 """What `kubectl logs --prefix` and klog write before a message."""
 _LOGFMT = re.compile(r"(?:^|(?<= ))([a-zA-Z_][\w.]{0,40})=(?:\"((?:[^\"\\]|\\.)*)\"|(\S*))")
 _TRAIL = re.compile(r"[\s,;-]*\b(?:request|trace|span|correlation)[_-]?id\b[:= ]*\S+\s*$", re.IGNORECASE)
-_CALM = re.compile(r"^.{0,60}?(?:\b(?:INFO|DEBUG|TRACE|NOTICE)\b|\blevel\W{1,4}(?:info|debug|trace)\b)", re.IGNORECASE)
+_CALM = re.compile(r"^.{0,60}?(?:\b(?:INFO|DEBUG|TRACE|NOTICE)\b|\bLOG:  |\blevel\W{1,4}(?:info|debug|trace)\b)", re.IGNORECASE)
 _NONE = re.compile(
     r"\b(?:0|no|zero|without(?: an?)?) (?:\w+ )?(?:errors?|failed|failures?|exceptions?)\b|"
-    r"\b(?:errors?|failed|failures?|exceptions?)\"?[=: ]+(?:0|null|none|false|\"\")(?![\w.])",
+    r"\b(?:errors?|failed|failures?|exceptions?)\"?[=: ]+(?:0|null|none|false|\"\")(?![\w.])|"
+    r"\b(?:errors?|failures?)[ _](?:count|rate|total)\W{0,3}0\b",
     re.IGNORECASE,
 )
 _LOUD = re.compile(r"\b(?:error|fatal|critical|severe|panic|exception|traceback)\b|\bE\d{4} \d\d:", re.IGNORECASE)
+_LOUD_ANYWAY = re.compile(r"\b(?:panic|traceback|[a-z]*exception)\b|\berr(?:or)?\"?[:=] ?\S", re.IGNORECASE)
+"""What makes an error of a line that calls itself information."""
 _TROUBLE = re.compile(
     r"\bfail(?:ed|ure|s)?\b|\bunable to\b|\bcould ?n.t\b|\bcannot\b|refused|timed ?out|\btimeout\b|denied|forbidden|unauthorized|"
     r"no space left|expired|deadlock|too many|rejected|unavailable|out of memory|\boom\b|unreachable|not permitted|rate.?limit",
@@ -140,7 +143,7 @@ def structured(record: Mapping[str, object]) -> tuple[str, str, bool]:
     text = f"{message}: {more}" if more and more not in message else message
     bad = level >= _PINO_ERROR if isinstance(level, int) else str(level).lower() in _BAD_LEVELS
     calm = str(level).lower() in ("info", "debug", "trace") or (isinstance(level, int) and 0 < level < 40)
-    return text[:LONGEST], service, bad or (not calm and _is_bad(text))
+    return text[:LONGEST], service, bad or _is_bad(more if calm else text)
 
 
 def _deep(value: object) -> str:
@@ -152,5 +155,6 @@ def _deep(value: object) -> str:
 def _is_bad(line: str) -> bool:
     if _NONE.search(line) is not None and not _LOUD.match(line):
         return False
-    calm = _CALM.match(line) is not None
-    return _LOUD.search(line) is not None or (not calm and _TROUBLE.search(line) is not None)
+    if _CALM.match(line) is not None:
+        return _LOUD_ANYWAY.search(line) is not None
+    return _LOUD.search(line) is not None or _TROUBLE.search(line) is not None

@@ -43,7 +43,7 @@ class Span(NamedTuple):
 
 def json_reports(documents: list[Any], asked: Asked) -> list[Report]:
     """Everything that any reader finds in the documents."""
-    return [r for d in documents for r in (*_traces(d, asked), *_alerts(d), *_databases(d))]
+    return [r for d in documents for r in (*_traces(d, asked), *_alerts(d), *_databases(d), *_search_clusters(d))]
 
 
 def _traces(document: Any, asked: Asked) -> Iterator[Report]:  # noqa: ARG001
@@ -136,6 +136,14 @@ def _databases(document: Any) -> Iterator[Report]:
             continue
         size = f", {told['AllocatedStorage']} GB allocated" if isinstance(told.get("AllocatedStorage"), int) else ""
         yield Report(known[0], f"postgres/{name}", f"database {name} is in state {status}{size}", known[1])
+
+
+def _search_clusters(document: Any) -> Iterator[Report]:
+    """An Elasticsearch or OpenSearch cluster that has lost primaries; yellow lacks only copies."""
+    if isinstance(document, dict) and document.get("status") == "red" and "unassigned_shards" in document:
+        name, nodes = document.get("cluster_name"), document.get("number_of_nodes")
+        cause = f"search cluster {name} is red: {document['unassigned_shards']} unassigned shards, {nodes} nodes"
+        yield Report(K.SERVICE_FAILING, f"app/{name}", cause)
 
 
 def _dicts(told: Any) -> list[JsonObject]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from sre_agent.evidence.finding_kind import FindingKind as K
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes.cluster_room import quantity
 from sre_agent.evidence.told.report import Asked, Report
 from sre_agent.evidence.told.tables import table
 
@@ -63,6 +64,11 @@ def _helm(text: str, asked: Asked) -> Iterator[Report]:  # noqa: ARG001
     if (m := _HELM.search(text)) and m[2] in _HELM_BAD:
         said = f": {m[3][:QUOTE]}" if m[3] else ""
         yield Report(K.DELIVERY_OUT_OF_SYNC, f"app/{m[1]}", f"helm release {m[1]} is {m[2]}, not deployed{said}")
+    if (newest := table(text, {"REVISION", "STATUS", "CHART"})[-1:]) and newest[0]["STATUS"] in _HELM_BAD:
+        row = newest[0]  # what stands above it is history
+        name = re.sub(r"-v?\d.*$", "", row["CHART"])
+        cause = f"revision {row['REVISION']} of helm release {name} is {row['STATUS']}: {row.get('DESCRIPTION', '')[:QUOTE]}"
+        yield Report(K.DELIVERY_OUT_OF_SYNC, f"app/{name}", cause)
     for row in table(text, {"NAME", "STATUS", "CHART"}):
         if row["STATUS"] in _HELM_BAD:
             cause = f"helm release {row['NAME']} is {row['STATUS']}, not deployed ({row['CHART']})"
@@ -199,6 +205,19 @@ def _custom(text: str, asked: Asked) -> Iterator[Report]:  # noqa: ARG001
     yield Report(K.CERTIFICATE_EXPIRED if expired else K.DELIVERY_OUT_OF_SYNC, subject, f"{subject.replace('/', ' ')}: {said}")
 
 
+def _quota(text: str, asked: Asked) -> Iterator[Report]:  # noqa: ARG001
+    """A ResourceQuota of which something is used up; context until something is refused."""
+    name = re.search(r"^Name: +(\S+)", text, re.MULTILINE)
+    full = [
+        f"{row['Resource']} is used up: {row['Used']} of {row['Hard']}"
+        for row in table(text, {"Resource", "Used", "Hard"})
+        if (used := quantity(row["Used"])) is not None and (hard := quantity(row["Hard"])) is not None and used >= hard
+    ]
+    if full and name is not None:
+        cause = f"quota {name[1]}: " + "; ".join(full[:MOST])
+        yield Report(K.POD_CREATION_REFUSED, f"resourcequota/{name[1]}", cause, R.QUOTA_EXCEEDED)
+
+
 _READERS: tuple[Callable[[str, Asked], Iterator[Report]], ...] = (
-    _argocd, _helm, _istio, _rabbitmq, _kafka, _redis, _psql, _certificate, _curl, _top, _ingress, _custom,
+    _argocd, _helm, _istio, _rabbitmq, _kafka, _redis, _psql, _certificate, _curl, _top, _ingress, _custom, _quota,
 )  # fmt: skip
