@@ -8,8 +8,10 @@ from sre_agent.investigation.reasoner import Brief, Dialogue, LookAnswer, Opinio
 
 LONGEST = 1_200
 """Characters of a summary: what a person reads in 20 seconds."""
-FIRST, REFUTED, ERROR, SHORTEST = 700, 160, 120, 30
-"""Most characters of the first cause, of what would refute it, of one error; fewest that are worth quoting of another cause."""
+FIRST, LEAST, AROUND = 700, 300, 340
+"""Most characters of the first cause, those it keeps whatever else there is, and those of its object, ids and refutation."""
+REFUTED, ERROR, SHORTEST = 160, 120, 30
+"""Most characters of what would refute the first, of one error; fewest that are worth quoting of another cause."""
 MOST_ERRORS, MOST_IDS = 4, 8
 
 
@@ -29,13 +31,13 @@ class RulesReasoner:
 
 def summary(brief: Brief) -> str:
     """One paragraph for a human, citing evidence ids; the same for the same brief. At most LONGEST characters and the notes."""
-    head = _headline(brief)
     tail = [_unasked(brief.evidence), *(f"Not judged: {note}." for note in brief.notes)]
+    head = _headline(brief, max(LEAST, min(FIRST, LONGEST - AROUND - sum(len(t) + 1 for t in tail))))
     room = LONGEST - len(head) - sum(len(t) + 1 for t in tail)
     return " ".join(part for part in (head, _others(brief, room), *tail) if part)
 
 
-def _headline(brief: Brief) -> str:
+def _headline(brief: Brief, longest: int) -> str:
     where = _place(brief)
     if purpose := next((f for f in brief.findings if f.kind is FindingKind.ALERT_ALWAYS_FIRES and brief.outcome.healthy), None):
         return (
@@ -55,7 +57,7 @@ def _headline(brief: Brief) -> str:
     text = _bare(finding.cause) if finding else EXPLANATIONS[first.kind][1]
     refuted = f" This would be wrong if {_cut(finding.refuted_by.rstrip('.'), REFUTED)}." if finding and finding.refuted_by else ""
     word = "Several independent causes stand out; the first is" if brief.outcome.several_causes else "Most likely cause:"
-    return f"{word} {first.object}{_within(first, text)}{since}: {_cut(text, FIRST)} ({_ids(first.evidence)}).{refuted}"
+    return f"{word} {first.object}{_within(first, text)}{since}: {_cut(text, longest)} ({_ids(first.evidence)}).{refuted}"
 
 
 def _within(cause: RootCause, text: str) -> str:

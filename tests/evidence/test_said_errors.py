@@ -34,7 +34,7 @@ def test_an_exception_is_told_once_with_its_last_cause_and_the_first_frame_that_
 
 
 def test_a_python_traceback_is_its_last_line_with_its_last_frame():
-    lines = ["Traceback (most recent call last):", '  File "/app/a.py", line 3, in m', '  File "/app/b.py", line 7, in f', "    g()",
+    lines = ["Traceback (most recent call last):", '  File "/app/a.py", line 3, in m', '  File "/app/b.py", line 7, in f', "  g()",
              "KeyError: 'REGION'"]  # fmt: skip
     assert texts(*lines) == [(1, "KeyError: 'REGION' (at /app/b.py:7)")]
 

@@ -19,7 +19,7 @@ from sre_agent.evidence.told.plain import unwrapped
 from sre_agent.evidence.told.reading import Told, told_by
 from sre_agent.evidence.told.report import Asked, Report
 from sre_agent.evidence.told.subject import is_page, subject_of
-from sre_agent.evidence.told.tool_reports import reports
+from sre_agent.evidence.told.tool_reports import has_form, reports
 from sre_agent.evidence.view import EvidenceView
 
 REPORTED, QUOTED = 0.4, 0.2
@@ -70,7 +70,7 @@ def _lacking(known: Told, told: Evidence, asked: Asked) -> Iterator[Finding]:
 
 def _quoted(output: str, told: Evidence, asked: Asked) -> Iterator[Finding]:
     """The lines that speak of trouble. Prose (a page, a runbook) speaks of trouble in general."""
-    if output.startswith(("{", "[")) or _PROSE.search(output):
+    if output.startswith(("{", "[")) or _PROSE.search(output) or has_form(output):
         return
     said = said_errors(output.splitlines())[:MOST_SAID]
     if said:

@@ -60,6 +60,11 @@ def slow(lines: Sequence[str]) -> list[str]:
     return [words for _, words in sorted(found, reverse=True)]
 
 
+def is_request(line: str) -> bool:
+    """True for a line of an access log: words in its path are no errors."""
+    return _LINE.search(line[:2_000]) is not None
+
+
 def requests(lines: Sequence[str]) -> Iterator[Request]:
     """Every request that a line tells of."""
     routes: set[str] = set()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sre_agent.evidence.logs.pattern import without_stamp
+from sre_agent.evidence.logs.requests import is_request
 from sre_agent.evidence.logs.templates import Templates
 
 LONGEST, MOST_LINES, MOST_SERVICES = 600, 5_000, 50
@@ -18,11 +19,16 @@ _BAD_LEVELS = ("error", "err", "fatal", "critical", "panic", "severe", "emergenc
 _TEXT_KEYS = ("msg", "message", "log", "event", "text")
 _MORE_KEYS = ("err", "error", "exception", "reason")
 _SERVICE_KEYS = ("service", "service_name", "app", "logger", "component")
+_NO_SERVICES = ("fail", "crit", "info", "warn", "dbug")
 _PINO_ERROR = 50
 _LEVEL = re.compile(r"^[\s\[(<|:-]*(?:ERROR|ERR|FATAL|CRITICAL|SEVERE|WARN(?:ING)?)\b[\s\])>|:-]*", re.IGNORECASE)
 _SERVICE = re.compile(r"^\[?([a-z][a-z0-9]*(?:[-_.][a-z0-9]+)*)\]?(?: +- +|: +(?=[A-Z]))")
-_HEAD = re.compile(r"^(?:\[pod/[^\]\s]{1,200}\] )?(?:[EFW]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ (?=\S+\])\S+\] )?")
-"""What `kubectl logs --prefix` and klog write before a message."""
+_POD = re.compile(r"^\[pod/[^\]\s]{1,200}\] ")
+_HEADING = re.compile(r":\s*$|^(?:fail|crit): \S+\[\d+\]$")
+"""What announces a line and says nothing of its own."""
+_RUST = re.compile(r"^thread '[^']{0,80}' panicked at (\S+?):?$")
+_HEAD = re.compile(r"^(?:[EFW]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ (?=\S+\])\S+\] )?")
+"""What klog writes before a message."""
 _LOGFMT = re.compile(r"(?:^|(?<= ))([a-zA-Z_][\w.]{0,40})=(?:\"((?:[^\"\\]|\\.)*)\"|(\S*))")
 _TRAIL = re.compile(r"[\s,;-]*\b(?:request|trace|span|correlation)[_-]?id\b[:= ]*\S+\s*$", re.IGNORECASE)
 _CALM = re.compile(r"^.{0,60}?(?:\b(?:INFO|DEBUG|TRACE|NOTICE)\b|\bLOG:  |\blevel\W{1,4}(?:info|debug|trace)\b)", re.IGNORECASE)
@@ -32,26 +38,32 @@ _NONE = re.compile(
     r"\b(?:errors?|failures?)[ _](?:count|rate|total)\W{0,3}0\b",
     re.IGNORECASE,
 )
-_LOUD = re.compile(r"\b(?:error|fatal|critical|severe|panic|exception|traceback)\b|\bE\d{4} \d\d:", re.IGNORECASE)
-_LOUD_ANYWAY = re.compile(r"\b(?:panic|traceback|[a-z]*exception)\b|\berr(?:or)?\"?[:=] ?\S", re.IGNORECASE)
+_LOUD = re.compile(r"\b(?:error|fatal|critical|severe|panic|panicked|exception|traceback)\b|\bE\d{4} \d\d:", re.IGNORECASE)
+_LOUD_ANYWAY = re.compile(r"\bpanic: |\bTraceback\b|\b\w*(?:Exception|Error): \S|\b[eE]rr(?:or)?\"?[:=] ?\S")
 """What makes an error of a line that calls itself information."""
 _TROUBLE = re.compile(
     r"\bfail(?:ed|ure|s)?\b|\bunable to\b|\bcould ?n.t\b|\bcannot\b|refused|timed ?out|\btimeout\b|denied|forbidden|unauthorized|"
-    r"no space left|expired|deadlock|too many|rejected|unavailable|out of memory|\boom\b|unreachable|not permitted|rate.?limit",
+    r"no space left|expired|deadlock|deadline exceeded|too many|"
+    r"rejected|unavailable|out of memory|\boom\b|unreachable|not permitted|rate.?limit",
     re.IGNORECASE,
 )
 _THROWN = re.compile(
-    r"^(?:Exception in thread \"[^\"]{0,80}\" |Uncaught |Unhandled \w+ |\S+ )?"
+    r"^\s*(?:Exception in thread \"[^\"]{0,80}\" |Uncaught |Unhandled \w+ |\S+ )?"
     r"((?:[A-Za-z_$][\w$]*[./])*[A-Z][\w$]*(?:Exception|Error|Exit|Timeout)"
-    r"|panic|fatal error)(?:: |$)"
+    r"|panic|fatal error)(?:: | \(|$)"
 )
 _CAUSED = re.compile(r"^\s*Caused by: (.+)$")
-_FRAME = re.compile(r"^\s+(?:at |File \"|\.\.\. \d+ more)|^\t\S+\.go:\d+|^\S+\(.*\)$|^goroutine \d+|^\[signal |^created by ")
+_FRAME = re.compile(
+    r"^\s+(?:at |File \"|\.\.\. \d+ more)|^\t\S+\.go:\d+|^\S+\(.*\)$|^goroutine \d+|^\[signal |^created by |^[\w./-]+\.rb:\d+:in "
+)
 _FOREIGN = re.compile(
     r"node_modules|site-packages|dist-packages|\bnode:|/usr/local/|\bat (?:java|javax|jdk|sun|org\.|com\.(?:mysql|zaxxer))"
 )
 """Frames of libraries: the fault shows there, and seldom is."""
-_PLACE = re.compile(r"^\s+at .{0,200}?\(?([\w./$@-]+:\d+)(?::\d+)?\)?$|^\s+File \"([^\"]{1,200})\", line (\d+)|^\t(\S+\.go:\d+)")
+_PLACE = re.compile(
+    r"^\s+at .{0,200}?\(?([\w./$@-]+:\d+)(?::\d+)?\)?$|^\s+File \"([^\"]{1,200})\", line (\d+)|^\t(\S+\.go:\d+)|"
+    r"^\s+at .{0,200}? in (\S{1,200}:line \d+)$|^(?!\s)([\w./-]+\.rb:\d+):in "
+)
 
 
 @dataclass
@@ -68,7 +80,7 @@ def said_errors(lines: Sequence[str]) -> list[SaidError]:
     """The distinct errors among the last lines, the most often said first; at one count, in the order they were first said."""
     templates = Templates()
     found: dict[int, SaidError] = {}
-    for text, service, thrown in _told([line[:LONGEST] for line in lines[-MOST_LINES:]]):
+    for text, service, thrown in _told([_POD.sub("", line[:LONGEST]) for line in lines[-MOST_LINES:] if not is_request(line)]):
         error = found.setdefault(templates.add(f"error {text}"), SaidError(text))
         error.count += 1
         error.thrown = error.thrown or thrown
@@ -88,22 +100,25 @@ def _told(lines: list[str]) -> Iterator[tuple[str, str, bool]]:
             thrown = lines[end].strip() if end < len(lines) else "Traceback"
             yield thrown + _where(lines[at:end], last=True), service, True
             at = end + 1
+        elif (rust := _RUST.match(message)) is not None and at < len(lines):
+            yield f"panic: {lines[at].strip()} (at {rust[1]})", service, True
+            at += 1
         elif _THROWN.match(message) and not _NONE.search(message):
             end = at
             while end < len(lines) and (_FRAME.match(lines[end]) or _CAUSED.match(lines[end]) or not lines[end].strip()):
                 end += 1
             causes = [m[1] for line in lines[at:end] if (m := _CAUSED.match(line))]
             cause = f"; caused by: {causes[-1]}" if causes else ""
-            yield message + cause + _where(lines[at:end], last=False), service, end > at or message.startswith("panic")
+            yield message.strip() + cause + _where(lines[at:end], last=False), service, end > at or message.startswith("panic")
             at = end
-        elif bad and not _FRAME.match(message) and not message.rstrip().endswith(":"):
+        elif bad and not _FRAME.match(message) and _HEADING.search(message) is None:
             yield message, service, False
 
 
 def _where(frames: list[str], *, last: bool) -> str:
     found = [(line, m) for line in frames if (m := _PLACE.match(line))]
     own = [pair for pair in found if _FOREIGN.search(pair[0]) is None] or found
-    places = [m[1] or (f"{m[2]}:{m[3]}" if m[2] else m[4]) for _, m in own]
+    places = [m[1] or (f"{m[2]}:{m[3]}" if m[2] else m[4] or m[5] or m[6]) for _, m in own]
     return f" (at {places[-1 if last else 0]})" if places else ""
 
 
@@ -121,7 +136,7 @@ def _message(line: str) -> tuple[str, str, bool]:
     bad = _is_bad(bare)
     plain = _LEVEL.sub("", _HEAD.sub("", bare))
     named = _SERVICE.match(plain)
-    if named is not None and _LOUD.fullmatch(named[1]) is None:
+    if named is not None and named[1] not in _NO_SERVICES and _LOUD.fullmatch(named[1]) is None:
         return _TRAIL.sub("", plain[named.end() :]), named[1], bad
     return _TRAIL.sub("", plain.rstrip()), "", bad
 

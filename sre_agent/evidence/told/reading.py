@@ -46,7 +46,8 @@ def told_by(payload: Any) -> Told:
     if _LOGS.search(operation):
         previous = "previous" in operation or str(args.get("previous")).lower() == "true"
         if text.startswith(("{", "[")) and (lines := log_lines(documents(text))):
-            text = "\n".join(lines)
+            pod = str(args.get("pod_name") or args.get("pod") or args.get("name") or "").replace("*", "")
+            return Told(log={"namespace": namespace, "pod": pod, "container": "", "previous": previous, "lines": lines})
         return Told(log=_log(args, namespace, text, previous))
     if text.startswith(("{", "[")) or _MANIFEST.search(text):
         found = documents(text)

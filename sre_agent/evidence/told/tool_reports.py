@@ -35,12 +35,22 @@ _STATE = re.compile(
     r"^ +Status: +(?P<is>True|False|Unknown)\n^ +Type: +(?P<type>\w+)$",
     re.MULTILINE,
 )
+_FORMS = re.compile(
+    r"^(?:Sync Status:|REVISION\s+UPDATED|# Server$|Network Partitions$|GROUP\s+TOPIC|"
+    r"STATUS: (?:deployed|failed|pending|superseded)|notAfter=|\s*pid\s+\|)",
+    re.MULTILINE,
+)
 _CURL = re.compile(r"^curl: \((\d{1,2})\) (.+)$", re.MULTILINE)
 _CURL_PLACE = re.compile(r"(?:connect to|resolve host:?|from|host) ([\w.-]+)(?: port (\d+))?")
 _CURL_KINDS = {
     "6": (K.DNS_FAILING, R.NAME_NOT_FOUND), "7": (K.DEPENDENCY_DOWN, R.CONNECTION_REFUSED), "28": (K.DEPENDENCY_DOWN, R.TIMED_OUT),
     "35": (K.CERTIFICATE_EXPIRED, None), "51": (K.CERTIFICATE_EXPIRED, None), "60": (K.CERTIFICATE_EXPIRED, None),
 }  # fmt: skip
+
+
+def has_form(text: str) -> bool:
+    """True when a reader knows this form: then what is not reported is well, and its prose is no complaint."""
+    return _FORMS.search(text) is not None
 
 
 def reports(text: str, asked: Asked) -> list[Report]:
