@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
 from sre_agent.evidence.finding import Finding, FindingKind
-from sre_agent.evidence.kubernetes.state import JsonObject, containers, instant, text
+from sre_agent.evidence.kubernetes.state import JsonObject, containers, dig, entries, instant, text
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.told.reading import Told, told_by
 from sre_agent.evidence.view import EvidenceView
 
 WEAKER, WEAKEST = 0.6, 0.45
 """What a finding keeps of its strength: from an object that was described in full, and from a row of a listing."""
+LAST_WORDS = 100
+"""Lines of a log that are read once more beside the rows of listings."""
 OLD = timedelta(hours=1)
 LOOKED_AFTER = timedelta(minutes=10)
 """How long after the newest time in a text somebody printed it, where nobody says: long enough to be sick, short of recovered."""
@@ -50,8 +52,27 @@ def _whole(evidence: Evidence, told: Told) -> Iterator[Evidence]:
 
 
 def _rows(evidence: Evidence, told: Told) -> Iterator[Evidence]:
-    if told.rows:
-        yield _as(evidence, EvidenceKind.KUBERNETES, {"items": list(told.rows)})
+    """Rows together with what was printed in full: a Service of a manifest selects pods of a listing, a pod has a log."""
+    if told.rows or told.whole:
+        rows = [_ended(row, evidence.observed_at) for row in told.rows]
+        yield _as(evidence, EvidenceKind.KUBERNETES, {"items": [*rows, *told.whole]})
+    if told.log is not None:  # again, for what the rows lack: the last words of a pod that is listed
+        yield _as(evidence, EvidenceKind.LOGS, {**told.log, "lines": told.log["lines"][-LAST_WORDS:]})
+
+
+def _ended(row: JsonObject, at: datetime) -> JsonObject:
+    """A pod that is listed as OOMKilled or Error has ended by then: a row does not say when."""
+    status = row.get("status")
+    for name in ("containerStatuses", "initContainerStatuses") if isinstance(status, dict) and row.get("kind") == "Pod" else ():
+        listed = [
+            {**c, "state": {"terminated": {**ended, "finishedAt": at.isoformat()}}}
+            if (ended := dig(c, "state", "terminated"))
+            else c
+            for c in entries(row, "status", name)
+        ]
+        if listed:
+            row = {**row, "status": {**row["status"], name: listed}}
+    return row
 
 
 def _as(evidence: Evidence, kind: EvidenceKind, payload: object) -> Evidence:
@@ -74,7 +95,7 @@ def _times(item: JsonObject) -> Iterator[datetime]:
 def weaker(finding: Finding, view: EvidenceView, weight: float) -> Finding:
     """The finding as text supports it. A command that is not found is named, with the one that may have been meant."""
     said = " ".join(str(e.payload.get("output")) for e in view.ok(EvidenceKind.TEXT) if e.id in finding.evidence)
-    cause = finding.cause
+    cause = finding.cause.rstrip(" :")
     if finding.kind in (FindingKind.POD_BAD_CONFIG, FindingKind.POD_INIT_FAILED) and (m := _NOT_IN_PATH.search(said)):
         near = difflib.get_close_matches(m[1], _COMMANDS, n=1, cutoff=0.7)
         cause += f" (the command `{m[1]}` is not found" + (f"; it may be a typo for `{near[0]}`)" if near else ")")

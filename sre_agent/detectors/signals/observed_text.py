@@ -6,19 +6,30 @@ as well, where their own words are all there is.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.logs.pattern import is_error, pattern, without_stamp
-from sre_agent.evidence.told.kinds import kind_of
+from sre_agent.evidence.kubernetes.state import JsonObject, dig, text
+from sre_agent.evidence.logs.complaints import complaints
+from sre_agent.evidence.logs.pattern import without_stamp
+from sre_agent.evidence.logs.requests import failing, slow
+from sre_agent.evidence.logs.said_errors import SaidError, said_errors
 from sre_agent.evidence.told.plain import unwrapped
+from sre_agent.evidence.told.reading import told_by
+from sre_agent.evidence.told.subject import is_page, subject_of
 from sre_agent.evidence.view import EvidenceView
 
 MIN_SAID = 2
-MOST_ERRORS, QUOTE, LONG_QUOTE = 12, 160, 400
+MOST_ERRORS, QUOTE, LONG_QUOTE = 8, 160, 400
+SHORTEST, ALL_QUOTES = 100, 540
+"""Characters of one error, and of all that one finding quotes."""
+SHORTEST_CORE = 25
+_BEHIND = re.compile(r"[\s,;-]+\b(?:Query|Statement|SQL|Params|Parameters|Payload|Body|Time|Timestamp): .*$")
+SHARE = 0.05
+"""An error that was written once counts in a short log."""
+MANY, ONE = 0.35, 0.28
 _DNS = (
     "enotfound", "eai_again", "nameresolutionerror", "failed to resolve", "unable to resolve", "no such host", "servfail",
     "nxdomain", "name or service not known", "temporary failure in name resolution", "could not translate host name",
@@ -26,8 +37,6 @@ _DNS = (
 )  # fmt: skip
 _POLICY = re.compile(r"NetworkPolicy/([\w.-]+)")
 _MISSING = re.compile(r"\b([a-z]+) \"([\w.-]+)\" not found\b")
-_PAGES = re.compile(r"web|internet|runbook|docs|search_", re.IGNORECASE)
-_SUBJECTS = ("pod", "deployment", "statefulset", "daemonset", "job", "node", "service")
 # What components of Kubernetes say in fixed words, wherever it is quoted: (pattern, kind, reason by word of the message).
 _UNPLACED = re.compile(r"\d+/\d+ nodes are available: [^\"\n]{3,400}")
 _UNPULLED = re.compile(r"Failed to pull image \"?([\w./:@-]+)\"?: ([^\n\[\]{}]{3,400}?)(?=\"[,\]}]|\n|$)")
@@ -40,17 +49,13 @@ _SAID = re.compile(r"^(Health Status|Phase|Message|Sync Revision):\s+(\S.*)$", r
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """Findings from text, weak ones, and DNS_FAILING from text and logs."""
-    told = [e for e in view.ok(EvidenceKind.TEXT) if isinstance(e.payload, dict) and not _PAGES.search(_operation(e))]
+    told = [e for e in view.ok(EvidenceKind.TEXT) if isinstance(e.payload, dict) and not is_page(e.payload)]
     single = (
         f if f.object.startswith(("app/", "namespace/")) else f.model_copy(update={"namespace": _namespace(e)})
         for e in told
-        for f in (*_missing(e), *_errors(e), *_out_of_sync(e), *_quoted(e, view))
+        for f in (*_missing(e), *_errors(e, view), *_out_of_sync(e), *_quoted(e, view))
     )
-    return (*single, *_dns(view, told))
-
-
-def _operation(told: Evidence) -> str:
-    return f"{told.payload.get('source') or ''} {told.payload.get('operation') or ''}"
+    return (*single, *_dns(view, told), *_closed(view, told))
 
 
 def _missing(told: Evidence) -> Iterator[Finding]:
@@ -61,28 +66,52 @@ def _missing(told: Evidence) -> Iterator[Finding]:
             yield _text_finding(FindingKind.REFERENCE_MISSING, f"{kind.rstrip('s')}/{name}", cause, 0.45, (told.id,))
 
 
-def _errors(told: Evidence) -> Iterator[Finding]:
-    """The errors of a log, each pattern once, with how often it was written."""
-    args = told.payload.get("args") or {}
-    pod = str(args.get("pod_name") or args.get("pod") or args.get("name") or "")
-    if "log" not in str(told.payload.get("operation")) or not pod:
+def _errors(told: Evidence, view: EvidenceView) -> Iterator[Finding]:
+    """The distinct errors of a log with how often each was written, and its requests that fail or are slow."""
+    log = told_by(told.payload).log
+    if log is None:
         return
-    lines = unwrapped(str(told.payload.get("output") or "")).splitlines()
-    errors = [line for line in lines if is_error(line) or "failed" in line.lower()]
-    counted = Counter(pattern(line) for line in errors)
-    first = {pattern(line): without_stamp(line)[:QUOTE] for line in reversed(errors)}
-    said = [f"{n}x {first[p]}" for p, n in counted.most_common(MOST_ERRORS) if n >= MIN_SAID]
+    lines = log["lines"]
+    least = 1 if log["previous"] else MIN_SAID
+    errors = [e for e in said_errors(lines) if e.thrown or e.count >= least or e.count >= SHARE * len(lines)]
+    said = [(_who(e), _core(e.text)) for e in errors] + [("", words) for words in failing(lines)]
+    subject = f"pod/{log['pod']}" if log["pod"] else subject_of(told.payload, view.scope.incident)
     if said:
-        yield _text_finding(FindingKind.LOG_ERRORS, f"pod/{pod}", "its log holds errors: " + " | ".join(said), 0.35, (told.id,))
+        each = max(SHORTEST, min(LONG_QUOTE, ALL_QUOTES // len(said[:MOST_ERRORS])))
+        more = f" | and {len(said) - MOST_ERRORS} more" if len(said) > MOST_ERRORS else ""
+        cause = "its log holds errors: " + " | ".join(who + _cut(s, each) for who, s in said[:MOST_ERRORS]) + more
+        # One error is often what a typed finding says better; several are an answer of their own.
+        yield _text_finding(FindingKind.LOG_ERRORS, subject, cause, MANY if len(said) > 1 else ONE, (told.id,))
+    elif late := slow(lines):
+        cause = "its log tells of slow requests: " + " | ".join(late[:MIN_SAID])
+        yield _text_finding(FindingKind.SERVICE_SLOW, subject, cause, ONE, (told.id,), R.SLOW)
+
+
+def _who(error: SaidError) -> str:
+    names = list(error.services)
+    who = f" ({', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''})" if names else ""
+    return f"{error.count}x{who} "
+
+
+def _core(text: str) -> str:
+    """On one line, without the statement or parameters that a program quotes behind what went wrong."""
+    line = " ".join(text.split())
+    core = _BEHIND.sub("", line)
+    return core if len(core) >= SHORTEST_CORE else line
+
+
+def _cut(text: str, longest: int) -> str:
+    """The beginning and, where it is too long, the end as well: there stands the cause of what is told first."""
+    return text if len(text) <= longest else f"{text[: longest // 2]} ... {text[-(longest // 2 - 5) :]}"
 
 
 def _out_of_sync(told: Evidence) -> Iterator[Finding]:
     """A delivery tool (Argo CD) says that what runs is not what it was told to run, and why."""
-    text = unwrapped(str(told.payload.get("output") or ""))
-    if (status := _SYNC.search(text)) is None:
+    output = unwrapped(str(told.payload.get("output") or ""))
+    if (status := _SYNC.search(output)) is None:
         return
-    name = re.search(r"^Name:\s+(?:[\w.-]+/)?([\w.-]+)", text, re.MULTILINE)
-    more = "; ".join(f"{k.lower()}: {v[:LONG_QUOTE]}" for k, v in _SAID.findall(text))
+    name = re.search(r"^Name:\s+(?:[\w.-]+/)?([\w.-]+)", output, re.MULTILINE)
+    more = "; ".join(f"{k.lower()}: {v[:LONG_QUOTE]}" for k, v in _SAID.findall(output))
     cause = f"{' '.join(status[0].split())}; {more}"
     yield _text_finding(FindingKind.DELIVERY_OUT_OF_SYNC, f"app/{name[1] if name else 'unknown'}", cause, 0.5, (told.id,))
 
@@ -90,7 +119,7 @@ def _out_of_sync(told: Evidence) -> Iterator[Finding]:
 def _quoted(told: Evidence, view: EvidenceView) -> Iterator[Finding]:
     """What a scheduler, a kubelet or a quota said in their own fixed words, quoted in whatever text."""
     output = str(told.payload.get("output") or "")
-    subject = _subject(told, view)
+    subject = subject_of(told.payload, view.scope.incident)
     if m := max(_UNPLACED.finditer(output), key=lambda m: ("nsufficient" in m[0], len(m[0])), default=None):
         device = _DEVICE.search(m[0])
         what = f": not enough of {device[1]}, insufficient {device[1].rpartition('/')[2].upper()} resources" if device else ""
@@ -112,17 +141,6 @@ def _unfolded(text: str) -> str:
     return _FOLDED.sub(" ", text.replace('\\"', '"').replace("\\n", "\n").replace("\\", ""))
 
 
-def _subject(told: Evidence, view: EvidenceView) -> str:
-    """What the text is about: what the tool was asked for, else what the alert's labels name."""
-    args = told.payload.get("args") or {}
-    kind = kind_of(args.get("kind") or args.get("resource_type"))
-    name = str(args.get("name") or args.get("resource_name") or args.get("pod_name") or "")
-    if kind and name:
-        return f"{kind}/{name}".lower()
-    named = ((k, v) for k in _SUBJECTS for v in sorted(view.scope.incident.label_values(k)))
-    return next((f"{k}/{v}".lower() for k, v in named), f"app/{view.scope.incident.service.name or 'unknown'}".lower())
-
-
 def _dns(view: EvidenceView, told: list[Evidence]) -> Iterator[Finding]:
     logs = [(i, str(log.get("pod") or ""), str(line)) for i, log in view.logs() for line in log.get("lines") or ()]
     logs += [(e.id, str((e.payload.get("args") or {}).get("pod_name") or ""), line) for e in told for line in _lines(e)]
@@ -136,6 +154,37 @@ def _dns(view: EvidenceView, told: list[Evidence]) -> Iterator[Finding]:
     cause = f"DNS: names cannot be resolved ({len(failed)} times): {without_stamp(line)[:QUOTE]}{why}"
     cited = tuple(dict.fromkeys([*(i for i, _, _ in failed), *policies.values()]))
     yield _text_finding(FindingKind.DNS_FAILING, f"pod/{pod or 'unknown'}", cause, 0.55, cited)
+
+
+def _closed(view: EvidenceView, told: list[Evidence]) -> Iterator[Finding]:
+    """Policies that a text shows to let nothing through in one direction, while a log says that a call got no answer.
+
+    By itself such a policy is often meant so, and whom it cuts off cannot be seen in text: both are told side by side.
+    """
+    policies = [(e, p) for e in told for p in told_by(e.payload).whole if p.get("kind") == "NetworkPolicy"]
+    shut = [(e, p, ways) for e, p in policies if (ways := [d for d in ("Ingress", "Egress") if _shut(p, d)])]
+    logs = [(i, log) for i, log in view.logs()] + [
+        (e.id, log) for e in told if shut and (log := told_by(e.payload).log) is not None
+    ]
+    late = (
+        [(i, s) for i, log in logs for s in complaints(log.get("lines") or ()) if s.complaint.reason is R.TIMED_OUT] if shut else []
+    )
+    for evidence, policy, ways in shut if late else ():
+        name, said = text(policy, "metadata", "name"), late[0][1]
+        where = f"{said.host}:{said.port}" if said.port else said.host
+        pods = dig(policy, "spec", "podSelector", "matchLabels")
+        whom = ",".join(f"{k}={v}" for k, v in pods.items()) if isinstance(pods, dict) and pods else "every pod"
+        cause = (
+            f"network policy {name} lets no {' or '.join(ways).lower()} through for {whom}, and calls to {where} time out: "
+            f"{without_stamp(said.line)[:QUOTE]}"
+        )
+        found = _text_finding(FindingKind.NETWORK_POLICY_DENIES, f"networkpolicy/{name}", cause, 0.4, (evidence.id, late[0][0]))
+        yield found.model_copy(update={"namespace": text(policy, "metadata", "namespace") or None})
+
+
+def _shut(policy: JsonObject, direction: str) -> bool:
+    types = dig(policy, "spec", "policyTypes")
+    return isinstance(types, list) and direction in types and not dig(policy, "spec", direction.lower())
 
 
 def _unresolved(line: str) -> bool:

@@ -10,6 +10,7 @@ from sre_agent.evidence.told.described import described
 from sre_agent.evidence.told.kinds import kind_of
 from sre_agent.evidence.told.manifest import documents, objects_of, series_of
 from sre_agent.evidence.told.plain import unwrapped
+from sre_agent.evidence.told.records import log_lines
 from sre_agent.evidence.told.rows import listed
 
 MOST_LINES = 5_000
@@ -43,9 +44,15 @@ def told_by(payload: Any) -> Told:
     kind = kind_of(args.get("kind") or args.get("resource_type") or args.get("resource"))
     namespace = str(args.get("namespace") or args.get("ns") or "")
     if _LOGS.search(operation):
-        return Told(log=_log(args, namespace, text, "previous" in operation))
+        previous = "previous" in operation or str(args.get("previous")).lower() == "true"
+        if text.startswith(("{", "[")) and (lines := log_lines(documents(text))):
+            pod = str(args.get("pod_name") or args.get("pod") or args.get("name") or "").replace("*", "")
+            return Told(log={"namespace": namespace, "pod": pod, "container": "", "previous": previous, "lines": lines})
+        return Told(log=_log(args, namespace, text, previous))
     if text.startswith(("{", "[")) or _MANIFEST.search(text):
         found = documents(text)
+        if lines := log_lines(found):
+            return Told(log={"namespace": namespace, "pod": "", "container": "", "previous": False, "lines": lines})
         return Told(whole=tuple(objects_of(found)), series=tuple(series_of(found)))
     if _DESCRIPTION.search(text):
         return Told(whole=tuple(described(text, kind or _described_kind(operation, text))))

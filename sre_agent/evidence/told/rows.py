@@ -127,7 +127,7 @@ def _pod(row: dict[str, str], meta: JsonObject) -> JsonObject:
     )
     if container["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff" or status in _EXITS:
         phase = "Running"
-    placed = {"type": "PodScheduled", "status": "False" if node in ("", "<none>") and phase == "Pending" else "True"}
+    placed = {"type": "PodScheduled", "status": "False" if node in ("", "<none>") and status == "Pending" else "True"}
     counted = [container] if status not in ("Pending", "") else []
     made: JsonObject = {"phase": phase, "conditions": [placed], "initContainerStatuses" if init else "containerStatuses": counted}
     if status == "Evicted":
