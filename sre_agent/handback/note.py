@@ -82,8 +82,10 @@ def _seen_lines(note: NoteContent) -> list[str]:
     by_key = {(f.kind, f.object, f.namespace): f for f in d.findings}
     for cause in d.root_causes:
         finding = by_key.get((cause.kind, cause.object, cause.namespace))
-        why = finding.cause if finding else cause.kind.value
-        lines.append(f"- {cause.object}: {why} ({cause.kind.value}, {cause.score:.2f}, evidence {', '.join(cause.evidence)})")
+        told = f"{cause.kind.value}, {cause.score:.2f}, evidence {', '.join(cause.evidence)}"
+        # What the summary says already is not said again: nobody reads the same lines twice at night.
+        new = finding is not None and one_line(finding.cause).rstrip(".") not in one_line(d.summary)
+        lines.append(f"- {cause.object}: {finding.cause} ({told})" if finding is not None and new else f"- {cause.object} ({told})")
     cited = {e for c in d.root_causes for e in c.evidence}
     lines += [f"  {e.id} {e.source}: {e.query[:160]} {e.link}".rstrip() for e in d.evidence if e.id in cited]
     blind = dict.fromkeys(f"{e.source} ({e.error[:MOST_ERROR]})" for e in d.evidence if e.status is EvidenceStatus.ERROR)

@@ -89,6 +89,9 @@ def rank(findings: Sequence[Finding], view: EvidenceView, trustworthy: bool = Tr
         _told(f, near[key(f)], key(f) in explained, asked) if key(f) in text_only else _place(f, near[key(f)], key(f) in explained)
         for f in findings
     ]
+    if _proved(findings, view, BY_RULE):
+        # Alerts whose rules are constants say nothing about any system: whatever else is seen is a coincidence.
+        tiers = [(-1, 0, 0) if f.kind is K.ALERT_ALWAYS_FIRES else tier for f, tier in zip(findings, tiers, strict=True)]
     placed = sorted((tiers[i], _order(f), i) for i, f in enumerate(findings))
     ordered = tuple(findings[i].model_copy(update={"id": f"f{n}"}) for n, (_, _, i) in enumerate(placed, start=1))
     if outcome.healthy:
@@ -213,8 +216,12 @@ def _on_purpose(findings: Sequence[Finding], view: EvidenceView, blind: bool) ->
     SAFETY: anybody may end an alert's name in "watchdog". A rule that is a constant proves it; a name counts only for an
     alert of no severity that names no object, and only while nothing failed to answer.
     """
-    incident = view.scope.incident
-    told = [f for f in findings if f.kind is K.ALERT_ALWAYS_FIRES]
-    of_nothing = not blind and all(p.startswith("namespace/") for p in places(incident))
-    proved = {f.object for f in told if f.strength >= (BY_NAME if of_nothing else BY_RULE)}
-    return bool(incident.firing) and all(f"app/{a.name.lower()}" in proved for a in incident.firing)
+    of_nothing = not blind and all(p.startswith("namespace/") for p in places(view.scope.incident))
+    return _proved(findings, view, BY_NAME if of_nothing else BY_RULE)
+
+
+def _proved(findings: Sequence[Finding], view: EvidenceView, least: float) -> bool:
+    """Whether each alert that fires was found, at least so surely, to fire on purpose."""
+    proved = {f.object for f in findings if f.kind is K.ALERT_ALWAYS_FIRES and f.strength >= least}
+    firing = view.scope.incident.firing
+    return bool(firing) and all(f"app/{a.name.lower()}" in proved for a in firing)

@@ -13,7 +13,7 @@ from sre_agent.evidence.redact import redact
 from sre_agent.incident.event import EventKind
 from sre_agent.incident.timeline import TimelineEntry
 from sre_agent.response.record import IncidentRecord, Job, JobKind, State, Step
-from sre_agent.verification.verify import Recovery, Sample
+from sre_agent.verification.verify import Recovery, Sample, shortfall
 
 APPROVAL_TTL = {0: timedelta(minutes=10), 1: timedelta(minutes=10), 2: timedelta(minutes=5)}
 """How long a question stays open, by approvals needed (guardrail G23: 10 min, data-bearing 5 min)."""
@@ -235,7 +235,9 @@ def on_sample(record: IncidentRecord, sample: Sample, verdict: Recovery, now: da
         return tell.step(State.RECOVERED, "recovery_verified", text, changes=changes, jobs=(job(JobKind.PUBLISH, record.id),))
     changes = changes if verdict is Recovery.UNDECIDED else {**changes, **in_vain(record)}
     if verdict is Recovery.NOT_RECOVERED:
-        return handed_back(record, f"not recovered after the action: {sample.detail}", now, changes=changes, kind="recovery_failed")
+        lacks = "".join(f"; {why}" for why in shortfall(sample, record.verification)) if record.verification else ""
+        reason = f"not recovered after the action: {sample.detail}{lacks}"
+        return handed_back(record, reason, now, changes=changes, kind="recovery_failed")
     if verdict is Recovery.UNKNOWN:
         return handed_back(
             record, f"recovery could not be established: {sample.detail}", now, changes=changes, kind="recovery_unknown"
