@@ -55,7 +55,7 @@ def test_a_go_panic_names_the_first_file():
     "line",
     ["INFO sync finished, 0 errors", "errors=0 failed=0 took=3ms", "no failures in the run", 'level=info msg="retry: on error"',
      '{"level":"info","msg":"cleanup of failed jobs done"}', "2026-03-04 10:00:00 UTC [1] LOG:  done; error count 0",
-     "GET /errors 200", '{"level":30,"msg":"listening"}'],
+     "I0304 10:00:00.000001 1 main.go:1] retry on failure enabled", "GET /errors 200", '{"level":30,"msg":"listening"}'],
 )  # fmt: skip
 def test_what_only_speaks_of_errors_is_none(line):
     assert texts(line, line) == []

@@ -41,7 +41,6 @@ _MISSING = re.compile(r"\b([a-z]+) \"([\w.-]+)\" not found\b")
 _UNPLACED = re.compile(r"\d+/\d+ nodes are available: [^\"\n]{3,400}")
 _UNPULLED = re.compile(r"Failed to pull image \"?([\w./:@-]+)\"?: ([^\n\[\]{}]{3,400}?)(?=\"[,\]}]|\n|$)")
 _QUOTA = re.compile(r"exceeded quota: [^\"\n]{3,300}")
-_FOLDED = re.compile(r"\n {2,}(?=\S)")
 _DEVICE = re.compile(r"Insufficient ([\w.-]+/[\w-]+)")
 _SYNC = re.compile(r"^Sync Status:\s+OutOfSync\b.*$", re.MULTILINE)
 _SAID = re.compile(r"^(Health Status|Phase|Message|Sync Revision):\s+(\S.*)$", re.MULTILINE)
@@ -134,11 +133,6 @@ def _quoted(told: Evidence, view: EvidenceView) -> Iterator[Finding]:
     if m := _QUOTA.search(output):
         cause = f"pods of {subject} cannot be created: {m[0]}"
         yield _text_finding(FindingKind.POD_CREATION_REFUSED, subject, cause, 0.5, (told.id,), R.QUOTA_EXCEEDED)
-
-
-def _unfolded(text: str) -> str:
-    """Without what quoting and folding of JSON and YAML put into a sentence."""
-    return _FOLDED.sub(" ", text.replace('\\"', '"').replace("\\n", "\n").replace("\\", ""))
 
 
 def _dns(view: EvidenceView, told: list[Evidence]) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ from sre_agent.evidence.told.tool_reports import has_form, reports
 from sre_agent.evidence.view import EvidenceView
 
 REPORTED, QUOTED = 0.4, 0.2
-MOST_SAID, QUOTE, CAUSE = 3, 160, 500
+MOST_SAID, QUOTE, CAUSE = 3, 240, 600
 MOST_LACKING = 5
 _COUNTS = {
     "Deployment": (("spec", "replicas"), ("status", "readyReplicas")),

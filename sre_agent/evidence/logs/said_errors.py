@@ -27,11 +27,16 @@ _POD = re.compile(r"^\[pod/[^\]\s]{1,200}\] ")
 _HEADING = re.compile(r":\s*$|^(?:fail|crit): \S+\[\d+\]$")
 """What announces a line and says nothing of its own."""
 _RUST = re.compile(r"^thread '[^']{0,80}' panicked at (\S+?):?$")
-_HEAD = re.compile(r"^(?:[EFW]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ (?=\S+\])\S+\] )?")
-"""What klog writes before a message."""
+_HEAD = re.compile(
+    r"^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S{1,100} [\w.-]{1,60}\[\d{1,9}\]: )?"
+    r"(?:[EFW]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ (?=\S+\])\S+\] )?"
+)
+"""What syslog and klog write before a message."""
 _LOGFMT = re.compile(r"(?:^|(?<= ))([a-zA-Z_][\w.]{0,40})=(?:\"((?:[^\"\\]|\\.)*)\"|(\S*))")
 _TRAIL = re.compile(r"[\s,;-]*\b(?:request|trace|span|correlation)[_-]?id\b[:= ]*\S+\s*$", re.IGNORECASE)
-_CALM = re.compile(r"^.{0,60}?(?:\b(?:INFO|DEBUG|TRACE|NOTICE)\b|\bLOG:  |\blevel\W{1,4}(?:info|debug|trace)\b)", re.IGNORECASE)
+_CALM = re.compile(
+    r"^.{0,60}?(?:\b(?:INFO|DEBUG|TRACE|NOTICE)\b|\bLOG:  |\bI\d{4} \d\d:|\blevel\W{1,4}(?:info|debug|trace)\b)", re.IGNORECASE
+)
 _NONE = re.compile(
     r"\b(?:0|no|zero|without(?: an?)?) (?:\w+ )?(?:errors?|failed|failures?|exceptions?)\b|"
     r"\b(?:errors?|failed|failures?|exceptions?)\"?[=: ]+(?:0|null|none|false|\"\")(?![\w.])|"

@@ -28,7 +28,9 @@ _PARTITION = re.compile(r"^Node (\S+) cannot communicate with (\S.*)$", re.MULTI
 _INFO = re.compile(r"^([a-z][a-z0-9_]{2,40}):(\S+)\s*$", re.MULTILINE)
 _NOT_AFTER = re.compile(r"(?:notAfter ?=|Not After ?:|expire date:) ?(\w{3} +\d{1,2} [\d:]{8} \d{4}) GMT")
 _COMMON_NAME = re.compile(r"subject[:=].{0,120}?CN ?= ?([\w.*-]+)", re.IGNORECASE)
-_BACKEND = re.compile(r"^\s+(?:(/\S*)\s+)?([\w.-]+:\S+) \(<error: (\w+) \"([\w.-]+)\" not found>\)", re.MULTILINE)
+_BACKEND = re.compile(
+    r"^[ \t]{1,60}(?:(/\S{0,200})[ \t]{1,60})?([\w.-]+:\S+) \(<error: (\w+) \"([\w.-]+)\" not found>\)", re.MULTILINE
+)
 _CUSTOM = re.compile(r"^API Version: +\S+\nKind: +(\w+)$", re.MULTILINE)
 _STATE = re.compile(
     r"(?:^ +Message: +(?P<said>\S.*)\n)?(?:^ +Observed Generation:.*\n)?^ +Reason: +(?P<why>\S.*)\n"
@@ -37,7 +39,7 @@ _STATE = re.compile(
 )
 _FORMS = re.compile(
     r"^(?:Sync Status:|REVISION\s+UPDATED|# Server$|Network Partitions$|GROUP\s+TOPIC|"
-    r"STATUS: (?:deployed|failed|pending|superseded)|notAfter=|\s*pid\s+\|)",
+    r"STATUS: (?:deployed|failed|pending|superseded)|notAfter=| {0,20}pid {1,20}\|)",
     re.MULTILINE,
 )
 _CURL = re.compile(r"^curl: \((\d{1,2})\) (.+)$", re.MULTILINE)
