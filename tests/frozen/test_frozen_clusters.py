@@ -3,40 +3,15 @@
 The alert says no more than the namespace. A fault that is only found second or third counts as a miss here.
 """
 
-import asyncio
-from datetime import timedelta
 from fnmatch import fnmatchcase
 
 import pytest
 
-from sre_agent.evidence.view import EvidenceView
-from sre_agent.incident.alert import Alert, AlertStatus
-from sre_agent.incident.incident import Incident, IncidentStatus, Reference
-from sre_agent.investigation.examine import examine
-from sre_agent.investigation.fetch import fetch
-from sre_agent.replay.case import Case, LogFile
-from sre_agent.replay.recorded import recorded_sources
-from sre_agent.response.assess import scope_of
-from sre_agent.wiring import discovery
-from tests.frozen.cluster import NOW, World, ago
-from tests.frozen.faults import FAULTS, namespace_of
-
-
-def examined(world):
-    """What the agent makes of a world."""
-    onset = NOW - timedelta(minutes=10)
-    alert = Alert(labels=world.labels, annotations={}, status=AlertStatus.FIRING, starts_at=onset)
-    service = Reference(id="P1", name="shop")
-    status = IncidentStatus.TRIGGERED
-    incident = Incident(id="Q1", title="shop errors", status=status, created_at=onset, service=service, alerts=(alert,))
-    logs = tuple(
-        LogFile(namespace=namespace_of(world), pod=pod, container=container, previous=True, lines=tuple(lines), truncated=False)
-        for (pod, container), lines in world.logs.items()
-    )
-    case = Case(id="frozen", at=NOW, incident=incident, kubernetes=tuple(world.items), logs=logs)
-    scope = scope_of(incident, NOW)
-    view = EvidenceView(scope=scope, evidence=asyncio.run(fetch(recorded_sources(case), scope, 30.0)))
-    return examine(view, discovery.detectors())
+from tests.frozen.cluster import World, ago
+from tests.frozen.examined import examined
+from tests.frozen.faults import FAULTS
+from tests.frozen.faults_more import FAULTS_MORE
+from tests.frozen.well import WELL
 
 
 @pytest.mark.parametrize("name", FAULTS)
