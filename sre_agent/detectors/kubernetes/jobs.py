@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.cron_times import last_due, period
 from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, first_seen, ids, message, one_line
 from sre_agent.evidence.kubernetes.exit_cause import exit_cause, log_lines, words_cause
@@ -38,7 +39,7 @@ _WORDS = {R.BACKOFF_LIMIT: "it reached its backoff limit", R.DEADLINE_EXCEEDED: 
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each Job that failed and each CronJob that does not run, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
+    events = readings.events(view)
     jobs = list(view.objects("Job"))
     found = [f for i, job in jobs if (f := _job((i, job), jobs, events, view)) is not None]
     found += [f for i, cron in view.objects("CronJob") if (f := _cron((i, cron), jobs, events, view)) is not None]

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
-from sre_agent.evidence.kubernetes.node_surroundings import NodeSurroundings, failing_only_on, owner_key
+from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.node_surroundings import NodeSurroundings, owner_key
 from sre_agent.evidence.kubernetes.scope import event_time
 from sre_agent.evidence.kubernetes.state import (
     JsonObject,
@@ -17,7 +18,6 @@ from sre_agent.evidence.kubernetes.state import (
     instant,
     not_ready_since,
     odd_conditions,
-    pod_trouble,
     pressures,
     ready,
     terminating,
@@ -89,10 +89,9 @@ def _why_not_ready(node: JsonObject) -> tuple[FindingReason | None, str]:
 
 def _quiet(name: str, node: tuple[str, JsonObject], view: EvidenceView) -> dict[str, Finding]:
     """What may be wrong with a node that says it is well."""
-    now, pods = view.scope.now, tuple(p for _, p in view.objects("Pod"))
-    seen = NodeSurroundings(node[1], (node[1],), pods)
+    now, failing = view.scope.now, readings.failing_on(name, view)
+    seen = NodeSurroundings(node[1], (node[1],), failing)
     if ready(node[1]) and seen.at_fault(now):
-        failing = failing_only_on(name, pods, now)
         owners = sorted({owner[2] for owner in map(owner_key, failing)})
         cause = f"{len(failing)} pods of {len(owners)} owners ({', '.join(owners)}) fail on node {name} and nowhere else"
         onsets = [at for p in failing if (at := not_ready_since(p)) is not None]
@@ -108,8 +107,9 @@ def _finding(kind: FindingKind, node: tuple[str, JsonObject], cause: str, since:
     events = [(i, e) for i, e in view.objects("Event") if _about(e, name) and text(e, "reason") in _EVENT_REASONS[kind]]
     metrics = _confirming(kind, name, view)
     here = [(i, p) for i, p in view.objects("Pod") if text(p, "spec", "nodeName") == name]
-    now = view.scope.now
-    sick = [i for i, p in here if pod_trouble(p, now) is not None or text(p, "status", "reason") in ("Evicted", "NodeLost")]
+    sick = [
+        i for i, p in here if readings.trouble_of(p, view) is not None or text(p, "status", "reason") in ("Evicted", "NodeLost")
+    ]
     strength = _STRENGTH[kind]
     strength += 0.03 * bool(events) + 0.05 * bool(metrics) + 0.03 * bool(sick)
     if sick:
@@ -156,8 +156,7 @@ def _confirming(kind: FindingKind, name: str, view: EvidenceView) -> list[tuple[
 
 def _unready_there(node: str, view: EvidenceView) -> list[tuple[str, datetime]]:
     """kube_pod_status_ready of the pods that fail there: 0 says the same as Kubernetes does."""
-    pods = tuple(p for _, p in view.objects("Pod"))
-    names = {(text(p, "metadata", "namespace"), text(p, "metadata", "name")) for p in failing_only_on(node, pods, view.scope.now)}
+    names = {(text(p, "metadata", "namespace"), text(p, "metadata", "name")) for p in readings.failing_on(node, view)}
     found = []
     for evidence_id, series in view.series("kube_pod_status_ready"):
         labels, points = series.labels, series.finite()

@@ -7,6 +7,7 @@ https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-ro
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.alerted import named_by_alert
 from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, ids, one_line
 from sre_agent.evidence.kubernetes.foremost import foremost
@@ -17,12 +18,11 @@ from sre_agent.evidence.kubernetes.state import (
     instant,
     labels_of,
     number,
-    pod_trouble,
     ready,
     terminating,
     text,
 )
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners, object_name
+from sre_agent.evidence.kubernetes.workload_owner import Owner, object_name
 from sre_agent.evidence.view import EvidenceView
 
 STUCK, WAITS, PAUSED = 0.8, 0.88, 0.45
@@ -32,8 +32,8 @@ _BAD_EVENTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCr
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding a workload, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    events = readings.events(view)
+    owners = readings.owners(view)
     pods: dict[Owner, Told] = {}
     for pair in view.objects("Pod"):
         pods.setdefault(owners.of_pod(pair[1]), []).append(pair)
@@ -50,7 +50,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
 
 def _explains(pod: JsonObject, events: ObjectEvents, view: EvidenceView) -> bool:
     """Whether this pod shows by itself why it does not run."""
-    if pod_trouble(pod, view.scope.now) is not None or text(condition(pod, "PodScheduled"), "status") == "False":
+    if readings.trouble_of(pod, view) is not None or text(condition(pod, "PodScheduled"), "status") == "False":
         return True
     return text(pod, "status", "phase") == "Pending" and bool(events.about(pod, *_BAD_EVENTS))
 
@@ -82,7 +82,7 @@ def _deployment(item: tuple[str, JsonObject], pods: Told, explained: bool, view:
 
 def _stateful_set(item: tuple[str, JsonObject], pods: Told, _explained: bool, view: EvidenceView) -> Finding | None:
     s, name = item[1], text(item[1], "metadata", "name")
-    target, now = text(s, "status", "updateRevision"), view.scope.now
+    target = text(s, "status", "updateRevision")
     if not target or text(s, "spec", "updateStrategy", "type") == "OnDelete" or dig(s, "spec", "podManagementPolicy") == "Parallel":
         return None
     broken = [
@@ -90,7 +90,7 @@ def _stateful_set(item: tuple[str, JsonObject], pods: Told, _explained: bool, vi
         for i, p in pods
         if labels_of(p).get(REVISION_LABEL) not in (None, target)
         and not terminating(p)
-        and (pod_trouble(p, now) is not None or text(condition(p, "PodScheduled"), "status") == "False")
+        and (readings.trouble_of(p, view) is not None or text(condition(p, "PodScheduled"), "status") == "False")
     ]
     if broken and text(s, "status", "currentRevision") != target:
         pod = text(broken[0][1], "metadata", "name")

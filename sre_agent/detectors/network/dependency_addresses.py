@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.addresses import Address, addresses, inside, nearest, service_named
 from sre_agent.evidence.kubernetes.node_surroundings import owner_key
 from sre_agent.evidence.kubernetes.service_map import ServiceMap, Told, place
-from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, number, pod_trouble, ready, text
+from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, number, ready, text
 from sre_agent.evidence.view import EvidenceView
 
 WRONG, CONTEXT = 0.6, 0.45
@@ -37,7 +38,7 @@ _IN_VAIN = (
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """One finding per workload and wrong address; per address in a log what the settings did not already tell."""
-    seen = ServiceMap(view)
+    seen = readings.service_map(view)
     if not seen.services:
         return ()
     found: dict[tuple[str, str], Finding] = {}
@@ -72,7 +73,7 @@ def _from_settings(seen: ServiceMap, view: EvidenceView) -> Iterator[Finding]:
 
 
 def _sick(pod: JsonObject, view: EvidenceView) -> bool:
-    return pod_trouble(pod, view.scope.now) is not None or not ready(pod)
+    return readings.trouble_of(pod, view) is not None or not ready(pod)
 
 
 def _judged(address: Address, namespace: str, known: list[str], seen: ServiceMap) -> tuple[str, str, Told, FindingReason] | None:

@@ -5,10 +5,15 @@ names in the containers' environment. A name in an environment is data: an edge 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sre_agent.evidence.kubernetes.state import JsonObject, controller_of, dig, entries, labels_of, text
+from sre_agent.evidence.kubernetes.groups import WORKLOADS
+from sre_agent.evidence.kubernetes.placement import claims
+from sre_agent.evidence.kubernetes.pod_template import every_container
+from sre_agent.evidence.kubernetes.readings import service_map
+from sre_agent.evidence.kubernetes.state import JsonObject, controller_of, dig, entries, listed, text
+from sre_agent.evidence.kubernetes.workload_owner import object_name
 from sre_agent.evidence.view import EvidenceView
 
 SHORTEST_NAME = 3
@@ -44,7 +49,11 @@ class Neighbours:
 
 def neighbours(view: EvidenceView) -> Neighbours:
     """Everything the Pods, ReplicaSets, Jobs and Services of a view say about each other. Read once a view."""
-    found = Neighbours()
+    return view.once(_neighbours)
+
+
+def _neighbours(view: EvidenceView) -> Neighbours:
+    found, services = Neighbours(), service_map(view)
     pods = [p for _, p in view.objects("Pod")]
     for kind in ("Pod", "ReplicaSet", "Job"):
         for _, item in view.objects(kind):
@@ -55,51 +64,36 @@ def neighbours(view: EvidenceView) -> Neighbours:
     for pod in pods:
         namespace = text(pod, "metadata", "namespace")
         found.nodes[key_of(pod)] = text(pod, "spec", "nodeName").lower()
-        named = (text(v, "persistentVolumeClaim", "claimName") for v in entries(pod, "spec", "volumes"))
-        found.claims[key_of(pod)] = {(namespace, f"claim/{name}".lower()) for name in named if name}
-    services = [s for _, s in view.objects("Service")]
-    for service in services:
-        found.behind[key_of(service)] = {found.workload(key_of(p)) for p in selected(service, pods)}
-        found.behind[key_of(service)] |= {key_of(w) for w in _templates(view) if _selects(service, w)}
-    hosts = {text(s, "metadata", "name").lower(): key_of(s) for s in services}
-    for item in (*pods, *_templates(view)):
-        found.calls.setdefault(found.workload(key_of(item)), set()).update(_called(item, hosts))
+        found.claims[key_of(pod)] = {(namespace, f"claim/{name}".lower()) for name in claims(pod)}
+    hosts: dict[str, dict[str, Key]] = {}
+    for (namespace, name), (_, service) in services.services.items():
+        hosts.setdefault(namespace, {})[name.lower()] = key_of(service)
+        behind = {found.workload(key_of(p)) for _, p in services.pods_of(service, dead=True)}
+        found.behind[key_of(service)] = behind | {key_of(w) for _, w in services.workloads_of(service)}
+    spoken: dict[str, frozenset[str]] = {}
+    for item in (*pods, *(w for kind in WORKLOADS for _, w in view.objects(kind))):
+        called = _called(item, hosts.get(text(item, "metadata", "namespace"), {}), spoken)
+        found.calls.setdefault(found.workload(key_of(item)), set()).update(called)
     return found
 
 
 def key_of(item: JsonObject) -> Key:
     """(namespace, "kind/name") of an object, as findings write it."""
-    kind = text(item, "kind").lower().replace("persistentvolumeclaim", "claim")
-    return text(item, "metadata", "namespace"), f"{kind}/{text(item, 'metadata', 'name').lower()}"
+    return text(item, "metadata", "namespace"), object_name(item)
 
 
-def selected(service: JsonObject, pods: Iterable[JsonObject]) -> list[JsonObject]:
-    """The pods of its namespace that a Service's selector matches; none without a selector."""
-    return [p for p in pods if _matches(service, p, labels_of(p))]
+def _called(item: JsonObject, hosts: Mapping[str, Key], spoken: dict[str, frozenset[str]]) -> set[Key]:
+    """The Services whose names stand as whole words in the environment or arguments of an object's containers.
 
-
-def _matches(service: JsonObject, item: JsonObject, labels: Mapping[str, object]) -> bool:
-    selector = dig(service, "spec", "selector")
-    same = text(service, "metadata", "namespace") == text(item, "metadata", "namespace")
-    return isinstance(selector, dict) and bool(selector) and same and all(labels.get(k) == v for k, v in selector.items())
-
-
-def _selects(service: JsonObject, workload: JsonObject) -> bool:
-    labels = dig(workload, "spec", "template", "metadata", "labels")
-    return _matches(service, workload, labels if isinstance(labels, dict) else {})
-
-
-def _templates(view: EvidenceView) -> list[JsonObject]:
-    return [w for kind in ("Deployment", "StatefulSet", "DaemonSet") for _, w in view.objects(kind)]
-
-
-def _called(item: JsonObject, hosts: Mapping[str, Key]) -> set[Key]:
-    """The Services whose names stand as whole words in the environment or arguments of an object's containers."""
-    spec = dig(item, "spec", "template", "spec") or dig(item, "spec")
-    containers = entries(spec, "containers") + entries(spec, "initContainers")
-    values = [text(e, "value") for c in containers for e in entries(c, "env")]
-    values += [str(a) for c in containers for key in ("command", "args") for a in (dig(c, key) or ()) if isinstance(a, str)]
-    words = {w for value in values for w in _WORD.findall(value[:2000].lower()) if len(w) >= SHORTEST_NAME}
-    namespace = text(item, "metadata", "namespace")
+    `hosts` are those of its namespace; `spoken` keeps the words of each text: pods of one workload say the same.
+    """
+    made = every_container(dig(item, "spec", "template") or item)
+    values = [text(e, "value") for c in made for e in entries(c, "env")]
+    values += [a for c in made for key in ("command", "args") for a in listed(c, key) if isinstance(a, str)]
     own = f"service/{text(item, 'metadata', 'name').lower()}"
-    return {hosts[w] for w in words & set(hosts) if hosts[w][0] == namespace and hosts[w][1] != own}
+    found = set()
+    for value in values:
+        if value not in spoken:
+            spoken[value] = frozenset(w for w in _WORD.findall(value[:2000].lower()) if len(w) >= SHORTEST_NAME)
+        found |= {hosts[w] for w in spoken[value] if w in hosts and hosts[w][1] != own}
+    return found

@@ -53,7 +53,7 @@ class ServiceMap:
             if not entries(told[1], "metadata", "ownerReferences"):
                 self._lone.setdefault(namespace, []).append(Maker(told, name, _plain(labels_of(told[1]))))
         self._by_label: dict[tuple[str, str, str], list[Told]] = {}
-        for told in self.pods.values():
+        for told in {place(p): (i, p) for i, p in view.objects("Pod")}.values():
             for key, value in _plain(labels_of(told[1])).items():
                 self._by_label.setdefault((place(told[1])[0], key, value), []).append(told)
         self._backends = dict(_backends(view))
@@ -65,13 +65,14 @@ class ServiceMap:
         """Whether objects of this kind were asked for and all of them are here."""
         return kind in self._kinds
 
-    def pods_of(self, service: JsonObject) -> list[Told]:
-        """The living pods that its selector takes; none for a Service without a selector."""
+    def pods_of(self, service: JsonObject, *, dead: bool = False) -> list[Told]:
+        """The living pods that its selector takes, with `dead` the others too; none for a Service without a selector."""
         wanted, namespace = selector_of(service), place(service)[0]
         if not wanted:
             return []
         candidates = min((self._by_label.get((namespace, k, v), []) for k, v in wanted.items()), key=len)
-        return [told for told in candidates if wanted.items() <= labels_of(told[1]).items()]
+        taken = [told for told in candidates if wanted.items() <= labels_of(told[1]).items()]
+        return taken if dead else [told for told in taken if living(told[1])]
 
     def workloads_of(self, service: JsonObject) -> list[Told]:
         """The workloads whose pods it would take, whether there are any or not."""

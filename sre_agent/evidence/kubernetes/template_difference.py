@@ -54,17 +54,18 @@ class Revisions:
     """The ReplicaSets of each Deployment, by revision."""
 
     def __init__(self, sets: Iterable[JsonObject]) -> None:
-        self._known = list(sets)
+        self._known: dict[tuple[str, str], JsonObject] = {}
         self._of: dict[tuple[str, str], list[JsonObject]] = {}
-        for each in self._known:
+        for each in sets:
             owner = controller_of(each)
+            self._known.setdefault((text(each, "metadata", "namespace"), text(each, "metadata", "name")), each)
             if text(owner, "kind") == "Deployment":
                 self._of.setdefault((text(each, "metadata", "namespace"), text(owner, "name")), []).append(each)
 
     def change_of(self, pod: JsonObject) -> str:
         """ "revision 4 of 09:55 changed image a:1 -> a:2": what came with the pod's revision, if that is the newest of several."""
         namespace, owner = text(pod, "metadata", "namespace"), controller_of(pod)
-        mine = next((s for s in self._known if _is(s, namespace, text(owner, "name"))), None)
+        mine = self._known.get((namespace, text(owner, "name")))
         above = controller_of(mine) if mine is not None and text(owner, "kind") == "ReplicaSet" else None
         sets = sorted(self._of.get((namespace, text(above, "name")), []), key=_number)
         if mine is None or len(sets) < 2 or sets[-1] is not mine:
@@ -73,10 +74,6 @@ class Revisions:
         at = instant(dig(mine, "metadata", "creationTimestamp"))
         when = f" of {at:%H:%M}" if at is not None else ""
         return f"revision {_number(mine)}{when} changed {changed}" if changed else ""
-
-
-def _is(item: JsonObject, namespace: str, name: str) -> bool:
-    return (text(item, "metadata", "namespace"), text(item, "metadata", "name")) == (namespace, name)
 
 
 def _number(replica_set: JsonObject) -> int:
