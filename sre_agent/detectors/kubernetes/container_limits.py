@@ -46,7 +46,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
 
 
 def _growing(view: EvidenceView) -> Iterator[Finding]:
-    limits = _memory_limits(view)
+    limits = _memory_limits(view) if next(view.series(MEMORY), None) else {}
     for evidence_id, series in view.series(MEMORY):
         where = _where(series)
         limit = limits.get(where)

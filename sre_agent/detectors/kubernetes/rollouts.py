@@ -22,7 +22,7 @@ from sre_agent.evidence.kubernetes.state import (
     terminating,
     text,
 )
-from sre_agent.evidence.kubernetes.workload_owner import Owner, object_name
+from sre_agent.evidence.kubernetes.workload_owner import object_name
 from sre_agent.evidence.view import EvidenceView
 
 STUCK, WAITS, PAUSED = 0.8, 0.88, 0.45
@@ -32,20 +32,24 @@ _BAD_EVENTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCr
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding a workload, strongest first."""
-    events = readings.events(view)
-    owners = readings.owners(view)
-    pods: dict[Owner, Told] = {}
-    for pair in view.objects("Pod"):
-        pods.setdefault(owners.of_pod(pair[1]), []).append(pair)
     found = []
     for kind, judge in (("Deployment", _deployment), ("StatefulSet", _stateful_set), ("DaemonSet", _daemon_set)):
         for pair in view.objects(kind):
+            if terminating(pair[1]) or not _moves(pair[1]):
+                continue
             owner = (kind, text(pair[1], "metadata", "namespace"), text(pair[1], "metadata", "name"))
-            mine = pods.get(owner, [])
-            explained = any(_explains(p, events, view) for _, p in mine)
-            if not terminating(pair[1]) and (made := judge(pair, mine, explained, view)) is not None:
+            mine = readings.pods_of(owner, view)
+            explained = any(_explains(p, readings.events(view), view) for _, p in mine)
+            if (made := judge(pair, mine, explained, view)) is not None:
                 found.append((owner, made))
     return foremost(found)
+
+
+def _moves(workload: JsonObject) -> bool:
+    """Whether its status speaks of anything that is not done: of most workloads nothing needs to be asked."""
+    status = dig(workload, "status")
+    late = text(condition(workload, "Progressing"), "status") == "False" or dig(workload, "spec", "paused") is True
+    return late or number(status, "numberUnavailable") > 0 or text(status, "currentRevision") != text(status, "updateRevision")
 
 
 def _explains(pod: JsonObject, events: ObjectEvents, view: EvidenceView) -> bool:

@@ -6,7 +6,7 @@ from sre_agent.evidence.kubernetes.node_surroundings import failing_by_node
 from sre_agent.evidence.kubernetes.service_map import ServiceMap
 from sre_agent.evidence.kubernetes.state import Container, JsonObject, Trouble, pod_trouble, text
 from sre_agent.evidence.kubernetes.template_difference import Revisions
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owners
+from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
 from sre_agent.evidence.view import EvidenceView
 
 
@@ -18,6 +18,18 @@ def events(view: EvidenceView) -> ObjectEvents:
 def owners(view: EvidenceView) -> Owners:
     """Who is above whom."""
     return view.once(_owners)
+
+
+def pods_of(owner: Owner, view: EvidenceView) -> list[tuple[str, JsonObject]]:
+    """(evidence id, pod) of every pod of a workload."""
+    return view.once(_pods_of).get(owner, [])
+
+
+def _pods_of(view: EvidenceView) -> dict[Owner, list[tuple[str, JsonObject]]]:
+    found: dict[Owner, list[tuple[str, JsonObject]]] = {}
+    for evidence_id, pod in view.objects("Pod"):
+        found.setdefault(owners(view).of_pod(pod), []).append((evidence_id, pod))
+    return found
 
 
 def service_map(view: EvidenceView) -> ServiceMap:
