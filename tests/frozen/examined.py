@@ -22,8 +22,9 @@ def examined(world):
     service = Reference(id="P1", name="shop")
     status = IncidentStatus.TRIGGERED
     incident = Incident(id="Q1", title="shop errors", status=status, created_at=onset, service=service, alerts=(alert,))
+    home = world.labels.get("namespace", NAMESPACE)
     logs = tuple(
-        LogFile(namespace=world.labels.get("namespace", NAMESPACE), pod=pod, container=container, previous=True, lines=tuple(lines), truncated=False)
+        LogFile(namespace=home, pod=pod, container=container, previous=True, lines=tuple(lines), truncated=False)
         for (pod, container), lines in world.logs.items()
     )
     metrics = tuple(world.metrics) or None

@@ -89,9 +89,7 @@ def program_of_another_architecture(world):
     world.crashing("mailer", 255, lines=["exec /app/mailer: exec format error"])
 
 
-@fault(
-    {K.DEPENDENCY_ADDRESS_WRONG, K.DEPENDENCY_REFUSES, *CRASHED}, "pod/cart-*", "deployment/cart", "service/postgres"
-)
+@fault({K.DEPENDENCY_ADDRESS_WRONG, K.DEPENDENCY_REFUSES, *CRASHED}, "pod/cart-*", "deployment/cart", "service/postgres")
 def port_that_the_service_does_not_have(world):
     for p in world.crashing("cart", 1, lines=["connect to postgres port 5433 failed: Connection refused"] * 3):
         p["spec"]["containers"][0]["env"][1]["value"] = "5433"
@@ -196,7 +194,11 @@ def budget_that_holds_up_a_drain(world):
 @fault({K.DELETION_STUCK}, "pod/mailer-*", "deployment/mailer")
 def finalizer_that_nobody_clears(world):
     for p in world.unready("mailer"):
-        p["metadata"] |= {"deletionTimestamp": ago(minutes=30), "deletionGracePeriodSeconds": 30, "finalizers": ["example.com/billing"]}
+        p["metadata"] |= {
+            "deletionTimestamp": ago(minutes=30),
+            "deletionGracePeriodSeconds": 30,
+            "finalizers": ["example.com/billing"],
+        }
 
 
 @fault({K.DELETION_STUCK, *REFUSED}, "namespace/shop", "deployment/cart")
@@ -204,7 +206,9 @@ def namespace_that_is_being_deleted(world):
     remaining = {"type": "NamespaceContentRemaining", "status": "True", "reason": "SomeResourcesRemain"}
     remaining["message"] = "Some resources are remaining: widgets.example.com has 1 resource instances"
     space = {"kind": "Namespace", "metadata": meta("shop", namespace="") | {"deletionTimestamp": ago(minutes=25)}}
-    world.items.append(space | {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Terminating", "conditions": [remaining]}})
+    world.items.append(
+        space | {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Terminating", "conditions": [remaining]}}
+    )
     said = "unable to create new content in namespace shop because it is being terminated"
     refused(world, "cart", f'pods "cart-5d9c-x" is forbidden: {said}')
 
@@ -225,6 +229,7 @@ def startup_probe_that_is_too_strict(world):
         refused_by = "dial tcp 10.0.0.9:8080: connect: connection refused"
         world.event(p, "Unhealthy", f'Startup probe failed: Get "http://10.0.0.9:8080/healthz": {refused_by}', 24)
         world.event(p, "Killing", "Container cart failed startup probe, will be restarted", 8)
+        p["status"]["containerStatuses"][0]["lastState"]["terminated"]["startedAt"] = ago(minutes=2, seconds=20)
 
 
 @fault(CRASHED, "pod/cart-*", "deployment/cart")

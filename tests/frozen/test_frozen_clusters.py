@@ -51,3 +51,35 @@ def test_a_workload_that_lacks_pods_is_never_called_well_even_if_nobody_says_why
     world.get("ReplicaSet", "mailer-5d9c")["status"] = {"replicas": 1}
     found = examined(world)
     assert not found.outcome.healthy
+
+
+IN_LOGS_ALONE = frozenset({"outside_name_with_a_typo"})
+"""What only logs tell stands below what was measured: it is among the five causes, and not the first."""
+
+
+@pytest.mark.parametrize("name", FAULTS_MORE)
+def test_the_faults_that_were_written_down_before_they_were_tried(name):
+    change, kinds, objects = FAULTS_MORE[name]
+    world = World()
+    change(world)
+    found = examined(world)
+    assert found.notes == ()
+    looked_at = found.root_causes if name in IN_LOGS_ALONE else found.root_causes[:1]
+    told = [(c.kind.value, c.object, c.score) for c in found.root_causes]
+    assert any(c.kind in kinds and any(fnmatchcase(c.object, wanted) for wanted in objects) for c in looked_at), told
+
+
+def test_two_faults_at_once_are_both_among_the_first_three():
+    world = World()
+    FAULTS_MORE["two_faults_at_once"][0](world)
+    first = {c.object.partition("-")[0] for c in examined(world).root_causes[:3]}
+    assert first == {"pod/cart", "pod/mailer"}
+
+
+@pytest.mark.parametrize("name", WELL)
+def test_what_only_looks_sick_is_no_cause(name):
+    world = World()
+    WELL[name](world)
+    found = examined(world)
+    assert found.notes == ()
+    assert [(f.kind.value, f.object, f.strength) for f in found.findings if f.strength >= 0.5] == []

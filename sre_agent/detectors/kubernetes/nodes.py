@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
 from sre_agent.evidence.kubernetes import readings
-from sre_agent.evidence.kubernetes.node_surroundings import NodeSurroundings, owner_key
+from sre_agent.evidence.kubernetes.node_surroundings import MIN_OWNERS, NodeSurroundings, owner_key
 from sre_agent.evidence.kubernetes.scope import event_time
 from sre_agent.evidence.kubernetes.state import (
     JsonObject,
@@ -19,6 +19,7 @@ from sre_agent.evidence.kubernetes.state import (
     not_ready_since,
     odd_conditions,
     pressures,
+    problems,
     ready,
     terminating,
     text,
@@ -91,9 +92,12 @@ def _quiet(name: str, node: tuple[str, JsonObject], view: EvidenceView) -> dict[
     """What may be wrong with a node that says it is well."""
     now, failing = view.scope.now, readings.failing_on(name, view)
     seen = NodeSurroundings(node[1], (node[1],), failing)
-    if ready(node[1]) and seen.at_fault(now):
+    wrong = problems(node[1])
+    said = f"; its problem detector says {', '.join(wrong)}" if wrong else ""
+    # Two owners are enough to believe a condition that speaks of the node itself; the guard still wants more (at_fault).
+    if ready(node[1]) and (seen.at_fault(now) or (wrong and len(set(map(owner_key, failing))) >= MIN_OWNERS)):
         owners = sorted({owner[2] for owner in map(owner_key, failing)})
-        cause = f"{len(failing)} pods of {len(owners)} owners ({', '.join(owners)}) fail on node {name} and nowhere else"
+        cause = f"{len(failing)} pods of {len(owners)} owners ({', '.join(owners)}) fail on node {name} and nowhere else{said}"
         onsets = [at for p in failing if (at := not_ready_since(p)) is not None]
         return {name: _finding(FindingKind.NODE_FAILING_PODS, node, cause, min(onsets, default=None), view)}
     if seen.cordoned_by_us and seen.well(now):

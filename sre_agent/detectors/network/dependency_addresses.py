@@ -110,14 +110,25 @@ def _from_lookups(seen: ServiceMap, view: EvidenceView) -> Iterator[Finding]:
             if not any(w in lower for w in _IN_VAIN):
                 continue
             short = next((s for m in _ASKED.finditer(line) if (s := inside(m[1].lower(), namespace)) is not None), None)
-            if short is None or short in told or short in known:
+            if short is None or short in told:
                 continue
             told.add(short)
+            if short in known:
+                yield from _outside(seen.services[(namespace, short)], (evidence_id, log), namespace)
+                continue
             if (near := nearest(short, known)) is not None:
                 what = f"{log.get('pod')} asks for {short} in vain, as its log says; there is no such service here, there is {near}"
                 service = seen.services[(namespace, near)]
                 wrong = (f"app/{short}", what, service, FindingReason.NAME_NOT_FOUND)
                 yield _finding(wrong, ("", namespace), (evidence_id, {}), sick=True)
+
+
+def _outside(service: Told, log: Told, namespace: str) -> Iterator[Finding]:
+    """A name that is here and still is not found: that of a Service which only stands for a name elsewhere."""
+    outside, name = text(service[1], "spec", "externalName")[:253], place(service[1])[1]
+    if text(service[1], "spec", "type") == "ExternalName" and outside:
+        what = f"service {name} stands for {outside}, and {log[1].get('pod')} cannot resolve it, as its log says"
+        yield _finding((f"service/{name}", what, service, FindingReason.NAME_NOT_FOUND), ("", namespace), log, sick=True)
 
 
 def _finding(wrong: tuple[str, str, Told, FindingReason], caller: tuple[str, str], told: Told, sick: bool) -> Finding:

@@ -4,6 +4,7 @@ Objects are telemetry: a missing or malformed field reads as "not so", never as 
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -36,6 +37,7 @@ CONFIG_REASONS = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CreatePodSandboxError", "PostStartHookError"}
 )
 CONFIG_EXITS = {126: "its command cannot be executed", 127: "its command was not found"}
+_PROBLEM = re.compile(r"KernelDeadlock$|ReadonlyFilesystem$|Corrupt\w{1,60}$|Frequent\w{1,60}$|\w{1,60}(?:Problem|Unhealthy)$")
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
 
@@ -221,6 +223,15 @@ def not_ready_since(item: JsonObject) -> datetime | None:
 def pressures(node: JsonObject) -> tuple[str, ...]:
     """The resources a node is short of: "MemoryPressure", ..."""
     return tuple(p for p in PRESSURES if text(condition(node, p), "status") == "True")
+
+
+def problems(node: JsonObject) -> tuple[str, ...]:
+    """What a node problem detector says is wrong for good: "ReadonlyFilesystem", "KernelDeadlock", "NTPProblem".
+
+    https://github.com/kubernetes/node-problem-detector . Conditions of other names may be good when they are true.
+    """
+    told = (c for c in entries(node, "status", "conditions") if c.get("status") == "True")
+    return tuple(kind[:100] for c in told if _PROBLEM.match(kind := text(c, "type")))
 
 
 def controller_of(item: JsonObject) -> JsonObject | None:
