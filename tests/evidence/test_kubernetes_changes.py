@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from sre_agent.evidence.change import ChangeKind
-from sre_agent.evidence.kubernetes.changes import changed, differences
+from sre_agent.evidence.kubernetes.changes import changed
 from sre_agent.evidence.kubernetes.kept import stripped, told
+from sre_agent.evidence.kubernetes.template_difference import differences
 from sre_agent.evidence.window import Window
 from tests.detectors.neighbourhood import NOW, ago, deployment, meta
 
@@ -94,8 +95,13 @@ def test_a_variable_of_a_rollout_that_speaks_of_models_makes_it_one_too():
 def test_differences_name_containers_probes_resources_and_parts_of_the_pod():
     old = {"spec": {"containers": [{"name": "a", "livenessProbe": {"x": 1}}], "nodeSelector": {}}}
     new = {"spec": {"containers": [{"name": "a", "resources": {}}, {"name": "b"}], "nodeSelector": {"disk": "ssd"}}}
-    assert differences(old, new) == "livenessProbe of a; resources of a; container b is new; nodeSelector of the pod"
-    assert differences({}, {}) == differences(old, old) == ""
+    assert differences(old, new) == (
+        "livenessProbe of a",
+        "resources of a",
+        "container b is new",
+        "nodeSelector of the pod",
+    )
+    assert differences({}, {}) == differences(old, old) == ()
 
 
 # --- what is kept ---

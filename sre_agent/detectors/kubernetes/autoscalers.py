@@ -12,10 +12,10 @@ from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.alerted import named_by_alert
 from sre_agent.evidence.kubernetes.cluster_room import quantity
-from sre_agent.evidence.kubernetes.events import one_line
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.state import JsonObject, condition, dig, entries, instant, number, terminating, text
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 ABOVE = 1.1
 NEW = timedelta(minutes=5)

@@ -9,11 +9,12 @@ from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.cluster_room import quantity
-from sre_agent.evidence.kubernetes.events import Told, first_seen, ids, message, newest_first, one_line
+from sre_agent.evidence.kubernetes.events import Told, first_seen, ids, message, newest_first
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.placement import claims
 from sre_agent.evidence.kubernetes.state import JsonObject, dig, instant, terminating, text
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 USED, UNUSED = 0.9, 0.7
 PATIENCE = timedelta(minutes=5)

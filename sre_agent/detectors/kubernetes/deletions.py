@@ -8,12 +8,12 @@ from datetime import timedelta
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.kubernetes import readings
-from sre_agent.evidence.kubernetes.events import one_line
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.placement import claims
 from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, instant, listed, ready, text
 from sre_agent.evidence.kubernetes.workload_owner import Owner, object_name
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 PATIENCE = {"Pod": timedelta(minutes=2), "Namespace": timedelta(minutes=5)}
 LONG = timedelta(minutes=10)

@@ -9,7 +9,6 @@ from datetime import timedelta
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.kubernetes import readings
-from sre_agent.evidence.kubernetes.events import one_line
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.pod_cause import PodTrouble, pod_cause
 from sre_agent.evidence.kubernetes.state import (
@@ -25,6 +24,7 @@ from sre_agent.evidence.kubernetes.state import (
 )
 from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 RECENT = timedelta(hours=1)
 BARE, REFUSED = 0.65, 0.75

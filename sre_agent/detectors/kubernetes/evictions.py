@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.kubernetes import readings
-from sre_agent.evidence.kubernetes.events import ids, last_seen, one_line
+from sre_agent.evidence.kubernetes.events import ids, last_seen
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.state import JsonObject, condition, containers, instant, text
 from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 RECENT = timedelta(hours=1)
 STRENGTH, UNDATED = 0.78, 0.45

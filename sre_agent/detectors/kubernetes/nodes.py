@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
 from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.events import event_time
 from sre_agent.evidence.kubernetes.node_surroundings import MIN_OWNERS, NodeSurroundings, owner_key
-from sre_agent.evidence.kubernetes.scope import event_time
 from sre_agent.evidence.kubernetes.state import (
     JsonObject,
     condition,

@@ -6,7 +6,7 @@ into a CrashLoopBackOff because it hangs, is one too (pods.py names the probe as
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.kubernetes import readings
-from sre_agent.evidence.kubernetes.events import Told, first_seen, ids, one_line
+from sre_agent.evidence.kubernetes.events import Told, first_seen, ids
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.probe_cause import MISCONFIGURED, ProbeFault, probe_kill
 from sre_agent.evidence.kubernetes.state import (
@@ -22,6 +22,7 @@ from sre_agent.evidence.kubernetes.state import (
 )
 from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:

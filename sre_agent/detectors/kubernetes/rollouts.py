@@ -9,7 +9,7 @@ from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.alerted import named_by_alert
-from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, ids, one_line
+from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, ids
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.state import (
     JsonObject,
@@ -24,6 +24,7 @@ from sre_agent.evidence.kubernetes.state import (
 )
 from sre_agent.evidence.kubernetes.workload_owner import object_name
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 STUCK, WAITS, PAUSED = 0.8, 0.88, 0.45
 REVISION_LABEL = "controller-revision-hash"

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.kubernetes import readings
-from sre_agent.evidence.kubernetes.events import ids, message, newest_first, one_line
+from sre_agent.evidence.kubernetes.events import ids, message, newest_first
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.state import JsonObject, containers, dig, instant, terminating, text
 from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 PATIENCE = timedelta(minutes=10)
 STRENGTH = 0.55
@@ -32,7 +33,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
         if any(text(e, "reason") in _EXPLAINED for _, e in told):
             continue
         name, minutes = text(pod, "metadata", "name"), int((view.scope.now - made).total_seconds() // 60)
-        last = f"; the last that was said: {one_line(message(told[0][1]))}" if told else "; nothing was said about it"
+        last = f"; the last that was said: {one_line(message(told[0][1]), 200)}" if told else "; nothing was said about it"
         finding = Finding(
             kind=FindingKind.POD_NOT_READY,
             object=f"pod/{name.lower()}",

@@ -10,12 +10,13 @@ from datetime import timedelta
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
 from sre_agent.evidence.kubernetes import readings
-from sre_agent.evidence.kubernetes.events import Told, first_seen, ids, message, newest_first, one_line, times_seen
+from sre_agent.evidence.kubernetes.events import Told, first_seen, ids, message, newest_first, times_seen
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.pull_cause import MISSING_MOUNT
 from sre_agent.evidence.kubernetes.state import JsonObject, containers, dig, instant, terminating, text
 from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 STRENGTH = 0.87
 PATIENCE = timedelta(minutes=2)

@@ -221,7 +221,7 @@ def with_cluster(seen: DeploymentSurroundings, nodes: Sequence[JsonObject], pods
 def revision(replica_set: JsonObject | None) -> int:
     """The revision a ReplicaSet is of; 0 when it does not say."""
     value = text(replica_set, "metadata", "annotations", REVISION)
-    return int(value) if value.isdecimal() else 0
+    return int(value) if value.isdecimal() and len(value) < 10 else 0
 
 
 def share(value: object, total: int, *, up: bool) -> int:

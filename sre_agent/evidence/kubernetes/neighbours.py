@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sre_agent.evidence.kubernetes.groups import WORKLOADS
-from sre_agent.evidence.kubernetes.network_rules import takes
 from sre_agent.evidence.kubernetes.placement import claims
 from sre_agent.evidence.kubernetes.pod_template import every_container
 from sre_agent.evidence.kubernetes.readings import service_map
 from sre_agent.evidence.kubernetes.service_map import ready_pods
-from sre_agent.evidence.kubernetes.state import JsonObject, controller_of, dig, entries, labels_of, listed, text
+from sre_agent.evidence.kubernetes.state import JsonObject, controller_of, dig, entries, listed, text
 from sre_agent.evidence.kubernetes.workload_owner import object_name
 from sre_agent.evidence.view import EvidenceView
 
@@ -113,8 +112,7 @@ def _selecting(view: EvidenceView, found: Neighbours) -> Iterator[tuple[Key, set
     for kind, path in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
         for _, item in view.objects(kind):
             home, selector = text(item, "metadata", "namespace"), dig(item, "spec", path) or {}
-            pods = (p for _, p in view.objects("Pod") if text(p, "metadata", "namespace") == home)
-            yield key_of(item), {found.workload(key_of(p)) for p in pods if takes(selector, labels_of(p))}
+            yield key_of(item), {found.workload(key_of(p)) for _, p in service_map(view).taken_by(home, selector)}
 
 
 def _called(
