@@ -49,6 +49,17 @@ def test_without_another_image_the_revisions_are_named():
     assert (change.from_version, change.to_version) == ("revision 1", "revision 2")
 
 
+def test_a_prompt_among_more_than_there_is_room_to_tell_is_still_a_change_of_a_prompt():
+    many = [(f"A_RATHER_LONG_NAME_OF_A_VARIABLE_{n:02}", "1") for n in range(30)]
+    (change,) = found(
+        deployment("api"),
+        replica_set(1, "app:1", ago(days=3)),
+        replica_set(2, "app:1", ago(hours=1), [*many, ("Z_PROMPT_VERSION", "7")]),
+    )
+    assert "PROMPT" not in change.summary
+    assert change.kind is ChangeKind.PROMPT
+
+
 def test_a_first_revision_and_one_before_the_window_are_no_change():
     assert found(deployment("api"), replica_set(1, "app:1", ago(hours=1))) == ()
     assert found(deployment("api"), replica_set(1, "a", ago(days=4)), replica_set(2, "b", ago(days=3))) == ()
