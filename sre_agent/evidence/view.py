@@ -1,8 +1,8 @@
 """A reader's view over gathered evidence: what detectors and target resolution ask questions of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
@@ -21,6 +21,8 @@ from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
 
+T = TypeVar("T")
+
 
 class EvidenceView(BaseModel):
     """Typed questions over evidence. Every answer comes with the id of the evidence it is from."""
@@ -29,7 +31,22 @@ class EvidenceView(BaseModel):
 
     scope: Scope
     evidence: tuple[Evidence, ...]
-    _read: tuple[tuple[Evidence, ...], tuple[tuple[str, Series], ...]] | None = PrivateAttr(default=None)
+    _read: tuple[Scope, tuple[Evidence, ...], dict[object, object]] | None = PrivateAttr(default=None)
+
+    def once(self, read: Callable[[Self], T]) -> T:
+        """What `read` makes of this view, made once: dozens of detectors ask the same questions of thousands of objects.
+
+        `read` is a module's function, pure; what it returns is shared, so nobody may change it.
+        """
+        # INVARIANT: a copy of this view takes the private field along, so what was read counts only for the very scope and
+        # evidence that it was read from.
+        known = self._read
+        if known is None or known[0] is not self.scope or known[1] is not self.evidence:
+            known = self._read = (self.scope, self.evidence, {})
+        made = known[2]
+        if read not in made:
+            made[read] = read(self)
+        return cast(T, made[read])
 
     def ok(self, kind: EvidenceKind) -> Iterator[Evidence]:
         """Evidence of a kind that holds data."""
@@ -64,19 +81,11 @@ class EvidenceView(BaseModel):
 
     def objects(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """(evidence id, API object) of one Kubernetes kind; payloads are {"items": [...]}."""
-        for e in self.ok(EvidenceKind.KUBERNETES):
-            for item in e.payload.get("items", ()):
-                if item.get("kind") == kind:
-                    yield e.id, item
+        return iter(self.once(_by_kind).get(kind, ()))
 
     def series(self, name: str | None = None) -> Iterator[tuple[str, Series]]:
         """(evidence id, series), all or those of one metric name."""
-        # Read once: every detector asks, and dozens of services have many samples. A copy of this view with other evidence
-        # takes the private field along, so what was read counts only for the very evidence it was read from.
-        if self._read is None or self._read[0] is not self.evidence:
-            told = tuple((e.id, Series.model_validate(raw)) for e in self.ok(EvidenceKind.METRICS) for raw in e.payload)
-            self._read = (self.evidence, told)
-        return ((i, s) for i, s in self._read[1] if name is None or s.name == name)
+        return ((i, s) for i, s in self.once(_series) if name is None or s.name == name)
 
     def calls(self) -> Iterator[tuple[str, str, str]]:
         """(evidence id, caller, callee) of the call graph, where one is known."""
@@ -101,3 +110,15 @@ class EvidenceView(BaseModel):
     def freshest(self, kind: EvidenceKind) -> datetime | None:
         """When the newest evidence of a kind was observed."""
         return max((e.observed_at for e in self.ok(kind)), default=None)
+
+
+def _by_kind(view: EvidenceView) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for e in view.ok(EvidenceKind.KUBERNETES):
+        for item in e.payload.get("items", ()):
+            found.setdefault(str(item.get("kind")), []).append((e.id, item))
+    return found
+
+
+def _series(view: EvidenceView) -> tuple[tuple[str, Series], ...]:
+    return tuple((e.id, Series.model_validate(raw)) for e in view.ok(EvidenceKind.METRICS) for raw in e.payload)

@@ -22,6 +22,6 @@ def _unseen(c: str) -> bool:
     return (c not in "\n\t" and unicodedata.category(c) in _HIDDEN) or _SELECTORS.match(c) is not None
 
 
-def one_line(text: str) -> str:
-    """`text` visible and on one line: nothing in it can look like a line of its own."""
-    return " ".join(visible(text).split())
+def one_line(text: str, most: int | None = None) -> str:
+    """`text` visible and on one line, cut to `most` characters: nothing in it can look like a line of its own."""
+    return " ".join(visible(text).split())[:most]

@@ -4,7 +4,7 @@ SAFETY: to be explained only ever takes a proposal away from a finding. So a sym
 names, but what only text says explains nothing that was measured (rank.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
@@ -62,8 +62,8 @@ _NODE = (K.NODE_NOT_READY, K.NODE_PRESSURE, K.NODE_FAILING_PODS)
 _OF_A_NODE = (K.POD_OOM_KILLED, K.POD_CRASH_LOOP, K.POD_INIT_FAILED, K.POD_NOT_READY, K.POD_EVICTED)
 # Which nodes leave a pod without a place, and what the scheduler then says.
 _NO_ROOM = {
-    K.NODE_NOT_READY: (R.TAINT, R.KUBELET_SILENT),
-    K.NODE_PRESSURE: (R.TAINT,),
+    K.NODE_NOT_READY: (R.KUBELET_SILENT,),
+    K.NODE_PRESSURE: (R.MEMORY_PRESSURE, R.DISK_PRESSURE, R.PID_PRESSURE),
     K.NODE_CORDONED: (R.NODES_CORDONED,),
     K.NODE_FULL: (R.PODS_FULL,),
 }
@@ -114,7 +114,8 @@ def key(finding: Finding) -> FindingKey:
 
 
 def symptoms(findings: Sequence[Finding], near: Neighbours, text_only: frozenset[FindingKey]) -> dict[FindingKey, set[FindingKey]]:
-    """Per finding, the keys of those that it explains. Two that would explain each other explain nothing: who began is unknown."""
+    """Per finding, the keys of those that it explains. Those that would explain each other in a ring explain nothing of it:
+    who began is unknown, and somebody must stay a cause."""
     found = {
         key(a): {
             key(b)
@@ -123,7 +124,20 @@ def symptoms(findings: Sequence[Finding], near: Neighbours, text_only: frozenset
         }
         for a in findings
     }
-    return {a: {b for b in each if a not in found[b]} for a, each in found.items()}
+    beneath = {a: _reached(a, found) for a in found}
+    return {a: {b for b in each if a not in beneath[b]} for a, each in found.items()}
+
+
+def _reached(start: FindingKey, found: Mapping[FindingKey, set[FindingKey]]) -> set[FindingKey]:
+    """Everything that a finding explains, directly or through others."""
+    seen: set[FindingKey] = set()
+    waiting = list(found[start])
+    while waiting:
+        at = waiting.pop()
+        if at not in seen:
+            seen.add(at)
+            waiting += found[at]
+    return seen
 
 
 def _explains(a: Finding, b: Finding, near: Neighbours) -> bool:
@@ -155,7 +169,7 @@ def _by_owner(a: Finding, b: Finding, near: Neighbours) -> bool:
     if a.kind is K.CLAIM_UNBOUND and b.kind in (K.POD_UNSCHEDULABLE, K.POD_VOLUME_FAILED, K.POD_NOT_READY):
         return _at(a) in near.claims.get(_at(b), ())
     if a.kind is K.JOB_FAILED and b.kind in _POD_FAULTS:
-        return near.workload(_at(b)) == _at(a)
+        return near.owners.get(_at(b)) == _at(a)
     if a.kind not in _POD_FAULTS or b.kind not in _OF_ITS_PODS or a.strength < STRONG:
         return False
     top, beneath = near.workload(_at(a)), {near.workload(_at(b)), *near.behind.get(_at(b), ())}
@@ -174,7 +188,9 @@ def _by_call(a: Finding, b: Finding, near: Neighbours) -> bool:
         return False
     if a.onset is not None and b.onset is not None and a.onset > b.onset:
         return False
-    return near.depends_on(_at(b), _at(a))
+    # One pod of several that fails makes calls fail now and then: what then does not even start has another reason.
+    broken = b.kind in (K.POD_CRASH_LOOP, K.POD_INIT_FAILED) and a.kind in _POD_FAULTS
+    return near.depends_on(_at(b), _at(a), though_served=not broken)
 
 
 def _by_network(a: Finding, b: Finding, near: Neighbours) -> bool:
@@ -187,7 +203,7 @@ def _by_network(a: Finding, b: Finding, near: Neighbours) -> bool:
     if b.kind in (K.DEPENDENCY_DOWN, K.DNS_FAILING):
         return True
     began_before = a.onset is None or b.onset is None or a.onset <= b.onset
-    return a.strength >= STRONG and b.kind in _CALLER_SYMPTOMS and began_before
+    return a.strength >= STRONG and b.kind in _CALLER_SYMPTOMS and began_before and near.cut_off(_at(b), _at(a))
 
 
 def _by_quality(a: Finding, b: Finding) -> bool:

@@ -14,9 +14,10 @@ from sre_agent.evidence.alert_state import OWN_ALERTS, own_alerts
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.kubernetes.changes import changed
+from sre_agent.evidence.kubernetes.events import event_time
 from sre_agent.evidence.kubernetes.groups import CLUSTER_KINDS, GROUPS, WORKLOADS, serves_names
 from sre_agent.evidence.kubernetes.kept import told
-from sre_agent.evidence.kubernetes.scope import Subject, event_time, relevant, subjects
+from sre_agent.evidence.kubernetes.scope import Subject, relevant, subjects
 from sre_agent.evidence.kubernetes.state import dig, instant, text
 from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.series import Series

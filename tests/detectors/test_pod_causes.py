@@ -202,7 +202,8 @@ def test_what_the_newest_revision_changed_is_told_and_no_value_of_a_variable():
     sets = [replica_set("api-1111", "api", 1, old, 9000), replica_set("api-6d4f", "api", 2, new, 15)]
     sick = pod(NAME, crashing(1), age=14)
     cause = found(*sets, sick).cause
-    assert "revision 2 of 14:15 changed image registry.example/shop/app:1.3 -> registry.example/shop/app:1.4, env TOKEN" in cause
+    assert "revision 2 of 14:15 changed image of app: registry.example/shop/app:1.3 -> registry.example/shop/app:1.4, " in cause
+    assert "variable TOKEN of app" in cause
     assert "s3cret" not in cause
     assert "changed" not in found(sets[1], sick).cause
     assert "changed" not in found(*sets, pod("api-1111-x1", crashing(1), age=14)).cause

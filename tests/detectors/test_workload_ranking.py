@@ -120,7 +120,7 @@ def test_a_new_revision_that_fails_while_the_old_one_serves_is_the_cause_and_say
     pods = [pod("api-1111-a", age=4000), pod("api-1111-b", age=4000), pod(POD, crashing(1), age=15)]
     found = examine(seen(*neighbours(moving, *sets, *pods)), detectors())
     assert (found.causes[0].kind, found.causes[0].object) == (K.ROLLOUT_REGRESSION, "deployment/api")
-    assert "image registry.example/shop/app:1.3 -> registry.example/shop/app:1.4" in found.causes[0].cause
+    assert "image of app: registry.example/shop/app:1.3 -> registry.example/shop/app:1.4" in found.causes[0].cause
 
 
 def aged(item: dict, **status) -> dict:

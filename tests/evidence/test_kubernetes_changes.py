@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from sre_agent.evidence.change import ChangeKind
-from sre_agent.evidence.kubernetes.changes import changed, differences
+from sre_agent.evidence.kubernetes.changes import changed
 from sre_agent.evidence.kubernetes.kept import stripped, told
+from sre_agent.evidence.kubernetes.template_difference import differences
 from sre_agent.evidence.window import Window
 from tests.detectors.neighbourhood import NOW, ago, deployment, meta
 
@@ -46,6 +47,17 @@ def test_a_rollout_is_told_with_both_images_and_what_else_differs():
 def test_without_another_image_the_revisions_are_named():
     (change,) = found(deployment("api"), replica_set(1, "app:1", ago(days=3)), replica_set(2, "app:1", ago(hours=1), [("X", "1")]))
     assert (change.from_version, change.to_version) == ("revision 1", "revision 2")
+
+
+def test_a_prompt_among_more_than_there_is_room_to_tell_is_still_a_change_of_a_prompt():
+    many = [(f"A_RATHER_LONG_NAME_OF_A_VARIABLE_{n:02}", "1") for n in range(30)]
+    (change,) = found(
+        deployment("api"),
+        replica_set(1, "app:1", ago(days=3)),
+        replica_set(2, "app:1", ago(hours=1), [*many, ("Z_PROMPT_VERSION", "7")]),
+    )
+    assert "PROMPT" not in change.summary
+    assert change.kind is ChangeKind.PROMPT
 
 
 def test_a_first_revision_and_one_before_the_window_are_no_change():
@@ -94,8 +106,13 @@ def test_a_variable_of_a_rollout_that_speaks_of_models_makes_it_one_too():
 def test_differences_name_containers_probes_resources_and_parts_of_the_pod():
     old = {"spec": {"containers": [{"name": "a", "livenessProbe": {"x": 1}}], "nodeSelector": {}}}
     new = {"spec": {"containers": [{"name": "a", "resources": {}}, {"name": "b"}], "nodeSelector": {"disk": "ssd"}}}
-    assert differences(old, new) == "livenessProbe of a; resources of a; container b is new; nodeSelector of the pod"
-    assert differences({}, {}) == differences(old, old) == ""
+    assert differences(old, new) == (
+        "livenessProbe of a",
+        "resources of a",
+        "container b is new",
+        "nodeSelector of the pod",
+    )
+    assert differences({}, {}) == differences(old, old) == ()
 
 
 # --- what is kept ---

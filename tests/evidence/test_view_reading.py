@@ -1,6 +1,6 @@
 """A view reads its series once, and a copy with other evidence reads its own."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.source import Scope
@@ -34,3 +34,17 @@ def test_a_copy_with_less_evidence_does_not_remember_what_the_first_view_read():
 def test_the_call_graph_comes_with_the_evidence_it_is_from():
     graph = metrics(1, "a").model_copy(update={"kind": EvidenceKind.TOPOLOGY, "payload": {"calls": [["shop", "cart"]]}})
     assert list(view(graph).calls()) == [("e1", "shop", "cart")]
+
+
+def test_what_is_read_once_is_read_again_for_another_time():
+    asked = []
+
+    def read(view):
+        asked.append(view.scope.now)
+        return len(asked)
+
+    first = view(metrics(1, "a"))
+    assert (first.once(read), first.once(read)) == (1, 1)
+    later = first.model_copy(update={"scope": first.scope.model_copy(update={"now": NOW + timedelta(minutes=1)})})
+    assert later.once(read) == 2
+    assert first.once(read) == 1

@@ -6,6 +6,8 @@ web calls cart and redis, cart calls postgres, mailer calls nobody. Everything i
 import copy
 from datetime import UTC, datetime, timedelta
 
+from sre_agent.evidence.series import Series
+
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 NAMESPACE = "shop"
 
@@ -91,7 +93,7 @@ class World:
 
     def __init__(self):
         self.items = [node(f"n{i}") for i in (1, 2, 3)]
-        self.logs = {}
+        self.logs, self.metrics = {}, []
         self.labels = {"alertname": "ShopErrors", "alert_type": "infra", "namespace": NAMESPACE, "severity": "page"}
         self.workload("web", 2, 8080, {"CART_URL": "http://cart:8080", "REDIS_URL": "redis://redis:6379/0"})
         self.workload("cart", 2, 8080, {"DB_HOST": "postgres", "DB_PORT": "5432"})
@@ -198,6 +200,14 @@ class World:
                 "firstTimestamp": LATELY, "lastTimestamp": ago(minutes=1),
             }
         )  # fmt: skip
+
+    def throttled(self, sick, name, share):
+        """CPU metrics of a container that is held back in this share of its periods, for an hour."""
+        labels = {"namespace": NAMESPACE, "pod": sick["metadata"]["name"], "container": name}
+        at = [NOW.timestamp() - 60 * n for n in range(60, -1, -1)]
+        for metric, step in (("container_cpu_cfs_periods_total", 600), ("container_cpu_cfs_throttled_periods_total", 600 * share)):
+            samples = tuple((t, float(n * step)) for n, t in enumerate(at))
+            self.metrics.append(Series(labels={"__name__": metric, **labels}, samples=samples))
 
     def unready(self, app, which=None, since=LATELY):
         """Pods whose containers are not ready since; what stands on them counts them."""

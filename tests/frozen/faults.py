@@ -1,19 +1,10 @@
 """The faults: each changes the shop as a cluster would show it. (kinds that name it, objects that are the cause)."""
 
 from sre_agent.evidence.finding import FindingKind as K
-from tests.frozen.cluster import LATELY, NAMESPACE, ago, meta
+from tests.frozen.cluster import LATELY, ago, meta
+from tests.frozen.fault import collection
 
-FAULTS = {}
-
-
-def fault(kinds, *objects):
-    """Register a fault with what a good answer names: any of the kinds, on any of the objects ("*": as a prefix)."""
-
-    def keep(change):
-        FAULTS[change.__name__] = (change, frozenset(kinds), objects)
-        return change
-
-    return keep
+FAULTS, fault = collection()
 
 
 @fault({K.POD_OOM_KILLED}, "pod/cart-*", "deployment/cart")
@@ -295,8 +286,3 @@ def new_revision_that_crashes(world):
     }
     first["metadata"]["labels"] = {"app": "cart", "pod-template-hash": "7f7f"}
     world.items.append(new)
-
-
-def namespace_of(world):
-    """Where the alert is."""
-    return world.labels.get("namespace", NAMESPACE)

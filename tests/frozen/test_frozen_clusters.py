@@ -3,40 +3,15 @@
 The alert says no more than the namespace. A fault that is only found second or third counts as a miss here.
 """
 
-import asyncio
-from datetime import timedelta
 from fnmatch import fnmatchcase
 
 import pytest
 
-from sre_agent.evidence.view import EvidenceView
-from sre_agent.incident.alert import Alert, AlertStatus
-from sre_agent.incident.incident import Incident, IncidentStatus, Reference
-from sre_agent.investigation.examine import examine
-from sre_agent.investigation.fetch import fetch
-from sre_agent.replay.case import Case, LogFile
-from sre_agent.replay.recorded import recorded_sources
-from sre_agent.response.assess import scope_of
-from sre_agent.wiring import discovery
-from tests.frozen.cluster import NOW, World, ago
-from tests.frozen.faults import FAULTS, namespace_of
-
-
-def examined(world):
-    """What the agent makes of a world."""
-    onset = NOW - timedelta(minutes=10)
-    alert = Alert(labels=world.labels, annotations={}, status=AlertStatus.FIRING, starts_at=onset)
-    service = Reference(id="P1", name="shop")
-    status = IncidentStatus.TRIGGERED
-    incident = Incident(id="Q1", title="shop errors", status=status, created_at=onset, service=service, alerts=(alert,))
-    logs = tuple(
-        LogFile(namespace=namespace_of(world), pod=pod, container=container, previous=True, lines=tuple(lines), truncated=False)
-        for (pod, container), lines in world.logs.items()
-    )
-    case = Case(id="frozen", at=NOW, incident=incident, kubernetes=tuple(world.items), logs=logs)
-    scope = scope_of(incident, NOW)
-    view = EvidenceView(scope=scope, evidence=asyncio.run(fetch(recorded_sources(case), scope, 30.0)))
-    return examine(view, discovery.detectors())
+from tests.frozen.cluster import World, ago
+from tests.frozen.examined import examined
+from tests.frozen.faults import FAULTS
+from tests.frozen.faults_more import FAULTS_MORE
+from tests.frozen.well import WELL
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -76,3 +51,35 @@ def test_a_workload_that_lacks_pods_is_never_called_well_even_if_nobody_says_why
     world.get("ReplicaSet", "mailer-5d9c")["status"] = {"replicas": 1}
     found = examined(world)
     assert not found.outcome.healthy
+
+
+IN_LOGS_ALONE = frozenset({"outside_name_with_a_typo"})
+"""What only logs tell stands below what was measured: it is among the five causes, and not the first."""
+
+
+@pytest.mark.parametrize("name", FAULTS_MORE)
+def test_the_faults_that_were_written_down_before_they_were_tried(name):
+    change, kinds, objects = FAULTS_MORE[name]
+    world = World()
+    change(world)
+    found = examined(world)
+    assert found.notes == ()
+    looked_at = found.root_causes if name in IN_LOGS_ALONE else found.root_causes[:1]
+    told = [(c.kind.value, c.object, c.score) for c in found.root_causes]
+    assert any(c.kind in kinds and any(fnmatchcase(c.object, wanted) for wanted in objects) for c in looked_at), told
+
+
+def test_two_faults_at_once_are_both_among_the_first_three():
+    world = World()
+    FAULTS_MORE["two_faults_at_once"][0](world)
+    first = {c.object.partition("-")[0] for c in examined(world).root_causes[:3]}
+    assert first == {"pod/cart", "pod/mailer"}
+
+
+@pytest.mark.parametrize("name", WELL)
+def test_what_only_looks_sick_is_no_cause(name):
+    world = World()
+    WELL[name](world)
+    found = examined(world)
+    assert found.notes == ()
+    assert [(f.kind.value, f.object, f.strength) for f in found.findings if f.strength >= 0.5] == []

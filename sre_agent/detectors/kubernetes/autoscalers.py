@@ -9,12 +9,13 @@ from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.alerted import named_by_alert
 from sre_agent.evidence.kubernetes.cluster_room import quantity
-from sre_agent.evidence.kubernetes.events import one_line
 from sre_agent.evidence.kubernetes.foremost import foremost
-from sre_agent.evidence.kubernetes.state import JsonObject, condition, dig, entries, instant, number, pod_trouble, terminating, text
+from sre_agent.evidence.kubernetes.state import JsonObject, condition, dig, entries, instant, number, terminating, text
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 ABOVE = 1.1
 NEW = timedelta(minutes=5)
@@ -38,7 +39,7 @@ def _sick(scaler: JsonObject, view: EvidenceView) -> bool:
     return any(
         text(p, "metadata", "namespace") == namespace
         and text(p, "metadata", "name").startswith(f"{target}-")
-        and pod_trouble(p, view.scope.now) is not None
+        and readings.trouble_of(p, view) is not None
         for _, p in view.objects("Pod")
     )
 

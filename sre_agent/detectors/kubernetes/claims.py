@@ -7,12 +7,14 @@ from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.cluster_room import quantity
-from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, first_seen, ids, message, newest_first, one_line
+from sre_agent.evidence.kubernetes.events import Told, first_seen, ids, message, newest_first
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.placement import claims
 from sre_agent.evidence.kubernetes.state import JsonObject, dig, instant, terminating, text
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 USED, UNUSED = 0.9, 0.7
 PATIENCE = timedelta(minutes=5)
@@ -32,7 +34,7 @@ _WAITS = "WaitForFirstConsumer"
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each claim that is not bound and should be, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
+    events = readings.events(view)
     used = {(text(p, "metadata", "namespace"), c) for _, p in view.objects("Pod") if not terminating(p) for c in claims(p)}
     found = []
     for evidence_id, claim in view.objects("PersistentVolumeClaim"):

@@ -13,10 +13,11 @@ from itertools import combinations
 from statistics import median
 
 from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.cluster_room import quantity
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.state import dig, entries, text
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.rates import increases
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.view import EvidenceView
@@ -34,7 +35,7 @@ Where = tuple[str, str, str]
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding of each kind a container, strongest first."""
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    owners = readings.owners(view)
     pods = {(text(p, "metadata", "namespace"), text(p, "metadata", "name")): p for _, p in view.objects("Pod")}
     found: list[tuple[Owner, Finding]] = []
     for finding in (*_growing(view), *_throttled(view)):
@@ -45,7 +46,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
 
 
 def _growing(view: EvidenceView) -> Iterator[Finding]:
-    limits = _memory_limits(view)
+    limits = _memory_limits(view) if next(view.series(MEMORY), None) else {}
     for evidence_id, series in view.series(MEMORY):
         where = _where(series)
         limit = limits.get(where)

@@ -7,12 +7,13 @@ from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes.events import one_line
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.placement import claims
 from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, instant, listed, ready, text
-from sre_agent.evidence.kubernetes.workload_owner import Owner, Owners, object_name
+from sre_agent.evidence.kubernetes.workload_owner import Owner, object_name
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 PATIENCE = {"Pod": timedelta(minutes=2), "Namespace": timedelta(minutes=5)}
 LONG = timedelta(minutes=10)
@@ -27,7 +28,7 @@ _PROTECTION = "kubernetes.io/pvc-protection"
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each object whose deletion is overdue, strongest first."""
     nodes = {text(n, "metadata", "name"): (i, n) for i, n in view.objects("Node")}
-    owners = Owners(o for kind in ("ReplicaSet", "Job") for _, o in view.objects(kind))
+    owners = readings.owners(view)
     found: list[tuple[Owner, Finding]] = []
     for kind in KINDS:
         for evidence_id, item in view.objects(kind):

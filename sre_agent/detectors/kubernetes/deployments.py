@@ -10,21 +10,18 @@ from datetime import timedelta
 
 from sre_agent.evidence.change import ChangeKind
 from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.deployment_conditions import CHANGE_BEFORE, CURED_BY_RESTART, SERVED_FOR
 from sre_agent.evidence.kubernetes.deployment_surroundings import (
-    NAMESPACED_KINDS,
     DeploymentSurroundings,
-    deployment_surroundings,
     revision,
 )
-from sre_agent.evidence.kubernetes.scope import pod_events
 from sre_agent.evidence.kubernetes.state import (
     JsonObject,
     Trouble,
     dig,
     instant,
     not_ready_since,
-    pod_trouble,
     pressures,
     ready,
     text,
@@ -39,26 +36,24 @@ QUIET = timedelta(hours=1)
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding a Deployment, strongest first."""
-    lists = {kind: [o for _, o in view.objects(kind)] for kind in NAMESPACED_KINDS}
     found: dict[str, Finding] = {}
-    for evidence_id, item in view.objects("Deployment"):
-        seen = deployment_surroundings(text(item, "metadata", "uid"), lists)
-        if seen is not None and (failing := _regressed(seen, view)):
-            found[text(item, "metadata", "uid")] = _regression((evidence_id, seen), failing, view)
-        elif seen is not None and seen.settled and not seen.paused and (sick := _sick(seen, view)):
-            found[text(item, "metadata", "uid")] = _finding((evidence_id, seen), sick, view)
+    for evidence_id, seen in readings.deployments(view):
+        if failing := _regressed(seen, view):
+            found[text(seen.deployment, "metadata", "uid")] = _regression((evidence_id, seen), failing, view)
+        elif seen.settled and not seen.paused and (sick := _sick(seen, view)):
+            found[text(seen.deployment, "metadata", "uid")] = _finding((evidence_id, seen), sick, view)
     return tuple(sorted(found.values(), key=lambda f: (-f.strength, f.namespace or "", f.object)))
 
 
 def _regressed(seen: DeploymentSurroundings, view: EvidenceView) -> list[JsonObject]:
     """The failing pods of a new revision when the previous one was well; [] when the change does not explain them."""
-    now, changed, served = view.scope.now, seen.changed_at, seen.previous_served_for
+    changed, served = seen.changed_at, seen.previous_served_for
     if changed is None or served is None or served < SERVED_FOR or not seen.well_before:
         return []
     if not timedelta() <= view.scope.onset - changed <= CHANGE_BEFORE:
         return []
     new = {text(p, "metadata", "uid") for p in seen.pods_of(seen.current)}
-    troubled = [(p, found[0]) for p in seen.pods if (found := pod_trouble(p, now)) is not None]
+    troubled = [(p, found[0]) for p in seen.pods if (found := readings.trouble_of(p, view)) is not None]
     explained = all(text(p, "metadata", "uid") in new and t in CURED_BY_RESTART for p, t in troubled)
     return [p for p, _ in troubled] if explained else []
 
@@ -92,10 +87,12 @@ def _sick(seen: DeploymentSurroundings, view: EvidenceView) -> list[JsonObject]:
     made = instant(dig(seen.current, "metadata", "creationTimestamp"))
     if made is None or now - made < QUIET:
         return []
-    troubled = [(p, found[0]) for p in seen.pods if (found := pod_trouble(p, now)) is not None]
+    troubled = [(p, found[0]) for p in seen.pods if (found := readings.trouble_of(p, view)) is not None]
+    if len(troubled) < MIN_PODS:
+        return []
     well = {text(n, "metadata", "name") for _, n in view.objects("Node") if ready(n) and not pressures(n)}
     explained = any(t is not Trouble.NOT_READY or text(p, "spec", "nodeName") not in well for p, t in troubled)
-    return [p for p, _ in troubled] if len(troubled) >= MIN_PODS and not explained else []
+    return [] if explained else [p for p, _ in troubled]
 
 
 def _finding(found: tuple[str, DeploymentSurroundings], sick: list[JsonObject], view: EvidenceView) -> Finding:
@@ -103,7 +100,7 @@ def _finding(found: tuple[str, DeploymentSurroundings], sick: list[JsonObject], 
     name, namespace = (text(seen.deployment, "metadata", k) for k in ("name", "namespace"))
     names = {text(p, "metadata", "name") for p in sick}
     ids = [i for i, p in view.objects("Pod") if text(p, "metadata", "name") in names]
-    said = [i for p in sick for i, e in pod_events(p, list(view.objects("Event"))) if text(e, "reason") == "Unhealthy"]
+    said = [i for p in sick for i, _ in readings.events(view).about(p, "Unhealthy")]
     metrics = _confirming(namespace, name, names, view)
     onsets = [at for p in sick if (at := not_ready_since(p)) is not None]
     return Finding(

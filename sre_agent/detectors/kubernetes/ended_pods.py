@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes.events import one_line
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.pod_cause import PodTrouble, pod_cause
 from sre_agent.evidence.kubernetes.state import (
@@ -22,8 +22,9 @@ from sre_agent.evidence.kubernetes.state import (
     terminating,
     text,
 )
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 RECENT = timedelta(hours=1)
 BARE, REFUSED = 0.65, 0.75
@@ -39,7 +40,7 @@ _REFUSALS = {
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each pod that failed for good within the last hour, strongest first."""
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    owners = readings.owners(view)
     found: list[tuple[Owner, Finding]] = []
     for evidence_id, pod in view.objects("Pod"):
         if text(pod, "status", "phase") != "Failed" or terminating(pod):

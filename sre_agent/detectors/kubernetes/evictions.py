@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes.events import ObjectEvents, ids, last_seen, one_line
+from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.events import ids, last_seen
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.state import JsonObject, condition, containers, instant, text
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 RECENT = timedelta(hours=1)
 STRENGTH, UNDATED = 0.78, 0.45
@@ -29,8 +31,8 @@ _WHY: tuple[tuple[R, re.Pattern[str]], ...] = tuple(
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each pod that was evicted lately, strongest first, at most three of a workload."""
-    events = ObjectEvents(view.objects("Event"))
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    events = readings.events(view)
+    owners = readings.owners(view)
     found: list[tuple[Owner, Finding]] = []
     for evidence_id, pod in view.objects("Pod"):
         preempted = text(condition(pod, "DisruptionTarget"), "reason") == "PreemptionByScheduler"

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.exit_cause import log_lines, words_cause
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.pod_cause import waits_for
-from sre_agent.evidence.kubernetes.state import Container, JsonObject, containers, pod_trouble, terminating, text
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.state import Container, JsonObject, containers, terminating, text
+from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
 
 PATIENCE = timedelta(minutes=5)
@@ -20,7 +21,7 @@ _WAITING = ("wait", "until ", "while ", "nslookup", "nc -z", "pg_isready", "redi
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each pod that has waited for one of its init containers for PATIENCE, strongest first."""
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    owners = readings.owners(view)
     found: list[tuple[Owner, Finding]] = []
     for evidence_id, pod in view.objects("Pod"):
         waits = _waits(pod, view)
@@ -31,7 +32,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
 
 def _waits(pod: JsonObject, view: EvidenceView) -> Container | None:
     now = view.scope.now
-    if terminating(pod) or text(pod, "status", "phase") != "Pending" or pod_trouble(pod, now) is not None:
+    if terminating(pod) or text(pod, "status", "phase") != "Pending" or readings.trouble_of(pod, view) is not None:
         return None
     running = (c for c in containers(pod) if c.init and c.running and c.ran_since is not None and now - c.ran_since >= PATIENCE)
     return next(running, None)

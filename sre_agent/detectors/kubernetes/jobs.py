@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.cron_times import last_due, period
-from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, first_seen, ids, message, one_line
+from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, first_seen, ids, message
 from sre_agent.evidence.kubernetes.exit_cause import exit_cause, log_lines, words_cause
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.state import (
@@ -25,6 +26,7 @@ from sre_agent.evidence.kubernetes.state import (
     text,
 )
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 FAILED, RETRYING, SUSPENDED = 0.8, 0.6, 0.6
 RAN_LATELY = timedelta(hours=24)
@@ -38,7 +40,7 @@ _WORDS = {R.BACKOFF_LIMIT: "it reached its backoff limit", R.DEADLINE_EXCEEDED: 
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each Job that failed and each CronJob that does not run, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
+    events = readings.events(view)
     jobs = list(view.objects("Job"))
     found = [f for i, job in jobs if (f := _job((i, job), jobs, events, view)) is not None]
     found += [f for i, cron in view.objects("CronJob") if (f := _cron((i, cron), jobs, events, view)) is not None]
@@ -170,7 +172,7 @@ def _not_running(item: JsonObject, jobs: Told, told: Told, view: EvidenceView) -
         return R.SUSPENDED, words, SUSPENDED if lately else 0.0, []
     bad = next((message(e) for _, e in told if text(e, "reason") in ("UnparseableSchedule", "InvalidSchedule")), "")
     if bad:
-        return R.SETTINGS_REJECTED, f"has a schedule that cannot be read: {one_line(bad)}", 0.85, []
+        return R.SETTINGS_REJECTED, f"has a schedule that cannot be read: {one_line(bad, 200)}", 0.85, []
     if text(item, "spec", "timeZone") not in ("", "Etc/UTC", "UTC"):
         return None
     stuck = _stuck(item, jobs, now, period(schedule, now))
@@ -181,7 +183,9 @@ def _not_running(item: JsonObject, jobs: Told, told: Told, view: EvidenceView) -
     due, since = last_due(schedule, now - LATE), last or instant(dig(item, "metadata", "creationTimestamp"))
     if due is None or since is None or since >= due or entries(item, "status", "active"):
         return None
-    tells = next((one_line(message(e)) for _, e in told if text(e, "reason") in ("FailedNeedsStart", "TooManyMissedTimes")), "")
+    tells = next(
+        (one_line(message(e), 200) for _, e in told if text(e, "reason") in ("FailedNeedsStart", "TooManyMissedTimes")), ""
+    )
     started = f"its last run was at {last:%Y-%m-%d %H:%M}" if last else "it has never run"
     return None, f"did not start the run that was due at {due:%H:%M}; {started}" + (f"; {tells}" if tells else ""), 0.8, []
 

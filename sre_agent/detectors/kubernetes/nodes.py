@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
-from sre_agent.evidence.kubernetes.node_surroundings import NodeSurroundings, failing_only_on, owner_key
-from sre_agent.evidence.kubernetes.scope import event_time
+from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.events import event_time
+from sre_agent.evidence.kubernetes.node_surroundings import MIN_OWNERS, NodeSurroundings, owner_key
 from sre_agent.evidence.kubernetes.state import (
     JsonObject,
     condition,
     instant,
     not_ready_since,
     odd_conditions,
-    pod_trouble,
     pressures,
+    problems,
     ready,
     terminating,
     text,
@@ -89,12 +90,14 @@ def _why_not_ready(node: JsonObject) -> tuple[FindingReason | None, str]:
 
 def _quiet(name: str, node: tuple[str, JsonObject], view: EvidenceView) -> dict[str, Finding]:
     """What may be wrong with a node that says it is well."""
-    now, pods = view.scope.now, tuple(p for _, p in view.objects("Pod"))
-    seen = NodeSurroundings(node[1], (node[1],), pods)
-    if ready(node[1]) and seen.at_fault(now):
-        failing = failing_only_on(name, pods, now)
+    now, failing = view.scope.now, readings.failing_on(name, view)
+    seen = NodeSurroundings(node[1], (node[1],), failing)
+    wrong = problems(node[1])
+    said = f"; its problem detector says {', '.join(wrong)}" if wrong else ""
+    # Two owners are enough to believe a condition that speaks of the node itself; the guard still wants more (at_fault).
+    if ready(node[1]) and (seen.at_fault(now) or (wrong and len(set(map(owner_key, failing))) >= MIN_OWNERS)):
         owners = sorted({owner[2] for owner in map(owner_key, failing)})
-        cause = f"{len(failing)} pods of {len(owners)} owners ({', '.join(owners)}) fail on node {name} and nowhere else"
+        cause = f"{len(failing)} pods of {len(owners)} owners ({', '.join(owners)}) fail on node {name} and nowhere else{said}"
         onsets = [at for p in failing if (at := not_ready_since(p)) is not None]
         return {name: _finding(FindingKind.NODE_FAILING_PODS, node, cause, min(onsets, default=None), view)}
     if seen.cordoned_by_us and seen.well(now):
@@ -108,8 +111,9 @@ def _finding(kind: FindingKind, node: tuple[str, JsonObject], cause: str, since:
     events = [(i, e) for i, e in view.objects("Event") if _about(e, name) and text(e, "reason") in _EVENT_REASONS[kind]]
     metrics = _confirming(kind, name, view)
     here = [(i, p) for i, p in view.objects("Pod") if text(p, "spec", "nodeName") == name]
-    now = view.scope.now
-    sick = [i for i, p in here if pod_trouble(p, now) is not None or text(p, "status", "reason") in ("Evicted", "NodeLost")]
+    sick = [
+        i for i, p in here if readings.trouble_of(p, view) is not None or text(p, "status", "reason") in ("Evicted", "NodeLost")
+    ]
     strength = _STRENGTH[kind]
     strength += 0.03 * bool(events) + 0.05 * bool(metrics) + 0.03 * bool(sick)
     if sick:
@@ -156,8 +160,7 @@ def _confirming(kind: FindingKind, name: str, view: EvidenceView) -> list[tuple[
 
 def _unready_there(node: str, view: EvidenceView) -> list[tuple[str, datetime]]:
     """kube_pod_status_ready of the pods that fail there: 0 says the same as Kubernetes does."""
-    pods = tuple(p for _, p in view.objects("Pod"))
-    names = {(text(p, "metadata", "namespace"), text(p, "metadata", "name")) for p in failing_only_on(node, pods, view.scope.now)}
+    names = {(text(p, "metadata", "namespace"), text(p, "metadata", "name")) for p in readings.failing_on(node, view)}
     found = []
     for evidence_id, series in view.series("kube_pod_status_ready"):
         labels, points = series.labels, series.finite()

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes.events import ObjectEvents, first_seen, ids, last_seen, message, newest_first, one_line
+from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.events import first_seen, ids, last_seen, message, newest_first
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.refusal_cause import refusal_reason
 from sre_agent.evidence.kubernetes.state import JsonObject, condition, dig, instant, number, terminating, text
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners, named
+from sre_agent.evidence.kubernetes.workload_owner import Owner, Owners, named
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 STRENGTH = 0.88
 UNKNOWN_REASON = 0.75
@@ -24,8 +26,8 @@ _CREATORS = ("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job")
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding a workload, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    events = readings.events(view)
+    owners = readings.owners(view)
     found: dict[Owner, Finding] = {}
     for kind in _CREATORS:
         for evidence_id, item in view.objects(kind):

@@ -13,6 +13,7 @@ from typing import Any
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, first_seen, ids, message
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.pod_cause import PodCause, PodTrouble, pod_cause
@@ -24,14 +25,13 @@ from sre_agent.evidence.kubernetes.state import (
     dig,
     instant,
     not_ready_since,
-    pod_trouble,
     pressures,
     ready,
     terminating,
     text,
 )
 from sre_agent.evidence.kubernetes.template_difference import Revisions
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.workload_owner import Owner, Owners
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.view import EvidenceView
 
@@ -133,10 +133,10 @@ def _cluster(view: EvidenceView) -> _Cluster:
         series.setdefault((each.labels.get("namespace"), each.labels.get("pod")), []).append((i, each))
     return _Cluster(
         view,
-        ObjectEvents(view.objects("Event")),
+        readings.events(view),
         {text(n, "metadata", "name"): (i, n) for i, n in view.objects("Node")},
-        Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind)),
-        Revisions(o for _, o in view.objects("ReplicaSet")),
+        readings.owners(view),
+        readings.revisions(view),
         logs,
         series,
     )
@@ -144,7 +144,7 @@ def _cluster(view: EvidenceView) -> _Cluster:
 
 def _sick(evidence_id: str, pod: JsonObject, cluster: _Cluster) -> _Sick | None:
     about = cluster.events.about(pod)
-    found = pod_trouble(pod, cluster.view.scope.now) or _unmountable(pod, about)
+    found = readings.trouble_of(pod, cluster.view) or _unmountable(pod, about)
     if found is None:
         return None
     trouble, container = found

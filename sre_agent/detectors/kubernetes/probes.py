@@ -5,7 +5,8 @@ into a CrashLoopBackOff because it hangs, is one too (pods.py names the probe as
 """
 
 from sre_agent.evidence.finding import Finding, FindingKind
-from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, first_seen, ids, one_line
+from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.events import Told, first_seen, ids
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.probe_cause import MISCONFIGURED, ProbeFault, probe_kill
 from sre_agent.evidence.kubernetes.state import (
@@ -15,19 +16,19 @@ from sre_agent.evidence.kubernetes.state import (
     JsonObject,
     Trouble,
     containers,
-    pod_trouble,
     ready,
     terminating,
     text,
 )
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding a pod, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    events = readings.events(view)
+    owners = readings.owners(view)
     found: list[tuple[Owner, Finding]] = []
     for evidence_id, pod in view.objects("Pod"):
         killed = _killed(pod, events.about(pod), view)
@@ -41,7 +42,7 @@ def _killed(pod: JsonObject, about: Told, view: EvidenceView) -> tuple[Container
     if terminating(pod) or not about or text(pod, "status", "phase") in ("Succeeded", "Failed"):
         return None
     now = view.scope.now
-    trouble = (pod_trouble(pod, now) or (Trouble.NOT_READY, None))[0]
+    trouble = (readings.trouble_of(pod, view) or (Trouble.NOT_READY, None))[0]
     for container in containers(pod):
         recent = container.exited_at is not None and now - container.exited_at <= RECENT_EXIT
         unwell = not (container.ready or ready(pod)) or recent

@@ -10,10 +10,10 @@ from datetime import timedelta
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes.events import ObjectEvents
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.foremost import foremost
-from sre_agent.evidence.kubernetes.state import JsonObject, containers, dig, entries, instant, pod_trouble, terminating, text
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.state import JsonObject, containers, dig, entries, instant, terminating, text
+from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
 
 STRENGTH = 0.8
@@ -29,8 +29,8 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
     for kind in _REASONS:
         for i, item in view.objects(kind):
             read.setdefault((kind, text(item, "metadata", "namespace")), {})[text(item, "metadata", "name")] = i
-    events = ObjectEvents(view.objects("Event"))
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    events = readings.events(view)
+    owners = readings.owners(view)
     found: list[tuple[Owner, Finding]] = []
     for evidence_id, pod in view.objects("Pod"):
         if not _waits(pod, view) or events.about(pod, "FailedMount", "FailedAttachVolume", "FailedScheduling"):
@@ -49,7 +49,7 @@ def _waits(pod: JsonObject, view: EvidenceView) -> bool:
     if young or terminating(pod) or text(pod, "status", "phase") != "Pending" or not text(pod, "spec", "nodeName"):
         return False
     started = any(c.running or c.exit_code is not None for c in containers(pod))
-    return not started and pod_trouble(pod, view.scope.now) is None
+    return not started and readings.trouble_of(pod, view) is None
 
 
 def _mounted(pod: JsonObject) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,9 @@ https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-ro
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.alerted import named_by_alert
-from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, ids, one_line
+from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, ids
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.state import (
     JsonObject,
@@ -17,13 +18,13 @@ from sre_agent.evidence.kubernetes.state import (
     instant,
     labels_of,
     number,
-    pod_trouble,
     ready,
     terminating,
     text,
 )
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners, object_name
+from sre_agent.evidence.kubernetes.workload_owner import object_name
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 STUCK, WAITS, PAUSED = 0.8, 0.88, 0.45
 REVISION_LABEL = "controller-revision-hash"
@@ -32,25 +33,29 @@ _BAD_EVENTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCr
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding a workload, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
-    pods: dict[Owner, Told] = {}
-    for pair in view.objects("Pod"):
-        pods.setdefault(owners.of_pod(pair[1]), []).append(pair)
     found = []
     for kind, judge in (("Deployment", _deployment), ("StatefulSet", _stateful_set), ("DaemonSet", _daemon_set)):
         for pair in view.objects(kind):
+            if terminating(pair[1]) or not _moves(pair[1]):
+                continue
             owner = (kind, text(pair[1], "metadata", "namespace"), text(pair[1], "metadata", "name"))
-            mine = pods.get(owner, [])
-            explained = any(_explains(p, events, view) for _, p in mine)
-            if not terminating(pair[1]) and (made := judge(pair, mine, explained, view)) is not None:
+            mine = readings.pods_of(owner, view)
+            explained = any(_explains(p, readings.events(view), view) for _, p in mine)
+            if (made := judge(pair, mine, explained, view)) is not None:
                 found.append((owner, made))
     return foremost(found)
 
 
+def _moves(workload: JsonObject) -> bool:
+    """Whether its status speaks of anything that is not done: of most workloads nothing needs to be asked."""
+    status = dig(workload, "status")
+    late = text(condition(workload, "Progressing"), "status") == "False" or dig(workload, "spec", "paused") is True
+    return late or number(status, "numberUnavailable") > 0 or text(status, "currentRevision") != text(status, "updateRevision")
+
+
 def _explains(pod: JsonObject, events: ObjectEvents, view: EvidenceView) -> bool:
     """Whether this pod shows by itself why it does not run."""
-    if pod_trouble(pod, view.scope.now) is not None or text(condition(pod, "PodScheduled"), "status") == "False":
+    if readings.trouble_of(pod, view) is not None or text(condition(pod, "PodScheduled"), "status") == "False":
         return True
     return text(pod, "status", "phase") == "Pending" and bool(events.about(pod, *_BAD_EVENTS))
 
@@ -82,7 +87,7 @@ def _deployment(item: tuple[str, JsonObject], pods: Told, explained: bool, view:
 
 def _stateful_set(item: tuple[str, JsonObject], pods: Told, _explained: bool, view: EvidenceView) -> Finding | None:
     s, name = item[1], text(item[1], "metadata", "name")
-    target, now = text(s, "status", "updateRevision"), view.scope.now
+    target = text(s, "status", "updateRevision")
     if not target or text(s, "spec", "updateStrategy", "type") == "OnDelete" or dig(s, "spec", "podManagementPolicy") == "Parallel":
         return None
     broken = [
@@ -90,7 +95,7 @@ def _stateful_set(item: tuple[str, JsonObject], pods: Told, _explained: bool, vi
         for i, p in pods
         if labels_of(p).get(REVISION_LABEL) not in (None, target)
         and not terminating(p)
-        and (pod_trouble(p, now) is not None or text(condition(p, "PodScheduled"), "status") == "False")
+        and (readings.trouble_of(p, view) is not None or text(condition(p, "PodScheduled"), "status") == "False")
     ]
     if broken and text(s, "status", "currentRevision") != target:
         pod = text(broken[0][1], "metadata", "name")

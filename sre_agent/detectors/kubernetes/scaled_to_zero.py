@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.alerted import named_by_alert
 from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, ids, last_seen, message
 from sre_agent.evidence.kubernetes.foremost import foremost
@@ -20,7 +21,6 @@ from sre_agent.evidence.kubernetes.state import (
     labels_of,
     listed,
     number,
-    pod_trouble,
     ready,
     terminating,
     text,
@@ -34,7 +34,7 @@ _TO_ZERO = re.compile(r"[Ss]caled down .{1,300} to 0\b|delete Pod ")
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each workload at zero that something misses, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
+    events = readings.events(view)
     found = []
     for evidence_id, item in _at_zero(view):
         strength, why, cited = _missed(item, events, view)
@@ -114,7 +114,7 @@ def _callers(namespace: str, services: list[str], view: EvidenceView) -> Told:
     host = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, services))})(?![\w-])")
     found = []
     for i, pod in view.objects("Pod"):
-        if text(pod, "metadata", "namespace") != namespace or pod_trouble(pod, view.scope.now) is None:
+        if text(pod, "metadata", "namespace") != namespace or readings.trouble_of(pod, view) is None:
             continue
         said = [text(v, "value") for c in _containers(pod) for v in entries(c, "env")]
         said += [str(word) for c in _containers(pod) for part in ("command", "args") for word in listed(c, part)]

@@ -7,11 +7,13 @@ quoted: an image that is still being pulled is the usual one.
 from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
-from sre_agent.evidence.kubernetes.events import ObjectEvents, ids, message, newest_first, one_line
+from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.events import ids, message, newest_first
 from sre_agent.evidence.kubernetes.foremost import foremost
-from sre_agent.evidence.kubernetes.state import JsonObject, containers, dig, instant, pod_trouble, terminating, text
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.state import JsonObject, containers, dig, instant, terminating, text
+from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 PATIENCE = timedelta(minutes=10)
 STRENGTH = 0.55
@@ -20,8 +22,8 @@ _EXPLAINED = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume", 
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each pod that does not come to start, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    events = readings.events(view)
+    owners = readings.owners(view)
     found: list[tuple[Owner, Finding]] = []
     for evidence_id, pod in view.objects("Pod"):
         made = instant(dig(pod, "metadata", "creationTimestamp"))
@@ -31,7 +33,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
         if any(text(e, "reason") in _EXPLAINED for _, e in told):
             continue
         name, minutes = text(pod, "metadata", "name"), int((view.scope.now - made).total_seconds() // 60)
-        last = f"; the last that was said: {one_line(message(told[0][1]))}" if told else "; nothing was said about it"
+        last = f"; the last that was said: {one_line(message(told[0][1]), 200)}" if told else "; nothing was said about it"
         finding = Finding(
             kind=FindingKind.POD_NOT_READY,
             object=f"pod/{name.lower()}",
@@ -51,4 +53,4 @@ def _starting(pod: JsonObject, view: EvidenceView) -> bool:
     if terminating(pod) or text(pod, "status", "phase") != "Pending" or not text(pod, "spec", "nodeName"):
         return False
     taken = containers(pod)
-    return bool(taken) and not any(c.running or c.exit_code is not None for c in taken) and pod_trouble(pod, view.scope.now) is None
+    return bool(taken) and not any(c.running or c.exit_code is not None for c in taken) and readings.trouble_of(pod, view) is None

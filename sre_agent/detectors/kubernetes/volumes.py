@@ -9,12 +9,14 @@ from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, first_seen, ids, message, newest_first, one_line, times_seen
+from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.events import Told, first_seen, ids, message, newest_first, times_seen
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.pull_cause import MISSING_MOUNT
-from sre_agent.evidence.kubernetes.state import JsonObject, containers, dig, instant, pod_trouble, terminating, text
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.state import JsonObject, containers, dig, instant, terminating, text
+from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 STRENGTH = 0.87
 PATIENCE = timedelta(minutes=2)
@@ -29,8 +31,8 @@ _VOLUME = re.compile(r"for volume \"([^\"]{1,253})\"")
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each pod that waits for a volume, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    events = readings.events(view)
+    owners = readings.owners(view)
     found: list[tuple[Owner, Finding]] = []
     for evidence_id, pod in view.objects("Pod"):
         if not _waits(pod, view):
@@ -54,7 +56,7 @@ def _waits(pod: JsonObject, view: EvidenceView) -> bool:
     if terminating(pod) or text(pod, "status", "phase") != "Pending" or not text(pod, "spec", "nodeName"):
         return False
     started = any(c.running or c.exit_code is not None for c in containers(pod))
-    return not started and pod_trouble(pod, view.scope.now) is None
+    return not started and readings.trouble_of(pod, view) is None
 
 
 def _lasts(pod: JsonObject, told: Told, view: EvidenceView) -> bool:

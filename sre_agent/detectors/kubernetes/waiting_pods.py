@@ -8,13 +8,15 @@ from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes.events import ObjectEvents, Told, first_seen, ids, message, newest_first, one_line
+from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.events import Told, first_seen, ids, message, newest_first
 from sre_agent.evidence.kubernetes.foremost import foremost
 from sre_agent.evidence.kubernetes.placement import asked
 from sre_agent.evidence.kubernetes.scheduling import Unplaced, unplaced
 from sre_agent.evidence.kubernetes.state import JsonObject, condition, dig, entries, instant, terminating, text
-from sre_agent.evidence.kubernetes.workload_owner import OWNER_KINDS, Owner, Owners
+from sre_agent.evidence.kubernetes.workload_owner import Owner
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import one_line
 
 STRENGTH, OF_A_CLAIM = 0.85, 0.6
 UNCLAIMED = timedelta(minutes=3)
@@ -24,8 +26,8 @@ _CLAIMS = (R.CLAIM_WAITS, R.STORAGE_CLASS_MISSING)
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """A finding for each pod that waits for a node, strongest first."""
-    events = ObjectEvents(view.objects("Event"))
-    owners = Owners(o for kind in OWNER_KINDS for _, o in view.objects(kind))
+    events = readings.events(view)
+    owners = readings.owners(view)
     nodes = list({text(n, "metadata", "name"): n for _, n in view.objects("Node")}.values())
     found: list[tuple[Owner, Finding]] = []
     for evidence_id, pod in view.objects("Pod"):

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.addresses import service_named
 from sre_agent.evidence.kubernetes.node_surroundings import owner_key
 from sre_agent.evidence.kubernetes.service_map import ServiceMap, place
-from sre_agent.evidence.kubernetes.state import pod_trouble, ready, text
+from sre_agent.evidence.kubernetes.state import ready, text
 from sre_agent.evidence.logs.complaints import Said, complaints, stamp
 from sre_agent.evidence.logs.pattern import without_stamp
 from sre_agent.evidence.view import EvidenceView
@@ -76,7 +77,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
     heard = [(i, log, said) for i, log in logs if (said := _standing(log, complaints(log["lines"]), view))]
     if not heard:
         return ()
-    seen = ServiceMap(view)
+    seen = readings.service_map(view)
     pods = {place(p): p for _, p in view.objects("Pod")}
     groups: dict[tuple[K, str, str], _Group] = {}
     for evidence_id, log, said in heard:
@@ -84,7 +85,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
         pod = pods.get((namespace, name))
         kind, caller = ("", name) if pod is None else owner_key(pod)[1:]
         who = f"{(kind or 'pod').lower()}/{caller or 'unknown'}".lower()
-        sick = bool(log.get("previous")) or (pod is not None and (pod_trouble(pod, view.scope.now) is not None or not ready(pod)))
+        sick = bool(log.get("previous")) or (pod is not None and (readings.trouble_of(pod, view) is not None or not ready(pod)))
         for each in said:
             if each.complaint.kind is K.CONFIG_INVALID and not sick:
                 continue

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.addresses import Address, addresses, inside, nearest, service_named
 from sre_agent.evidence.kubernetes.node_surroundings import owner_key
 from sre_agent.evidence.kubernetes.service_map import ServiceMap, Told, place
-from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, number, pod_trouble, ready, text
+from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, number, ready, text
 from sre_agent.evidence.view import EvidenceView
 
 WRONG, CONTEXT = 0.6, 0.45
@@ -37,7 +38,7 @@ _IN_VAIN = (
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """One finding per workload and wrong address; per address in a log what the settings did not already tell."""
-    seen = ServiceMap(view)
+    seen = readings.service_map(view)
     if not seen.services:
         return ()
     found: dict[tuple[str, str], Finding] = {}
@@ -72,7 +73,7 @@ def _from_settings(seen: ServiceMap, view: EvidenceView) -> Iterator[Finding]:
 
 
 def _sick(pod: JsonObject, view: EvidenceView) -> bool:
-    return pod_trouble(pod, view.scope.now) is not None or not ready(pod)
+    return readings.trouble_of(pod, view) is not None or not ready(pod)
 
 
 def _judged(address: Address, namespace: str, known: list[str], seen: ServiceMap) -> tuple[str, str, Told, FindingReason] | None:
@@ -109,14 +110,25 @@ def _from_lookups(seen: ServiceMap, view: EvidenceView) -> Iterator[Finding]:
             if not any(w in lower for w in _IN_VAIN):
                 continue
             short = next((s for m in _ASKED.finditer(line) if (s := inside(m[1].lower(), namespace)) is not None), None)
-            if short is None or short in told or short in known:
+            if short is None or short in told:
                 continue
             told.add(short)
+            if short in known:
+                yield from _outside(seen.services[(namespace, short)], (evidence_id, log), namespace)
+                continue
             if (near := nearest(short, known)) is not None:
                 what = f"{log.get('pod')} asks for {short} in vain, as its log says; there is no such service here, there is {near}"
                 service = seen.services[(namespace, near)]
                 wrong = (f"app/{short}", what, service, FindingReason.NAME_NOT_FOUND)
                 yield _finding(wrong, ("", namespace), (evidence_id, {}), sick=True)
+
+
+def _outside(service: Told, log: Told, namespace: str) -> Iterator[Finding]:
+    """A name that is here and still is not found: that of a Service which only stands for a name elsewhere."""
+    outside, name = text(service[1], "spec", "externalName")[:253], place(service[1])[1]
+    if text(service[1], "spec", "type") == "ExternalName" and outside:
+        what = f"service {name} stands for {outside}, and {log[1].get('pod')} cannot resolve it, as its log says"
+        yield _finding((f"service/{name}", what, service, FindingReason.NAME_NOT_FOUND), ("", namespace), log, sick=True)
 
 
 def _finding(wrong: tuple[str, str, Told, FindingReason], caller: tuple[str, str], told: Told, sick: bool) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.service_map import ServiceMap, Told, place
 from sre_agent.evidence.kubernetes.state import JsonObject, entries, number, text
 from sre_agent.evidence.view import EvidenceView
@@ -19,7 +20,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
     ingresses = {place(o): (i, o) for i, o in view.objects("Ingress") if place(o)[1]}
     if not ingresses:
         return ()
-    seen = ServiceMap(view)
+    seen = readings.service_map(view)
     classes = {place(c)[1] for _, c in view.objects("IngressClass")}
     secrets = {place(s) for _, s in view.objects("Secret")}
     found = []

@@ -6,15 +6,16 @@ the pods. Without either it stays context.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sre_agent.evidence.finding import Finding, FindingKind
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.addresses import addresses, service_named
 from sre_agent.evidence.kubernetes.groups import DNS_NAMESPACE
 from sre_agent.evidence.kubernetes.network_rules import Direction, Policies, Way
 from sre_agent.evidence.kubernetes.node_surroundings import owner_key
 from sre_agent.evidence.kubernetes.service_map import ServiceMap, Told, place, ports_of, target_of
-from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, instant, number, pod_trouble, ready, text
+from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, instant, number, ready, text
 from sre_agent.evidence.view import EvidenceView
 
 HURTS, CONTEXT = 0.82, 0.45
@@ -33,7 +34,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
     policies = {place(p): (i, p) for i, p in view.objects("NetworkPolicy") if place(p)[1]}
     if not policies:
         return ()
-    seen = ServiceMap(view)
+    seen = readings.service_map(view)
     found: dict[tuple[str, str], list[Denied]] = {}
     for denied in _denied(seen, policies, view):
         found.setdefault(place(denied[0][1]), []).append(denied)
@@ -42,7 +43,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
 
 def _denied(seen: ServiceMap, policies: dict[tuple[str, str], Told], view: EvidenceView) -> Iterator[Denied]:
     rules = Policies([p for _, p in policies.values()], {place(n)[1]: n for _, n in view.objects("Namespace")})
-    now, crowd = view.scope.now, _crowd(seen)
+    crowd = _crowd(seen)
     talkers: set[tuple[str, str, str]] = set()
     for caller, callee, port, name in _ways(seen, crowd, view):
         talkers.add(owner_key(caller[1]))
@@ -50,20 +51,20 @@ def _denied(seen: ServiceMap, policies: dict[tuple[str, str], Told], view: Evide
         if blame:
             what = f"{_called(caller)} cannot reach {name}{f' on port {port}' if port else ''}"
             policy = _blamed(blame)
-            hurts = _hurts(policy, (caller, callee), crowd, now)
+            hurts = _hurts(policy, (caller, callee), crowd, view)
             yield policies[place(policy)], [caller[0], callee[0]], what, hurts
     for owner, pods in crowd.items():
         # The classic: everything that is needed is let out, but the question for its name is not.
         if rules.isolating(pods[0], Direction.EGRESS) and (blame := rules.denying(Way(pods[0], _DNS_POD, 53, "UDP"))):
             policy, caller = _blamed(blame), seen.pods[place(pods[0])]
-            hurts = _hurts(policy, (caller,), crowd, now)
+            hurts = _hurts(policy, (caller,), crowd, view)
             # What calls nobody, as far as one can see, may well have been cut off on purpose.
             if hurts or owner in talkers:
                 what = f"{_called(caller)} cannot ask for names (no way out to DNS, port 53)"
                 yield policies[place(policy)], [caller[0]], what, hurts
     for i, ingress, pod in _closed_to_ingress(seen, rules, view):
         policy = _blamed(rules.isolating(pod[1], Direction.INGRESS))
-        yield policies[place(policy)], [i, pod[0]], f"{ingress} cannot reach {_called(pod)}", _hurts(policy, (pod,), crowd, now)
+        yield policies[place(policy)], [i, pod[0]], f"{ingress} cannot reach {_called(pod)}", _hurts(policy, (pod,), crowd, view)
 
 
 def _crowd(seen: ServiceMap) -> Crowd:
@@ -124,13 +125,13 @@ def _blamed(policies: list[JsonObject]) -> JsonObject:
     return max(policies, key=lambda p: (text(p, "metadata", "creationTimestamp"), place(p)))
 
 
-def _hurts(policy: JsonObject, ends: Iterable[Told], crowd: Crowd, now: datetime) -> bool:
+def _hurts(policy: JsonObject, ends: Iterable[Told], crowd: Crowd, view: EvidenceView) -> bool:
     """Whether a pod at an end is in trouble or not ready, or the policy came after the pods that it cuts off."""
     pods = [p for _, end in ends for p in crowd[owner_key(end)]]
     made = instant(dig(policy, "metadata", "creationTimestamp"))
     began = [at for p in pods if (at := instant(dig(p, "metadata", "creationTimestamp"))) is not None]
     later = made is not None and len(began) > 0 and made > min(began) + LATER
-    return later or any(pod_trouble(p, now) is not None or not ready(p) for p in pods)
+    return later or any(readings.trouble_of(p, view) is not None or not ready(p) for p in pods)
 
 
 def _called(told: Told) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
+from sre_agent.evidence.kubernetes import readings
 from sre_agent.evidence.kubernetes.addresses import addresses, likeness, service_named
 from sre_agent.evidence.kubernetes.service_map import (
     Maker,
@@ -30,7 +31,7 @@ _PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding a Service, the strongest first; at most MOST about Services without any pod."""
-    seen = ServiceMap(view)
+    seen = readings.service_map(view)
     judged = [(told, seen.pods_of(told[1])) for told in seen.services.values() if _selects(told[1])]
     empty = [told for told, pods in judged if not pods and _unanswered(told[1], seen)]
     wanted = _wanted(seen, view) if empty else set()

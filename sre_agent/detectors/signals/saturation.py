@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from sre_agent.evidence.finding import Finding, FindingKind
-from sre_agent.evidence.kubernetes.deployment_surroundings import NAMESPACED_KINDS, DeploymentSurroundings, deployment_surroundings
+from sre_agent.evidence.kubernetes import readings
+from sre_agent.evidence.kubernetes.deployment_surroundings import DeploymentSurroundings
 from sre_agent.evidence.kubernetes.state import text
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.view import EvidenceView
@@ -26,14 +27,12 @@ _HIDES_A_LEAK = re.compile(r"memory|heap|disk|filesystem|volume", re.IGNORECASE)
 
 def detect(view: EvidenceView) -> tuple[Finding, ...]:
     """At most one finding a Deployment, strongest first."""
-    lists = {kind: [o for _, o in view.objects(kind)] for kind in NAMESPACED_KINDS}
     found: dict[str, Finding] = {}
-    for evidence_id, item in view.objects("Deployment"):
-        seen = deployment_surroundings(text(item, "metadata", "uid"), lists)
-        if seen is None or not seen.settled or seen.replicas < 1 or seen.ready_pods != seen.replicas:
+    for evidence_id, seen in readings.deployments(view) if next(view.series(), None) else ():
+        if not seen.settled or seen.replicas < 1 or seen.ready_pods != seen.replicas:
             continue
         if full := _used_up(seen, view):
-            found[text(item, "metadata", "uid")] = _finding(evidence_id, seen, full)
+            found[text(seen.deployment, "metadata", "uid")] = _finding(evidence_id, seen, full)
     return tuple(sorted(found.values(), key=lambda f: (-f.strength, f.namespace or "", f.object)))
 
 

@@ -9,16 +9,17 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from sre_agent.evidence.change import Change, ChangeKind
+from sre_agent.evidence.kubernetes.deployment_surroundings import revision
 from sre_agent.evidence.kubernetes.kept import by_somebody
 from sre_agent.evidence.kubernetes.pod_template import every_container
 from sre_agent.evidence.kubernetes.state import JsonObject, controller_of, dig, entries, instant, text
+from sre_agent.evidence.kubernetes.template_difference import differences
 from sre_agent.evidence.window import Window
 
 SOURCE = "kubernetes"
 SETTLES = timedelta(minutes=2)
 """A write this soon after the creation belongs to the creation."""
 MOST = 100
-_REVISION = "deployment.kubernetes.io/revision"
 _WRITTEN = {
     "Deployment": ChangeKind.CONFIG,
     "StatefulSet": ChangeKind.DEPLOY,
@@ -54,20 +55,21 @@ def _rollouts(objects: Mapping[str, list[JsonObject]], window: Window) -> Iterat
         by_owner.setdefault(_owner(item), []).append(item)
     for deployment in objects.get("Deployment", ()):
         history = [*by_owner.get(text(deployment, "metadata", "uid"), ()), *by_owner.get(_name(deployment), ())]
-        history = sorted((r for r in history if _revision(r)), key=_revision)
+        history = sorted((r for r in history if revision(r)), key=revision)
         at = instant(dig(history[-1], "metadata", "creationTimestamp")) if history else None
         if len(history) < 2 or at is None or not window.start <= at <= window.end:
             continue
         old, new = history[-2], history[-1]
         before, after = _images(old), _images(new)
-        summary = differences(dig(old, "spec", "template") or {}, dig(new, "spec", "template") or {})
+        moved = differences(dig(old, "spec", "template") or {}, dig(new, "spec", "template") or {})
         yield Change(
             at=at,
-            kind=_kind(ChangeKind.DEPLOY, summary),
+            # SAFETY: of all that moved, not of what there is room to tell.
+            kind=_kind(ChangeKind.DEPLOY, "; ".join(moved)),
             target=f"deployment/{_name(deployment)}",
-            summary=summary,
-            from_version=before if before != after else f"revision {_revision(old)}",
-            to_version=after if before != after else f"revision {_revision(new)}",
+            summary="; ".join(moved)[:500],
+            from_version=before if before != after else f"revision {revision(old)}",
+            to_version=after if before != after else f"revision {revision(new)}",
             source=SOURCE,
         )
 
@@ -81,38 +83,8 @@ def _name(item: JsonObject) -> str:
     return text(item, "metadata", "name")
 
 
-def _revision(replica_set: JsonObject) -> int:
-    written = text(replica_set, "metadata", "annotations", _REVISION)
-    return int(written) if written.isdecimal() and len(written) < 10 else 0
-
-
 def _images(replica_set: JsonObject) -> str:
     return ", ".join(text(c, "image") for c in every_container(dig(replica_set, "spec", "template") or {}))
-
-
-def differences(old: JsonObject, new: JsonObject) -> str:
-    """What two pod templates differ in, by name: images, commands, variables, probes, resources; never a variable's value."""
-    before = {text(c, "name"): c for c in every_container(old)}
-    told: list[str] = []
-    for container in every_container(new):
-        name = text(container, "name")
-        was = before.get(name)
-        if was is None:
-            told.append(f"container {name} is new")
-            continue
-        if text(was, "image") != text(container, "image"):
-            told.append(f"image of {name}: {text(was, 'image')} -> {text(container, 'image')}")
-        told += [
-            f"{part} of {name}"
-            for part in sorted(was.keys() | container.keys())
-            if part not in ("env", "image") and was.get(part) != container.get(part)
-        ]
-        variables = [{text(e, "name"): e for e in entries(c, "env")} for c in (was, container)]
-        moved = sorted(k for k in variables[0].keys() | variables[1].keys() if variables[0].get(k) != variables[1].get(k))
-        told += [f"variable {k} of {name}" for k in moved]
-    parts = {k for k in ((old.get("spec") or {}).keys() | (new.get("spec") or {}).keys()) if not k.endswith("ontainers")}
-    told += [f"{k} of the pod" for k in sorted(parts) if dig(old, "spec", k) != dig(new, "spec", k)]
-    return "; ".join(told)[:500]
 
 
 def _written(objects: Mapping[str, list[JsonObject]], window: Window) -> Iterator[Change]:

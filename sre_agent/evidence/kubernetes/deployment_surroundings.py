@@ -4,7 +4,7 @@ Both the guard's facts and the actions' last look ask these questions, so that t
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -185,19 +185,32 @@ class DeploymentSurroundings:
 
 def deployment_surroundings(uid: str, namespaced: Mapping[str, Sequence[JsonObject]]) -> DeploymentSurroundings | None:
     """Put together what stands around the Deployment with this uid; None when no such Deployment exists."""
-    found = next((d for d in namespaced.get("Deployment", ()) if uid and text(d, "metadata", "uid") == uid), None)
-    if found is None:
-        return None
-    sets = tuple(s for s in namespaced.get("ReplicaSet", ()) if text(controller_of(s), "uid") == uid)
-    owners = {text(s, "metadata", "uid") for s in sets}
-    pods = tuple(p for p in namespaced.get("Pod", ()) if text(controller_of(p), "uid") in owners and not terminating(p))
-    name = text(found, "metadata", "name")
-    scalers = tuple(
-        a
-        for a in namespaced.get("HorizontalPodAutoscaler", ())
-        if (text(a, "spec", "scaleTargetRef", "kind"), text(a, "spec", "scaleTargetRef", "name")) == ("Deployment", name)
-    )
-    return DeploymentSurroundings(found, sets, pods, tuple(namespaced.get("ResourceQuota", ())), scalers)
+    return next((s for s in every_deployment(namespaced) if uid and text(s.deployment, "metadata", "uid") == uid), None)
+
+
+def every_deployment(namespaced: Mapping[str, Sequence[JsonObject]]) -> Iterator[DeploymentSurroundings]:
+    """The same of every Deployment that has a uid, in one pass over what may be a cluster's worth of pods."""
+    sets, pods = _by_controller(namespaced.get("ReplicaSet", ())), _by_controller(namespaced.get("Pod", ()))
+    scalers: dict[str, list[JsonObject]] = {}
+    for scaler in namespaced.get("HorizontalPodAutoscaler", ()):
+        if text(scaler, "spec", "scaleTargetRef", "kind") == "Deployment":
+            scalers.setdefault(text(scaler, "spec", "scaleTargetRef", "name"), []).append(scaler)
+    quotas = tuple(namespaced.get("ResourceQuota", ()))
+    for found in namespaced.get("Deployment", ()):
+        if not (uid := text(found, "metadata", "uid")):
+            continue
+        mine = tuple(sets.get(uid, ()))
+        above = dict.fromkeys(text(s, "metadata", "uid") for s in mine)
+        own = tuple(p for each in above for p in pods.get(each, ()) if not terminating(p))
+        yield DeploymentSurroundings(found, mine, own, quotas, tuple(scalers.get(text(found, "metadata", "name"), ())))
+
+
+def _by_controller(items: Iterable[JsonObject]) -> dict[str, list[JsonObject]]:
+    found: dict[str, list[JsonObject]] = {}
+    for item in items:
+        if uid := text(controller_of(item), "uid"):
+            found.setdefault(uid, []).append(item)
+    return found
 
 
 def with_cluster(seen: DeploymentSurroundings, nodes: Sequence[JsonObject], pods: Sequence[JsonObject]) -> DeploymentSurroundings:
@@ -208,7 +221,7 @@ def with_cluster(seen: DeploymentSurroundings, nodes: Sequence[JsonObject], pods
 def revision(replica_set: JsonObject | None) -> int:
     """The revision a ReplicaSet is of; 0 when it does not say."""
     value = text(replica_set, "metadata", "annotations", REVISION)
-    return int(value) if value.isdecimal() else 0
+    return int(value) if value.isdecimal() and len(value) < 10 else 0
 
 
 def share(value: object, total: int, *, up: bool) -> int:

@@ -7,7 +7,6 @@ https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 from collections.abc import Iterable
 from datetime import datetime
 
-from sre_agent.evidence.kubernetes.scope import event_count, event_time
 from sre_agent.evidence.kubernetes.state import JsonObject, instant, number, text
 
 MOST_SAID = 2_000
@@ -47,6 +46,17 @@ def message(event: JsonObject) -> str:
     return (text(event, "message") or text(event, "note"))[:MOST_SAID]
 
 
+def event_time(event: JsonObject) -> datetime | None:
+    """When an event was last seen, in whichever of its three places the time is."""
+    series = event.get("series")
+    return instant(event.get("lastTimestamp")) or instant(text(series, "lastObservedTime")) or instant(event.get("eventTime"))
+
+
+def event_count(event: JsonObject) -> int:
+    """How often it was seen."""
+    return max(1, number(event, "count"), number(event, "series", "count"))
+
+
 def first_seen(event: JsonObject) -> datetime | None:
     """When an event was first seen."""
     return instant(event.get("firstTimestamp")) or instant(event.get("deprecatedFirstTimestamp")) or last_seen(event)
@@ -70,8 +80,3 @@ def newest_first(told: Told) -> Told:
 def ids(*told: Told) -> list[str]:
     """The evidence ids of these, in order."""
     return [i for each in told for i, _ in each]
-
-
-def one_line(words: str, most: int = 200) -> str:
-    """Words of others on one line, cut to `most` characters."""
-    return " ".join(words.split())[:most]

@@ -5,13 +5,21 @@ names in the containers' environment. A name in an environment is data: an edge 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sre_agent.evidence.kubernetes.state import JsonObject, controller_of, dig, entries, labels_of, text
+from sre_agent.evidence.kubernetes.groups import WORKLOADS
+from sre_agent.evidence.kubernetes.placement import claims
+from sre_agent.evidence.kubernetes.pod_template import every_container
+from sre_agent.evidence.kubernetes.readings import service_map
+from sre_agent.evidence.kubernetes.service_map import ready_pods
+from sre_agent.evidence.kubernetes.state import JsonObject, controller_of, dig, entries, listed, text
+from sre_agent.evidence.kubernetes.workload_owner import object_name
 from sre_agent.evidence.view import EvidenceView
 
 SHORTEST_NAME = 3
+_HOST = re.compile(r"(?:(?<=//)|(?<=@))[a-z0-9-]{1,63}|(?<![a-z0-9.-])[a-z0-9-]{1,63}(?=:[0-9]{2,5}(?![0-9]))")
+"""Where a name can only be a host, a short one counts as well; so does one that is the whole value."""
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 Key = tuple[str, str]
 """(namespace, "kind/name" in lower case)."""
@@ -19,13 +27,18 @@ Key = tuple[str, str]
 
 @dataclass
 class Neighbours:
-    """The relations, read once from a view. `nodes` is where each pod runs, `claims` the volume claims it names."""
+    """The relations, read once from a view. `nodes` is where each pod runs, `claims` the volume claims it names.
+
+    `behind` are the workloads that a Service, an autoscaler, a budget or a network policy is about; `served` the Services that
+    have a ready pod.
+    """
 
     owners: dict[Key, Key] = field(default_factory=dict)
     behind: dict[Key, set[Key]] = field(default_factory=dict)
     calls: dict[Key, set[Key]] = field(default_factory=dict)
     nodes: dict[Key, str] = field(default_factory=dict)
     claims: dict[Key, set[Key]] = field(default_factory=dict)
+    served: set[Key] = field(default_factory=set)
 
     def workload(self, key: Key) -> Key:
         """The workload at the top of an object's chain of controllers; the object itself when nobody controls it."""
@@ -35,16 +48,29 @@ class Neighbours:
             key = self.owners[key]
         return key
 
-    def depends_on(self, caller: Key, callee: Key) -> bool:
-        """Whether the caller's workload calls a Service that is the callee, or that its workload is behind."""
+    def cut_off(self, caller: Key, policy: Key) -> bool:
+        """Whether a network policy is about the caller's workload, or about one behind a Service that it calls."""
+        mine, about = self.workload(caller), self.behind.get(policy, set())
+        return mine in about or any(about & self.behind.get(service, set()) for service in self.calls.get(mine, ()))
+
+    def depends_on(self, caller: Key, callee: Key, *, though_served: bool = True) -> bool:
+        """Whether the caller's workload calls a Service that is the callee, or that its workload is behind.
+
+        `though_served` False: Services with a ready pod do not count.
+        """
         asked = self.calls.get(self.workload(caller), set())
+        asked = asked if though_served else asked - self.served
         top = self.workload(callee)
         return callee in asked or any(top in self.behind.get(service, ()) for service in asked)
 
 
 def neighbours(view: EvidenceView) -> Neighbours:
     """Everything the Pods, ReplicaSets, Jobs and Services of a view say about each other. Read once a view."""
-    found = Neighbours()
+    return view.once(_neighbours)
+
+
+def _neighbours(view: EvidenceView) -> Neighbours:
+    found, services = Neighbours(), service_map(view)
     pods = [p for _, p in view.objects("Pod")]
     for kind in ("Pod", "ReplicaSet", "Job"):
         for _, item in view.objects(kind):
@@ -55,51 +81,73 @@ def neighbours(view: EvidenceView) -> Neighbours:
     for pod in pods:
         namespace = text(pod, "metadata", "namespace")
         found.nodes[key_of(pod)] = text(pod, "spec", "nodeName").lower()
-        named = (text(v, "persistentVolumeClaim", "claimName") for v in entries(pod, "spec", "volumes"))
-        found.claims[key_of(pod)] = {(namespace, f"claim/{name}".lower()) for name in named if name}
-    services = [s for _, s in view.objects("Service")]
-    for service in services:
-        found.behind[key_of(service)] = {found.workload(key_of(p)) for p in selected(service, pods)}
-        found.behind[key_of(service)] |= {key_of(w) for w in _templates(view) if _selects(service, w)}
-    hosts = {text(s, "metadata", "name").lower(): key_of(s) for s in services}
-    for item in (*pods, *_templates(view)):
-        found.calls.setdefault(found.workload(key_of(item)), set()).update(_called(item, hosts))
+        found.claims[key_of(pod)] = {(namespace, f"claim/{name}".lower()) for name in claims(pod)}
+    hosts: dict[str, dict[str, Key]] = {}
+    for (namespace, name), (_, service) in services.services.items():
+        hosts.setdefault(namespace, {})[name.lower()] = key_of(service)
+        behind = {found.workload(key_of(p)) for _, p in services.pods_of(service, dead=True)}
+        if ready_pods(services.pods_of(service)):
+            found.served.add(key_of(service))
+        found.behind[key_of(service)] = behind | {key_of(w) for _, w in services.workloads_of(service)}
+    found.behind |= dict(_selecting(view, found))
+    configs = {(text(c, "metadata", "namespace"), text(c, "metadata", "name")): c for _, c in view.objects("ConfigMap")}
+    spoken: dict[str, frozenset[str]] = {}
+    for item in (*pods, *(w for kind in WORKLOADS for _, w in view.objects(kind))):
+        called = _called(item, hosts.get(text(item, "metadata", "namespace"), {}), configs, spoken)
+        found.calls.setdefault(found.workload(key_of(item)), set()).update(called)
     return found
 
 
 def key_of(item: JsonObject) -> Key:
     """(namespace, "kind/name") of an object, as findings write it."""
-    kind = text(item, "kind").lower().replace("persistentvolumeclaim", "claim")
-    return text(item, "metadata", "namespace"), f"{kind}/{text(item, 'metadata', 'name').lower()}"
+    return text(item, "metadata", "namespace"), object_name(item)
 
 
-def selected(service: JsonObject, pods: Iterable[JsonObject]) -> list[JsonObject]:
-    """The pods of its namespace that a Service's selector matches; none without a selector."""
-    return [p for p in pods if _matches(service, p, labels_of(p))]
+def _selecting(view: EvidenceView, found: Neighbours) -> Iterator[tuple[Key, set[Key]]]:
+    """What autoscalers, budgets and network policies are about."""
+    for _, scaler in view.objects("HorizontalPodAutoscaler"):
+        target = dig(scaler, "spec", "scaleTargetRef")
+        at = f"{text(target, 'kind')}/{text(target, 'name')}".lower()
+        yield key_of(scaler), {(text(scaler, "metadata", "namespace"), at)}
+    for kind, path in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
+        for _, item in view.objects(kind):
+            home, selector = text(item, "metadata", "namespace"), dig(item, "spec", path) or {}
+            yield key_of(item), {found.workload(key_of(p)) for _, p in service_map(view).taken_by(home, selector)}
 
 
-def _matches(service: JsonObject, item: JsonObject, labels: Mapping[str, object]) -> bool:
-    selector = dig(service, "spec", "selector")
-    same = text(service, "metadata", "namespace") == text(item, "metadata", "namespace")
-    return isinstance(selector, dict) and bool(selector) and same and all(labels.get(k) == v for k, v in selector.items())
+def _called(
+    item: JsonObject,
+    hosts: Mapping[str, Key],
+    configs: Mapping[tuple[str, str], JsonObject],
+    spoken: dict[str, frozenset[str]],
+) -> set[Key]:
+    """The Services whose names stand as whole words in the environment or arguments of an object's containers.
 
-
-def _selects(service: JsonObject, workload: JsonObject) -> bool:
-    labels = dig(workload, "spec", "template", "metadata", "labels")
-    return _matches(service, workload, labels if isinstance(labels, dict) else {})
-
-
-def _templates(view: EvidenceView) -> list[JsonObject]:
-    return [w for kind in ("Deployment", "StatefulSet", "DaemonSet") for _, w in view.objects(kind)]
-
-
-def _called(item: JsonObject, hosts: Mapping[str, Key]) -> set[Key]:
-    """The Services whose names stand as whole words in the environment or arguments of an object's containers."""
-    spec = dig(item, "spec", "template", "spec") or dig(item, "spec")
-    containers = entries(spec, "containers") + entries(spec, "initContainers")
-    values = [text(e, "value") for c in containers for e in entries(c, "env")]
-    values += [str(a) for c in containers for key in ("command", "args") for a in (dig(c, key) or ()) if isinstance(a, str)]
-    words = {w for value in values for w in _WORD.findall(value[:2000].lower()) if len(w) >= SHORTEST_NAME}
-    namespace = text(item, "metadata", "namespace")
+    `configs` are the ConfigMaps by namespace and name: the environment may come from them. `hosts` are the Services of its
+    namespace by name; `spoken` keeps the words of each text: pods of one workload say the same.
+    """
+    made = every_container(dig(item, "spec", "template") or item)
+    values = [text(e, "value") for c in made for e in entries(c, "env")] + _configured(item, made, configs)
+    values += [a for c in made for key in ("command", "args") for a in listed(c, key) if isinstance(a, str)]
     own = f"service/{text(item, 'metadata', 'name').lower()}"
-    return {hosts[w] for w in words & set(hosts) if hosts[w][0] == namespace and hosts[w][1] != own}
+    found = set()
+    for value in values:
+        if value not in spoken:
+            lower = value[:2000].lower()
+            spoken[value] = frozenset(w for w in _WORD.findall(lower) if len(w) >= SHORTEST_NAME) | {lower, *_HOST.findall(lower)}
+        found |= {hosts[w] for w in spoken[value] if w in hosts and hosts[w][1] != own}
+    return found
+
+
+def _configured(item: JsonObject, made: tuple[JsonObject, ...], configs: Mapping[tuple[str, str], JsonObject]) -> list[str]:
+    """The values of the variables that come from ConfigMaps, where those are told at all."""
+    home = text(item, "metadata", "namespace")
+    found = []
+    for container in made:
+        for each in entries(container, "env"):
+            at = dig(each, "valueFrom", "configMapKeyRef")
+            found.append(text(configs.get((home, text(at, "name"))), "data", text(at, "key")) if at else "")
+        for each in entries(container, "envFrom"):
+            data = dig(configs.get((home, text(each, "configMapRef", "name"))), "data")
+            found += [v for v in data.values() if isinstance(v, str)] if isinstance(data, dict) else []
+    return [v for v in found if v]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 
+from sre_agent.evidence.kubernetes.selectors import takes
 from sre_agent.evidence.kubernetes.service_map import place, ports_of
 from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, labels_of, text
 
@@ -75,29 +76,6 @@ class Policies:
         mine = self.isolating(pod, Direction.INGRESS)
         peers = [entries(r, "from") for p in mine for r in entries(p, "spec", "ingress")]
         return not mine or any(not told or any("namespaceSelector" in p or "ipBlock" in p for p in told) for told in peers)
-
-
-def takes(selector: object, labels: dict[str, str]) -> bool:
-    """Whether a label selector takes these labels in; what it says in unknown words counts as yes."""
-    wanted = dig(selector, "matchLabels")
-    if isinstance(wanted, dict) and any(labels.get(k) != v for k, v in wanted.items()):
-        return False
-    return all(_holds(e, labels) for e in entries(selector, "matchExpressions"))
-
-
-def _holds(expression: JsonObject, labels: dict[str, str]) -> bool:
-    key, given = text(expression, "key"), expression.get("values")
-    values = given if isinstance(given, list) else []
-    match expression.get("operator"):
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-    return True
 
 
 def _lets(rule: JsonObject, direction: Direction, way: Way, namespaces: Mapping[str, JsonObject]) -> bool:

@@ -139,10 +139,20 @@ def owner_key(pod: JsonObject) -> tuple[str, str, str]:
 
 def failing_only_on(node: str, pods: Sequence[JsonObject], now: datetime) -> list[JsonObject]:
     """Pods on a node in a trouble that a node can cause, whose owners have no pod in any trouble elsewhere."""
+    return failing_by_node(pods, now).get(node, [])
+
+
+def failing_by_node(pods: Sequence[JsonObject], now: datetime) -> dict[str, list[JsonObject]]:
+    """The same for every node that has such pods, by its name."""
     troubled = [(p, found[0]) for p in pods if (found := pod_trouble(p, now)) is not None]
-    elsewhere = {owner_key(p) for p, _ in troubled if text(p, "spec", "nodeName") != node}
-    mine = [p for p, t in troubled if text(p, "spec", "nodeName") == node and t is not Trouble.BAD_CONFIG]
-    return [p for p in mine if owner_key(p) not in elsewhere]
+    places: dict[tuple[str, str, str], set[str]] = {}
+    for pod, _ in troubled:
+        places.setdefault(owner_key(pod), set()).add(text(pod, "spec", "nodeName"))
+    found_on: dict[str, list[JsonObject]] = {}
+    for pod, trouble in troubled:
+        if trouble is not Trouble.BAD_CONFIG and len(places[owner_key(pod)]) == 1:
+            found_on.setdefault(text(pod, "spec", "nodeName"), []).append(pod)
+    return found_on
 
 
 def unmet_for_cordon(seen: NodeSurroundings, now: datetime) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def asked(pod: JsonObject, found: Unplaced, nodes: Sequence[JsonObject]) -> str:
             return _room(pod, resource, whole)
         case R.NODE_SELECTOR | R.AFFINITY:
             return _labels(pod, whole)
-        case R.TAINT:
+        case R.TAINT | R.KUBELET_SILENT:
             return f"it tolerates {_tolerated(pod)}"
         case R.HOST_PORT:
             ports = [

@@ -12,11 +12,12 @@ from typing import Any
 
 from sre_agent.evidence.finding_kind import FindingKind
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes.events import Told, last_seen, message, newest_first, one_line
+from sre_agent.evidence.kubernetes.events import Told, last_seen, message, newest_first
 from sre_agent.evidence.kubernetes.exit_cause import exit_cause, log_lines, words_cause
 from sre_agent.evidence.kubernetes.probe_cause import probe_kill, readiness_fault
 from sre_agent.evidence.kubernetes.pull_cause import MISSING_MOUNT, PLATFORM, create_reason, pull_reason
 from sre_agent.evidence.kubernetes.state import CONFIG_REASONS, Container, JsonObject, Trouble, condition, entries, listed, text
+from sre_agent.evidence.visible import one_line
 
 QUOTE = 200
 NODE_KILL = timedelta(minutes=2)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sre_agent.evidence.kubernetes.selectors import takes
 from sre_agent.evidence.kubernetes.state import (
     JsonObject,
     Trouble,
@@ -158,24 +159,4 @@ def _live(reference: JsonObject | None, namespaced: Mapping[str, Sequence[JsonOb
 
 def _selects(selector: object, labels: dict[str, str]) -> bool:
     """Whether a policy/v1 selector takes these labels in: {} everything, null nothing, unknown operators everything."""
-    if not isinstance(selector, dict):
-        return False
-    wanted = selector.get("matchLabels") or {}
-    return all(labels.get(k) == v for k, v in wanted.items()) and all(
-        _expression(e, labels) for e in entries(selector, "matchExpressions")
-    )
-
-
-def _expression(expression: JsonObject, labels: dict[str, str]) -> bool:
-    key, values = text(expression, "key"), expression.get("values") or []
-    match expression.get("operator"):
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-        case _:
-            return True
+    return isinstance(selector, dict) and takes(selector, labels)

@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 
 from sre_agent.evidence.finding_reason import FindingReason as R
-from sre_agent.evidence.kubernetes.events import Told, message, newest_first, one_line, subject, times_seen
+from sre_agent.evidence.kubernetes.events import Told, message, newest_first, subject, times_seen
 from sre_agent.evidence.kubernetes.state import Container, JsonObject, dig, entries, number, text
+from sre_agent.evidence.visible import one_line
 
 FAILS = {"readiness": R.READINESS_FAILED, "liveness": R.LIVENESS_FAILED, "startup": R.STARTUP_FAILED}
 MISCONFIGURED = frozenset({R.PROBE_PORT_WRONG, R.PROBE_PATH_WRONG, R.PROBE_TOO_STRICT})

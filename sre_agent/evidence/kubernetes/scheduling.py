@@ -21,6 +21,12 @@ _FILTERS: tuple[tuple[R, re.Pattern[str]], ...] = tuple(
     (reason, re.compile(words))
     for reason, words in (
         (R.NODES_CORDONED, _CORDON.pattern),
+        (R.TAINT, r"taint(?!s? \{node\.kubernetes\.io/)"),
+        # What the node controller puts on a sick node: without it these nodes would take the pod.
+        (R.KUBELET_SILENT, r"node\.kubernetes\.io/(?:not-ready|unreachable)"),
+        (R.MEMORY_PRESSURE, r"node\.kubernetes\.io/memory-pressure"),
+        (R.DISK_PRESSURE, r"node\.kubernetes\.io/disk-pressure"),
+        (R.PID_PRESSURE, r"node\.kubernetes\.io/pid-pressure"),
         (R.TAINT, r"taint"),
         (R.NODE_SELECTOR, r"node affinity/selector|node selector|requested hostname|node\(s\) didn't match node name"),
         (R.AFFINITY, r"(?<!volume )node affinity"),

@@ -4,10 +4,12 @@ The whole namespace of an alert is looked at, because causes sit next door; what
 trouble. What is only cluster-wide is kept where something here refers to it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sre_agent.evidence.kubernetes.deployment_surroundings import revision
+from sre_agent.evidence.kubernetes.events import event_time
 from sre_agent.evidence.kubernetes.groups import APP_LABELS, WORKLOADS
 from sre_agent.evidence.kubernetes.groups import CLUSTER_KINDS as CLUSTER_KINDS
 from sre_agent.evidence.kubernetes.groups import GROUPS as GROUPS
@@ -17,7 +19,6 @@ from sre_agent.evidence.kubernetes.state import (
     containers,
     controller_of,
     dig,
-    instant,
     labels_of,
     number,
     pod_trouble,
@@ -42,7 +43,6 @@ _OWNER_LABELS = (
     ("cronjob", "CronJob"),
 )
 _HINTS = ("service", "app", "app_kubernetes_io_name", "app.kubernetes.io/name", "workload", "container")
-_REVISION = "deployment.kubernetes.io/revision"
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _short(workload: JsonObject) -> bool:
 
 def _replica_sets(items: list[JsonObject], chain: set[str]) -> list[JsonObject]:
     """Those with pods, and the newest HISTORY of each Deployment, newest first; those of what is named or has pods before."""
-    newest = sorted(items, key=_revision, reverse=True)
+    newest = sorted(items, key=revision, reverse=True)
     seen: dict[str, int] = {}
     kept = []
     for item in newest:
@@ -230,11 +230,6 @@ def _replica_sets(items: list[JsonObject], chain: set[str]) -> list[JsonObject]:
         if seen[owner] <= HISTORY or _key(item) in chain or number(item, "status", "replicas"):
             kept.append(item)
     return sorted(kept, key=lambda o: _key(o) not in chain)
-
-
-def _revision(replica_set: JsonObject) -> int:
-    written = text(replica_set, "metadata", "annotations", _REVISION)
-    return int(written) if written.isdecimal() and len(written) < 10 else 0
 
 
 def _referred_to(subject: Subject, found: Mapping[str, list[JsonObject]]) -> dict[str, list[JsonObject]]:
@@ -282,26 +277,3 @@ def _events(events: list[JsonObject], about: list[JsonObject]) -> list[JsonObjec
     ]
     newest = sorted(mine, key=lambda e: str(event_time(e) or ""), reverse=True)
     return sorted(newest, key=lambda e: text(e, "type") == "Normal")
-
-
-def event_time(event: JsonObject) -> datetime | None:
-    """When an event was last seen, in whichever of its three places the time is."""
-    series = event.get("series")
-    return instant(event.get("lastTimestamp")) or instant(text(series, "lastObservedTime")) or instant(event.get("eventTime"))
-
-
-def event_count(event: JsonObject) -> int:
-    """How often it was seen."""
-    return max(1, number(event, "count"), number(event, "series", "count"))
-
-
-def pod_events(pod: JsonObject, events: Iterable[tuple[str, JsonObject]]) -> list[tuple[str, JsonObject]]:
-    """Of (evidence id, event) pairs, those about this pod: same uid, or, where no uid is given, same name."""
-    uid, name, namespace = (text(pod, "metadata", k) for k in ("uid", "name", "namespace"))
-    found = []
-    for evidence_id, event in events:
-        about = event.get("involvedObject") or {}
-        same_name = text(about, "kind") == "Pod" and text(about, "name") == name and text(about, "namespace") in ("", namespace)
-        if same_name and text(about, "uid") in ("", uid):
-            found.append((evidence_id, event))
-    return found

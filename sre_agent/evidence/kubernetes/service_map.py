@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sre_agent.evidence.evidence import EvidenceKind
 from sre_agent.evidence.kubernetes.groups import WORKLOADS
+from sre_agent.evidence.kubernetes.selectors import takes
 from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, labels_of, number, ready, terminating, text
 from sre_agent.evidence.view import EvidenceView
 
@@ -53,9 +54,13 @@ class ServiceMap:
             if not entries(told[1], "metadata", "ownerReferences"):
                 self._lone.setdefault(namespace, []).append(Maker(told, name, _plain(labels_of(told[1]))))
         self._by_label: dict[tuple[str, str, str], list[Told]] = {}
-        for told in self.pods.values():
+        known = {place(p): (i, p) for i, p in view.objects("Pod")}
+        for told in known.values():
             for key, value in _plain(labels_of(told[1])).items():
                 self._by_label.setdefault((place(told[1])[0], key, value), []).append(told)
+        self._home: dict[str, list[Told]] = {}
+        for told in known.values():
+            self._home.setdefault(place(told[1])[0], []).append(told)
         self._backends = dict(_backends(view))
         self._kinds, cut = _asked(view)
         self.whole = "Pod" not in cut and not self._kinds.isdisjoint(("Pod", *WORKLOADS))
@@ -65,13 +70,21 @@ class ServiceMap:
         """Whether objects of this kind were asked for and all of them are here."""
         return kind in self._kinds
 
-    def pods_of(self, service: JsonObject) -> list[Told]:
-        """The living pods that its selector takes; none for a Service without a selector."""
+    def pods_of(self, service: JsonObject, *, dead: bool = False) -> list[Told]:
+        """The living pods that its selector takes, with `dead` the others too; none for a Service without a selector."""
         wanted, namespace = selector_of(service), place(service)[0]
         if not wanted:
             return []
         candidates = min((self._by_label.get((namespace, k, v), []) for k, v in wanted.items()), key=len)
-        return [told for told in candidates if wanted.items() <= labels_of(told[1]).items()]
+        taken = [told for told in candidates if wanted.items() <= labels_of(told[1]).items()]
+        return taken if dead else [told for told in taken if living(told[1])]
+
+    def taken_by(self, namespace: str, selector: object) -> list[Told]:
+        """The pods of a namespace, dead ones too, that a label selector of a policy or a budget takes."""
+        plain = _plain(dig(selector, "matchLabels"))
+        lists = [self._by_label.get((namespace, k, v), []) for k, v in plain.items()]
+        candidates = min(lists, key=len) if lists else self._home.get(namespace, [])
+        return [told for told in candidates if takes(selector, labels_of(told[1]))]
 
     def workloads_of(self, service: JsonObject) -> list[Told]:
         """The workloads whose pods it would take, whether there are any or not."""

@@ -4,6 +4,7 @@ Objects are telemetry: a missing or malformed field reads as "not so", never as 
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -36,6 +37,7 @@ CONFIG_REASONS = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CreatePodSandboxError", "PostStartHookError"}
 )
 CONFIG_EXITS = {126: "its command cannot be executed", 127: "its command was not found"}
+_PROBLEM = re.compile(r"KernelDeadlock$|ReadonlyFilesystem$|Corrupt\w{1,60}$|Frequent\w{1,60}$|\w{1,60}(?:Problem|Unhealthy)$")
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
 
@@ -58,8 +60,12 @@ def dig(item: object, *path: str) -> Any:
 
 def text(item: object, *path: str) -> str:
     """The string at a path, or ""."""
-    value = dig(item, *path)
-    return value if isinstance(value, str) else ""
+    # Asked hundreds of thousands of times in a large cluster, so it does not ask `dig`.
+    for key in path:
+        if not isinstance(item, dict):
+            return ""
+        item = item.get(key)
+    return item if isinstance(item, str) else ""
 
 
 def number(item: object, *path: str) -> int:
@@ -173,7 +179,7 @@ def pod_trouble(pod: JsonObject, now: datetime) -> tuple[Trouble, Container | No
     """The most telling trouble of a living pod and the container it is in. None: nothing is wrong, or it is ending."""
     if terminating(pod) or text(pod, "status", "phase") in ("Succeeded", "Failed"):
         return None
-    found = [(t, c) for c in containers(pod) if (t := container_trouble(c, now)) is not None]
+    found = [(t, c) for c in _once_ended(pod) if (t := container_trouble(c, now)) is not None]
     if found:
         order = list(Trouble)
         return min(found, key=lambda pair: order.index(pair[0]))
@@ -181,6 +187,14 @@ def pod_trouble(pod: JsonObject, now: datetime) -> tuple[Trouble, Container | No
     if since is not None and now - since >= NOT_READY_FOR and text(pod, "status", "phase") == "Running":
         return Trouble.NOT_READY, next((c for c in containers(pod) if not c.ready), None)
     return None
+
+
+def _once_ended(pod: JsonObject) -> tuple[Container, ...]:
+    """The containers, when any of them waits or ever ended; of most pods none did, and nothing is wrong with a container then."""
+    statuses = (*entries(pod, "status", "initContainerStatuses"), *entries(pod, "status", "containerStatuses"))
+    ended = ("waiting", "terminated")
+    told = any(dig(s, "state", end) or dig(s, "lastState", "terminated") for s in statuses for end in ended)
+    return containers(pod) if told else ()
 
 
 def terminating(item: JsonObject) -> bool:
@@ -209,6 +223,15 @@ def not_ready_since(item: JsonObject) -> datetime | None:
 def pressures(node: JsonObject) -> tuple[str, ...]:
     """The resources a node is short of: "MemoryPressure", ..."""
     return tuple(p for p in PRESSURES if text(condition(node, p), "status") == "True")
+
+
+def problems(node: JsonObject) -> tuple[str, ...]:
+    """What a node problem detector says is wrong for good: "ReadonlyFilesystem", "KernelDeadlock", "NTPProblem".
+
+    https://github.com/kubernetes/node-problem-detector . Conditions of other names may be good when they are true.
+    """
+    told = (c for c in entries(node, "status", "conditions") if c.get("status") == "True")
+    return tuple(kind[:100] for c in told if _PROBLEM.match(kind := text(c, "type")))
 
 
 def controller_of(item: JsonObject) -> JsonObject | None:
