@@ -46,13 +46,19 @@ class Shift:
 def is_counter(series: Series) -> bool:
     """By its name, or because it only ever grows (an offset, a counter with an unusual name)."""
     if series.name.endswith(_COUNTER_SUFFIXES):
-        return True
+        return not (series.name.endswith("_count") and _falls_often(series))
     if _GAUGE.search(series.name):
         return False
     values = [v for _, v in series.finite()]
     steps = [b - a for a, b in pairwise(values)]
     growing = sum(1 for s in steps if s > 0)
     return len(steps) >= 2 * MIN_BASELINE and min(steps) >= 0 and growing > 0.9 * len(steps)
+
+
+def _falls_often(series: Series) -> bool:
+    """How many sessions or locks there are is called "_count" as well, and goes up and down; a counter falls at a restart."""
+    steps = [b - a for a, b in pairwise(v for _, v in series.finite())]
+    return sum(1 for s in steps if s < 0) > max(2, len(steps) // 10)
 
 
 def increases(samples: Samples) -> Samples:

@@ -144,7 +144,13 @@ def _explains(a: Finding, b: Finding, near: Neighbours) -> bool:
     """True when `b` is a symptom of `a`."""
     if (a.object, a.namespace) == (b.object, b.namespace):
         return any(a.kind in rungs and b.kind in rungs and rungs.index(a.kind) < rungs.index(b.kind) for rungs in _LADDERS)
-    others = _by_node(a, b, near) or _by_owner(a, b, near) or _by_store(a, b) or _by_call(a, b, near)
+    others = (
+        _by_node(a, b, near)
+        or _by_owner(a, b, near)
+        or _of_its_own_pod(a, b, near)
+        or _by_store(a, b, near)
+        or _by_call(a, b, near)
+    )
     return others or _by_network(a, b, near) or _by_quality(a, b)
 
 
@@ -176,10 +182,23 @@ def _by_owner(a: Finding, b: Finding, near: Neighbours) -> bool:
     return top in beneath
 
 
-def _by_store(a: Finding, b: Finding) -> bool:
-    # A store in trouble before its clients fail: restarting clients would not help. Without both times, no claim.
-    timed = a.onset is not None and b.onset is not None and a.onset <= b.onset
-    return a.kind in _STORE and b.kind in _OF_A_STORE and timed
+def _of_its_own_pod(a: Finding, b: Finding, near: Neighbours) -> bool:
+    """A store that does not answer because the pod in which it runs is in trouble: a workload or Service of the store's name."""
+    if a.kind not in _POD_FAULTS or b.kind not in (K.POSTGRES_DOWN, K.REDIS_PRIMARY_DOWN) or a.strength < STRONG:
+        return False
+    name, top = b.object.partition("/")[2], near.workload(_at(a))
+    behind = near.behind.get((a.namespace or "", f"service/{name}"), ())
+    return top[1].partition("/")[2] == name or top in behind
+
+
+def _by_store(a: Finding, b: Finding, near: Neighbours) -> bool:
+    """A store in trouble before its clients fail: restarting clients would not help."""
+    if a.kind not in _STORE or b.kind not in _OF_A_STORE:
+        return False
+    if a.onset is not None and b.onset is not None:
+        return a.onset <= b.onset
+    # One look at a store does not say since when: then the client must say that it is one, by its settings or its last words.
+    return a.strength >= STRONG and (b.reason is R.DEPENDENCY_UNREACHABLE or near.names(_at(b), a.object.partition("/")[2]))
 
 
 def _by_call(a: Finding, b: Finding, near: Neighbours) -> bool:

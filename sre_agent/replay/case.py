@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from sre_agent.evidence.ai.quality import PromptVersion, Score
+from sre_agent.evidence.ai.quality import ModelError, ModelUse, PromptVersion, Score
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.redis.state import NodeView, RedisState, SentinelView
 from sre_agent.evidence.series import Series
@@ -94,7 +94,9 @@ def load_case(folder: Path) -> Case:
         metrics=reader.lines("metrics.jsonl", Series),
         changes=None if changes is None else tuple(row.change() for row in changes),
         langfuse=reader.json(
-            "langfuse.json", TypeAdapter(QualityFile), {"": QualityFile, "scores.*": Score, "prompts.*": PromptVersion}
+            "langfuse.json",
+            TypeAdapter(QualityFile),
+            {"": QualityFile, "scores.*": Score, "prompts.*": PromptVersion, "models.*": ModelUse, "errors.*": ModelError},
         ),
         redis=None if redis is None else {name: _state(name, rows) for name, rows in redis.masters.items()},
         postgres=reader.json("postgres.json", TypeAdapter(JsonObject)),

@@ -4,7 +4,7 @@ Pure. Tokens are counted per call, so more traffic is no spike; cost is counted 
 same hour of the day before, so a busy morning is none. Calls per conversation that multiply are the sign of a loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -22,6 +22,8 @@ MIN_COST = 1.0
 LOOP_TIMES = 2.0
 # Above every hour before, not only above the usual one.
 ABOVE_MOST = 1.2
+# An alert on the spend of an hour, or of three, fires when they are over.
+MOST_LATE = 6
 _DAY = timedelta(days=1)
 
 
@@ -61,6 +63,7 @@ def _dearest(view: EvidenceView, judge: Callable[[str, Sides], _Spike | None]) -
 
 
 def _token_spike(name: str, side: Sides) -> _Spike | None:
+    side = _since_the_rise(side, lambda rows: per_call(rows, _tokens_of), TOKENS_TIMES)
     before, after = per_call(side.before, _tokens_of), per_call(side.after, _tokens_of)
     if len(before) < MIN_HOURS or not after or sum(u.count for u in side.after if u.tokens is not None) < MIN_CALLS:
         return None
@@ -71,6 +74,7 @@ def _token_spike(name: str, side: Sides) -> _Spike | None:
 
 
 def _cost_spike(name: str, side: Sides) -> _Spike | None:
+    side = _since_the_rise(side, lambda rows: by_hour(rows, _cost_of), COST_TIMES)
     before, after = by_hour(side.before, _cost_of), by_hour(side.after, _cost_of)
     if len(before) < MIN_HOURS or not after:
         return None
@@ -84,6 +88,23 @@ def _cost_spike(name: str, side: Sides) -> _Spike | None:
     if not _still(after, usual):
         return None
     return _Spike(name, usual, high, _since(after, COST_TIMES * usual), side.evidence, _loop(side) or _busier(side))
+
+
+def _since_the_rise(side: Sides, hourly: Callable[[Sequence[ModelUse]], dict[datetime, float]], times: float) -> Sides:
+    """The same rows; of the hours right before the onset those that were as dear already count as now, MOST_LATE at most."""
+    amounts = hourly(side.before)
+    hours = sorted(amounts)
+    cut = len(hours)
+    while cut > MIN_HOURS and len(hours) - cut < MOST_LATE:
+        usual = median(amounts[h] for h in hours[: cut - 1])
+        if usual <= 0 or amounts[hours[cut - 1]] <= times * usual:
+            break
+        cut -= 1
+    if cut == len(hours):
+        return side
+    rows = (*side.before, *side.after)
+    start = hours[cut]
+    return Sides(tuple(u for u in rows if u.timestamp < start), tuple(u for u in rows if u.timestamp >= start), side.evidence)
 
 
 def _still(after: dict[datetime, float], usual: float) -> bool:

@@ -26,6 +26,8 @@ from sre_agent.evidence.view import EvidenceView
 STRONG, CONTEXT = 0.85, 0.45
 MOST, MOST_COMPARED = 30, 300
 """Services without a pod that are judged, and workloads whose labels are compared letter by letter, at most."""
+# Its pods may well be ready and listed as endpoints: the port is what is wrong.
+_REFUTED = {FindingKind.SERVICE_PORT_MISMATCH: "a call to this port of the Service is answered"}
 _PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 
 
@@ -189,5 +191,5 @@ def _finding(
         reason=reason,
         strength=strength,
         evidence=cited,
-        refuted_by="the Service has ready endpoints, or a call to it is answered",
+        refuted_by=_REFUTED.get(kind, "the Service has ready endpoints, or a call to it is answered"),
     )

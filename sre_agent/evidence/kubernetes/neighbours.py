@@ -30,7 +30,7 @@ class Neighbours:
     """The relations, read once from a view. `nodes` is where each pod runs, `claims` the volume claims it names.
 
     `behind` are the workloads that a Service, an autoscaler, a budget or a network policy is about; `served` the Services that
-    have a ready pod.
+    have a ready pod; `words` what stands in the settings of a workload.
     """
 
     owners: dict[Key, Key] = field(default_factory=dict)
@@ -39,6 +39,11 @@ class Neighbours:
     nodes: dict[Key, str] = field(default_factory=dict)
     claims: dict[Key, set[Key]] = field(default_factory=dict)
     served: set[Key] = field(default_factory=set)
+    words: dict[Key, set[str]] = field(default_factory=dict)
+
+    def names(self, caller: Key, host: str) -> bool:
+        """Whether the settings of the caller's workload name a host, wherever that is."""
+        return len(host) > SHORTEST_NAME and host in self.words.get(self.workload(caller), ())
 
     def workload(self, key: Key) -> Key:
         """The workload at the top of an object's chain of controllers; the object itself when nobody controls it."""
@@ -93,8 +98,10 @@ def _neighbours(view: EvidenceView) -> Neighbours:
     configs = {(text(c, "metadata", "namespace"), text(c, "metadata", "name")): c for _, c in view.objects("ConfigMap")}
     spoken: dict[str, frozenset[str]] = {}
     for item in (*pods, *(w for kind in WORKLOADS for _, w in view.objects(kind))):
-        called = _called(item, hosts.get(text(item, "metadata", "namespace"), {}), configs, spoken)
-        found.calls.setdefault(found.workload(key_of(item)), set()).update(called)
+        top, words = found.workload(key_of(item)), _words(item, configs, spoken)
+        found.words.setdefault(top, set()).update(words)
+        called = _called(item, words, hosts.get(text(item, "metadata", "namespace"), {}))
+        found.calls.setdefault(top, set()).update(called)
     return found
 
 
@@ -115,28 +122,26 @@ def _selecting(view: EvidenceView, found: Neighbours) -> Iterator[tuple[Key, set
             yield key_of(item), {found.workload(key_of(p)) for _, p in service_map(view).taken_by(home, selector)}
 
 
-def _called(
-    item: JsonObject,
-    hosts: Mapping[str, Key],
-    configs: Mapping[tuple[str, str], JsonObject],
-    spoken: dict[str, frozenset[str]],
-) -> set[Key]:
-    """The Services whose names stand as whole words in the environment or arguments of an object's containers.
+def _words(item: JsonObject, configs: Mapping[tuple[str, str], JsonObject], spoken: dict[str, frozenset[str]]) -> frozenset[str]:
+    """The whole words of the environment and the arguments of an object's containers, in lower case.
 
-    `configs` are the ConfigMaps by namespace and name: the environment may come from them. `hosts` are the Services of its
-    namespace by name; `spoken` keeps the words of each text: pods of one workload say the same.
+    `configs` are the ConfigMaps by namespace and name: the environment may come from them. `spoken` keeps the words of each
+    text: pods of one workload say the same.
     """
     made = every_container(dig(item, "spec", "template") or item)
     values = [text(e, "value") for c in made for e in entries(c, "env")] + _configured(item, made, configs)
     values += [a for c in made for key in ("command", "args") for a in listed(c, key) if isinstance(a, str)]
-    own = f"service/{text(item, 'metadata', 'name').lower()}"
-    found = set()
     for value in values:
         if value not in spoken:
             lower = value[:2000].lower()
             spoken[value] = frozenset(w for w in _WORD.findall(lower) if len(w) >= SHORTEST_NAME) | {lower, *_HOST.findall(lower)}
-        found |= {hosts[w] for w in spoken[value] if w in hosts and hosts[w][1] != own}
-    return found
+    return frozenset().union(*(spoken[value] for value in values))
+
+
+def _called(item: JsonObject, words: frozenset[str], hosts: Mapping[str, Key]) -> set[Key]:
+    """The Services whose names are among the words; `hosts` are the Services of the object's namespace by name."""
+    own = f"service/{text(item, 'metadata', 'name').lower()}"
+    return {hosts[w] for w in words & set(hosts) if hosts[w][1] != own}
 
 
 def _configured(item: JsonObject, made: tuple[JsonObject, ...], configs: Mapping[tuple[str, str], JsonObject]) -> list[str]:
