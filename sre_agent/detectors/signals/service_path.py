@@ -106,10 +106,12 @@ def _behind(
     if not alerted:
         return []
     top = alerted[0]
-    depth = _depths(top, graph, moved)
-    deepest = {n for n in depth if not any(c in depth for c in graph.get(n, ()))}
-    order = sorted(depth, key=lambda n: (n not in deepest, bool(_UNSEEN.search(n)), -depth[n], -moved[n].peak, n))
-    return [_finding(family, moved[n], top, (i, n in deepest), graph_ids) for i, n in enumerate(order)]
+    below = _below(top, graph, moved, TOGETHER) or _likeliest(top, graph, moved)
+    depth = {top.service: 0} | {name: far for name, (far, _) in below.items()}
+    waits = {caller for _, caller in below.values()} | {n for n in depth if any(c in depth for c in graph.get(n, ()))}
+    # A leaf is often seen from its caller's side alone, whatever its name: then it may be the way to a sibling that is traced.
+    order = sorted(depth, key=lambda n: (n in waits, bool(_UNSEEN.search(n)), n not in graph, -depth[n], -moved[n].peak, n))
+    return [_finding(family, moved[n], top, (i, n not in waits), graph_ids) for i, n in enumerate(order)]
 
 
 def _one_metric(family: _Family, view: EvidenceView, wanted: set[str]) -> list[tuple[str, Series, int]]:
@@ -139,20 +141,39 @@ def _moved(evidence_id: str, series: Series, sign: int, onset: datetime) -> _Mov
     return _Moved(_service(series), evidence_id, usual, worse, lead | worse, peak > 0 and rare, began)
 
 
-def _depths(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Moved]) -> dict[str, int]:
-    """Services that moved with `top` and can be reached from it, also through services nobody measures: how far down."""
-    depth = {top.service: 0}
-    frontier = [top.service]
+def _below(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Moved], together: float) -> dict[str, tuple[int, str]]:
+    """Services that moved with `top` and are reached from it: how far down, and who waits for them.
+
+    Services that nobody measures are walked through; those that were measured and did not move are not.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    frontier = [(top.service, 0, top.service)]
+    passed = {(top.service, top.service)}
     while frontier:
-        at = frontier.pop()
+        at, far, waiting = frontier.pop()
         for callee in sorted(graph.get(at, ())):
-            if depth.get(callee, -1) > depth[at] or depth[at] > len(graph):
-                continue
             seen = moved.get(callee)
-            if seen is not None and seen.odd and seen.peak >= SHARE * top.peak and _together(top, seen) >= TOGETHER:
-                depth[callee] = depth[at] + 1
-                frontier.append(callee)
-    return depth
+            if callee == top.service or far > len(graph) or (seen is None and (callee, waiting) in passed):
+                continue
+            passed.add((callee, waiting))
+            if seen is None:
+                frontier.append((callee, far, waiting))
+            elif found.get(callee, (0, ""))[0] <= far and _moved_with(top, seen) >= together:
+                found[callee] = far + 1, waiting
+                frontier.append((callee, far + 1, callee))
+    return found
+
+
+def _likeliest(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Moved]) -> dict[str, tuple[int, str]]:
+    """Where nobody below moved quite at the same moments: the one that did so most of all, by correlation above 0."""
+    some = _below(top, graph, moved, 0.0)
+    best = max(some, key=lambda n: (_moved_with(top, moved[n]), n), default=None)
+    return {best: some[best]} if best is not None and _moved_with(top, moved[best]) > 0 else {}
+
+
+def _moved_with(top: _Moved, seen: _Moved) -> float:
+    """The correlation with `top` of a service that left its baseline by a share that matters; -1 for any other."""
+    return _together(top, seen) if seen.odd and seen.peak >= SHARE * top.peak else -1.0
 
 
 def _together(a: _Moved, b: _Moved) -> float:
