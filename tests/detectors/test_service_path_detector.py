@@ -152,7 +152,7 @@ def test_where_nobody_moved_at_quite_the_same_moments_the_likeliest_is_told_and_
     assert objects(detect(told)) == ["service/shop"]
 
 
-def test_services_that_call_each_other_in_a_circle_end():
+def test_a_circle_below_the_alerted_service_ends_too_also_through_one_that_nobody_measures():
     calls = [("shop", "cart"), ("cart", "prices"), ("prices", "cart"), ("prices", "unmeasured"), ("unmeasured", "prices")]
     told = view(series("shop", 0.1, 0.5), series("cart", 0.05, 0.5, seed=2), series("prices", 0.01, 0.5, seed=3), calls=calls)
     assert objects(detect(told))[-1] == "service/shop"

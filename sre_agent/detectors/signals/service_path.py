@@ -26,6 +26,9 @@ TOGETHER = 0.7
 SHARE = 0.1
 QUANTILE = 0.99
 MIN_SHARED = 3
+CHANCE, FAR = 0.051, 2.0
+"""One sample beyond the quantile is enough where so few are looked at that chance seldom gives one (1 of 20 times), or where
+it is that many times as far as ever before; else there are two."""
 MIN_BASELINE, MIN_RECENT, LEAD = 10, 2, 2
 _LABELS = ("service", "service_name", "app")
 _TYPICAL = ("average", "avg", "mean", "p50", "p90", "p95")
@@ -107,6 +110,8 @@ def _behind(
         return []
     top = alerted[0]
     below = _below(top, graph, moved, TOGETHER) or _likeliest(top, graph, moved)
+    if not below and not top.odd:
+        return []
     depth = {top.service: 0} | {name: far for name, (far, _) in below.items()}
     waits = {caller for _, caller in below.values()} | {n for n in depth if any(c in depth for c in graph.get(n, ()))}
     # A leaf is often seen from its caller's side alone, whatever its name: then it may be the way to a sibling that is traced.
@@ -135,10 +140,12 @@ def _moved(evidence_id: str, series: Series, sign: int, onset: datetime) -> _Mov
     before = sorted(sign * (v - usual) for _, v in baseline)
     worse = {t: sign * (v - usual) for t, v in recent}
     peak = max(worse.values())
-    rare = bisect_left(before, peak) >= QUANTILE * len(before)
+    rare = sum(bisect_left(before, v) >= QUANTILE * len(before) for v in worse.values())
+    enough = 1 if (1 - QUANTILE) * len(worse) <= CHANCE else 2
+    odd = rare >= enough or (rare > 0 and peak >= FAR * max(before[-1], 0.0))
     began = next((t for t, v in sorted(worse.items()) if v >= peak / 2), recent[0][0])
     lead = {t: sign * (v - usual) for t, v in samples[: -len(recent)][-LEAD:]}
-    return _Moved(_service(series), evidence_id, usual, worse, lead | worse, peak > 0 and rare, began)
+    return _Moved(_service(series), evidence_id, usual, worse, lead | worse, peak > 0 and odd, began)
 
 
 def _below(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Moved], together: float) -> dict[str, tuple[int, str]]:

@@ -134,7 +134,12 @@ SIBLINGS = (
         "burst balance spent, fewer reads than before",
         SHORT,
         "Reads are slow",
-        {"burst_balance": ramp(0.0, 2, 16), "read_iops": grown(0.6, 16), "read_latency": grown(25, 16), "disk_queue_depth": grown(8, 16)},
+        {
+            "burst_balance": ramp(0.0, 2, 16),
+            "read_iops": grown(0.6, 16),
+            "read_latency": grown(25, 16),
+            "disk_queue_depth": grown(8, 16),
+        },
     ),
     Sibling(
         "memory short and swapping",
@@ -177,7 +182,9 @@ SIBLINGS = (
         {"replica_lag": grown(3)},
         ((3, "automated backup completed"),),
     ),
-    Sibling("healthy with frightening words", WELL, "Scheduled check", {}, ((2, "test of failover alerts: no failover took place"),)),
+    Sibling(
+        "healthy with frightening words", WELL, "Scheduled check", {}, ((2, "test of failover alerts: no failover took place"),)
+    ),
     Sibling(
         "storage full, half of the metrics missing",
         SHORT,
@@ -199,7 +206,11 @@ SIBLINGS = (
 def case(one: Sibling, seed: int = 0) -> Case:
     """The case in memory; another seed draws other noise."""
     rng = random.Random(zlib.crc32(one.name.encode()) + seed)
-    levels = {m: v for m, v in {"burst_balance": 99.0, "oldest_replication_slot_lag": 1e5, **USUAL}.items() if m in USUAL or m in one.shapes}
+    levels = {
+        m: v
+        for m, v in {"burst_balance": 99.0, "oldest_replication_slot_lag": 1e5, **USUAL}.items()
+        if m in USUAL or m in one.shapes
+    }
     stamps = [BEGAN.timestamp() + 60 * i for i in range(MINUTES)]
     series = []
     for metric in sorted(set(levels) - set(one.without)):
@@ -233,6 +244,12 @@ def measured(seed: int = 0) -> list[Row]:
             print(f"  {NAME}: {one.name} is {one.truth}, told {said} ({first})")
     return [
         share(f"{NAME}: category of the first cause", [t == s.truth for t, s in zip(told, SIBLINGS, strict=True)], 13 / 16),
-        share(f"{NAME}: healthy cases left alone", [a.healthy for a, s in zip(answers, SIBLINGS, strict=True) if s.truth == WELL], 1.0),
-        share(f"{NAME}: sick cases not called healthy", [not a.healthy for a, s in zip(answers, SIBLINGS, strict=True) if s.truth != WELL], 1.0),
+        share(
+            f"{NAME}: healthy cases left alone", [a.healthy for a, s in zip(answers, SIBLINGS, strict=True) if s.truth == WELL], 1.0
+        ),
+        share(
+            f"{NAME}: sick cases not called healthy",
+            [not a.healthy for a, s in zip(answers, SIBLINGS, strict=True) if s.truth != WELL],
+            1.0,
+        ),
     ]
