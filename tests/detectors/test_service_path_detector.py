@@ -156,3 +156,14 @@ def test_a_circle_below_the_alerted_service_ends_too_also_through_one_that_nobod
     calls = [("shop", "cart"), ("cart", "prices"), ("prices", "cart"), ("prices", "unmeasured"), ("unmeasured", "prices")]
     told = view(series("shop", 0.1, 0.5), series("cart", 0.05, 0.5, seed=2), series("prices", 0.01, 0.5, seed=3), calls=calls)
     assert objects(detect(told))[-1] == "service/shop"
+
+
+def test_an_alert_without_anything_unusual_names_nobody():
+    usual = [series(n, 0.1, 0.0005, seed=i) for i, n in enumerate(("shop", "cart", "search"))]
+    assert detect(view(*usual)) == ()
+
+
+def test_one_sample_of_many_a_little_beyond_the_usual_is_chance_and_one_far_beyond_is_not():
+    little, far = (0.0,) * 9 + (0.0025,), (0.0,) * 9 + (0.05,)
+    assert detect(view(series("shop", 0.1, 1.0, shape=little))) == ()
+    assert objects(detect(view(series("shop", 0.1, 1.0, shape=far)))) == ["service/shop"]
