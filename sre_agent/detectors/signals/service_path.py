@@ -109,14 +109,15 @@ def _behind(
     if not alerted:
         return []
     top = alerted[0]
-    below = _below(top, graph, moved, TOGETHER) or _likeliest(top, graph, moved)
+    plain = _below(top, graph, moved, TOGETHER)
+    below = plain or _likeliest(top, graph, moved)
     if not below and not top.odd:
         return []
     depth = {top.service: 0} | {name: far for name, (far, _) in below.items()}
     waits = {caller for _, caller in below.values()} | {n for n in depth if any(c in depth for c in graph.get(n, ()))}
     # A leaf is often seen from its caller's side alone, whatever its name: then it may be the way to a sibling that is traced.
     order = sorted(depth, key=lambda n: (n in waits, bool(_UNSEEN.search(n)), n not in graph, -depth[n], -moved[n].peak, n))
-    return [_finding(family, moved[n], top, (i, n not in waits), graph_ids) for i, n in enumerate(order)]
+    return [_finding(family, moved[n], top, (i, n not in waits), graph_ids, bool(plain) or not below) for i, n in enumerate(order)]
 
 
 def _one_metric(family: _Family, view: EvidenceView, wanted: set[str]) -> list[tuple[str, Series, int]]:
@@ -195,17 +196,18 @@ def _together(a: _Moved, b: _Moved) -> float:
     return over / under if under else 0.0
 
 
-def _finding(family: _Family, seen: _Moved, top: _Moved, rank: tuple[int, bool], graph_ids: list[str]) -> Finding:
+def _finding(family: _Family, seen: _Moved, top: _Moved, rank: tuple[int, bool], graph_ids: list[str], plain: bool) -> Finding:
     place, deepest = rank
     how = "slower" if family.kind is FindingKind.SERVICE_SLOW else "failing more"
+    when = "at the same moments as" if plain else "roughly, not exactly, when it was worse at"
     why = "and nothing it calls did" if deepest else "as did something that it calls"
     return Finding(
         kind=family.kind,
         object=f"service/{seen.service.lower()}",
         cause=f"{seen.service} is {how} since the onset (usually {seen.usual:.4g}, worse by up to {seen.peak:.4g}), "
-        f"at the same moments as {top.service}, {why}",
+        f"{when} {top.service}, {why}",
         onset=datetime.fromtimestamp(seen.began, UTC),
-        strength=max(0.2, (0.5 if deepest else 0.4) - 0.03 * place),
+        strength=max(0.2, ((0.5 if plain else 0.45) if deepest else 0.4) - 0.03 * place),
         evidence=tuple(dict.fromkeys((seen.evidence_id, top.evidence_id, *graph_ids))),
         refuted_by="it is as slow or fails as much at other times without the alert, or its callers changed what they ask of it",
     )
