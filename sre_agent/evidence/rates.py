@@ -6,7 +6,7 @@ of medians in units of the baseline's median absolute deviation, x 0.6745.
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -140,6 +140,13 @@ def aligned(a: Mapping[float, float], b: Mapping[float, float]) -> tuple[tuple[f
     times = sorted(a.keys() | b.keys())
     found = ((_at(a, t), _at(b, t)) for t in (times if len(a.keys() & b.keys()) else sorted(a)))
     return tuple((x, y) for x, y in found if x is not None and y is not None)
+
+
+def shared_moments(each: Sequence[Mapping[float, float]]) -> tuple[Samples, ...]:
+    """Several series at the moments at which any has a sample and all say something; lost samples as in `aligned`."""
+    rows = [(t, [_at(told, t) for told in each]) for t in sorted(set().union(*each))]
+    whole = [(t, [v for v in row if v is not None]) for t, row in rows if None not in row]
+    return tuple(tuple((t, row[i]) for t, row in whole) for i in range(len(each)))
 
 
 def _at(told: Mapping[float, float], t: float) -> float | None:

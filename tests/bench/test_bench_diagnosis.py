@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from sre_agent.evidence.finding import FindingKind, RootCause
 from sre_agent.replay.case import Case, LogFile
-from tests.bench.diagnosis import kubernetes_text, nezha, shaken
-from tests.bench.diagnosis.answer import Answer, ranks
+from tests.bench.diagnosis import kubernetes_text, nezha, opensre, shaken, siblings, worlds
+from tests.bench.diagnosis.answer import Answer, answered, ranks
 from tests.bench.diagnosis.tables import incident, one_series
 
 
@@ -77,3 +77,28 @@ def test_the_spread_of_a_share_holds_it_and_is_nothing_where_all_agree():
     low, high = shaken.spread([True] * 7 + [False] * 3)
     assert low < 0.7 < high
     assert shaken.spread([True] * 9) == (1.0, 1.0)
+
+
+def test_a_made_up_world_is_the_same_each_time_and_its_fault_is_found_where_it_was_put():
+    made = worlds.world(7, worlds.Fault.SLOW)
+    assert worlds.case(made) == worlds.case(worlds.world(7, worlds.Fault.SLOW))
+    assert worlds._answer(made).place(made.at) == 1
+    assert not worlds._typed(worlds._answer(worlds.world(7, worlds.Fault.NONE)))
+
+
+def test_a_world_shows_its_fault_at_that_service_and_only_since_the_onset():
+    made = worlds.world(3, worlds.Fault.CPU)
+    cpu = {s.labels["service"]: [v for _, v in s.samples] for s in worlds.case(made).metrics if s.name == "cpu_usage_cores"}
+    jumped = [n for n, values in cpu.items() if min(values[worlds.BEFORE :]) > 5 * max(values[: worlds.BEFORE])]
+    assert jumped == [made.at]
+
+
+def test_siblings_have_names_of_their_own_and_what_a_full_disk_and_a_healthy_database_are_called():
+    names = [one.name for one in siblings.SIBLINGS]
+    assert len(set(names)) == len(names)
+    told = {
+        n: opensre.category(answered(siblings.case(s)))
+        for s in siblings.SIBLINGS
+        if (n := s.name)[:12] in ("storage runs", "healthy with")
+    }
+    assert told == {"storage runs full": "resource_exhaustion", "healthy with frightening words": "healthy"}

@@ -125,3 +125,15 @@ def test_lines_of_one_statement_have_one_pattern():
 def test_a_line_calls_itself_an_error_by_a_word_of_its_own():
     assert [line for line in ("ERROR x", "java.io Exception: y", "panic: z") if not is_error(line)] == []
     assert not is_error("INFO errorless run, terrors none")
+
+
+def test_errors_that_began_in_the_minutes_before_a_late_onset_are_as_new_as_those_after_it():
+    late = lines("ERROR no contact for order {i}", 40, -180)
+    assert [f.kind for f in found(*USUAL, late)] == [FindingKind.LOG_ERRORS_NEW]
+    assert found(*USUAL, lines("ERROR no contact for order {i}", 90, -400)) == ()
+
+
+def test_a_log_that_reaches_back_only_a_few_minutes_is_judged_by_those():
+    short = lines("INFO order {i} accepted", 40, -280), lines("INFO order {i} accepted", 60, 0)
+    (new,) = found(*short, lines("ERROR no contact for order {i}", 5, 10))
+    assert new.kind is FindingKind.LOG_ERRORS_NEW

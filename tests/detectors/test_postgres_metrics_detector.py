@@ -105,3 +105,29 @@ def test_the_onset_is_where_the_level_changed_and_duplicates_and_gaps_do_not_mov
 def test_more_free_space_than_before_is_no_shift_to_tell_of_and_less_is():
     assert metrics.detect(view("free_storage_space", [10] * 9 + [100] * 10)) == ()
     assert [f.object for f in metrics.detect(view("free_storage_space", [100] * 9 + [10] * 10))] == ["postgres/orders"]
+
+
+def test_a_full_disk_that_flickers_is_full_all_the_same():
+    (found,) = detect(view("free_storage_space", [80e9, 40e9, 9e9, 4e8, 4e8, 3.99e8, 4e8, 4.01e8, 4e8, 4.02e8]))
+    assert found.kind is K.POSTGRES_DISK_FULL
+
+
+def test_sessions_that_go_down_as_often_as_up_stand_at_no_ceiling():
+    leant = [100, 110, 160, 220, 260, 288, 290, 290, 289, 290]
+    busy = [100, 110, 160, 220, 260, 284, 290, 285, 291, 286]
+    assert [f.kind for f in detect(view("database_connections", leant))] == [K.POSTGRES_CONNECTIONS_FULL]
+    assert detect(view("database_connections", busy)) == ()
+
+
+def test_a_spent_burst_balance_is_told_where_requests_wait_and_not_where_nobody_does():
+    spent = [90, 70, 40, 10, 2, 1, 1, 0, 0, 0]
+    slow = [1, 1, 1, 2, 20, 22, 21, 22, 23, 22]
+    (found,) = detect(view("burst_balance", spent, read_latency=slow, disk_queue_depth=[0.2, 0.2, 0.3, 1, 2, 2, 2, 2, 2, 2]))
+    assert found.kind is K.POSTGRES_IO_SATURATED
+    assert detect(view("burst_balance", spent, read_latency=[1] * 10)) == ()
+    assert detect(view("burst_balance", [90] * 10, read_latency=slow)) == ()
+
+
+def test_three_times_as_much_of_nearly_no_lag_is_no_shift_and_ten_seconds_are():
+    assert metrics.detect(view("replica_lag", [0.8] * 9 + [2.4] * 10)) == ()
+    assert metrics.detect(view("replica_lag", [0.8] * 9 + [40] * 10)) != ()

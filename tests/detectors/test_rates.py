@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sre_agent.evidence.rates import increases, is_counter, levels, shift, split
+from sre_agent.evidence.rates import increases, is_counter, levels, shared_moments, shift, split
 from sre_agent.evidence.series import Series
 
 
@@ -47,3 +47,14 @@ def test_the_score_is_the_modified_z_of_the_medians_and_tells_when_the_level_beg
     assert found.score == pytest.approx(0.6745 * 20 / 1.0)
     assert found.at == 900.0
     assert found.ratio == 3.0
+
+
+def test_series_are_brought_to_the_same_moments_and_what_one_lost_is_told_by_its_neighbours():
+    whole, gappy = {0.0: 0.0, 10.0: 10.0, 20.0: 20.0, 30.0: 30.0}, {0.0: 0.0, 10.0: 5.0, 30.0: 15.0}
+    assert shared_moments([whole, gappy]) == (tuple(whole.items()), ((0.0, 0.0), (10.0, 5.0), (20.0, 10.0), (30.0, 15.0)))
+
+
+def test_a_moment_of_which_one_series_says_nothing_is_left_out():
+    long, short = {float(t): 1.0 for t in range(0, 100, 10)}, {0.0: 1.0, 10.0: 1.0, 20.0: 1.0}
+    assert [t for t, _ in shared_moments([long, short])[0]] == [0.0, 10.0, 20.0]
+    assert shared_moments([long, {}]) == ((), ())

@@ -123,3 +123,50 @@ def test_without_a_call_graph_or_the_alerted_service_nothing_is_said():
 def test_gaps_and_nan_in_the_samples_say_nothing_by_themselves():
     broken = series("cart", 0.05, float("nan"), seed=2)
     assert objects(detect(view(series("shop", 0.1, 0.5), broken))) == ["service/shop"]
+
+
+def test_a_leaf_without_a_telling_name_comes_after_the_sibling_that_is_traced():
+    calls = [("shop", "cart"), ("shop", "lb-17"), ("cart", "prices")]
+    told = view(
+        series("shop", 0.1, 0.5),
+        series("cart", 0.1, 0.5, seed=2),
+        series("lb-17", 0.1, 0.9, seed=3),
+        series("prices", 0.1, 0.0, seed=4),
+        calls=calls,
+    )
+    assert objects(detect(told))[:2] == ["service/cart", "service/lb-17"]
+
+
+def test_a_service_that_nobody_measures_is_walked_through_and_one_that_did_not_move_is_not():
+    deep = (series("shop", 0.1, 0.5), series("prices", 0.01, 0.5, seed=3))
+    assert objects(detect(view(*deep))) == ["service/prices", "service/shop"]
+    assert objects(detect(view(*deep, series("cart", 0.05, 0.0, seed=2)))) == ["service/shop"]
+
+
+def test_where_nobody_moved_at_quite_the_same_moments_the_likeliest_is_told_and_what_moved_against_it_is_not():
+    later = (0.0, 1.0, 0.6, 0.9, 0.2)
+    against = (1.0, 0.9, 0.0, 0.1, 0.9)
+    told = view(series("shop", 0.1, 0.5), series("search", 0.1, 0.5, seed=2, shape=later))
+    found = detect(told)
+    assert objects(found) == ["service/search", "service/shop"]
+    assert found[0].strength < 0.5
+    assert "not exactly" in found[0].cause
+    told = view(series("shop", 0.1, 0.5), series("search", 0.1, 0.5, seed=2, shape=against))
+    assert objects(detect(told)) == ["service/shop"]
+
+
+def test_a_circle_below_the_alerted_service_ends_too_also_through_one_that_nobody_measures():
+    calls = [("shop", "cart"), ("cart", "prices"), ("prices", "cart"), ("prices", "unmeasured"), ("unmeasured", "prices")]
+    told = view(series("shop", 0.1, 0.5), series("cart", 0.05, 0.5, seed=2), series("prices", 0.01, 0.5, seed=3), calls=calls)
+    assert objects(detect(told))[-1] == "service/shop"
+
+
+def test_an_alert_without_anything_unusual_names_nobody():
+    usual = [series(n, 0.1, 0.0005, seed=i) for i, n in enumerate(("shop", "cart", "search"))]
+    assert detect(view(*usual)) == ()
+
+
+def test_one_sample_of_many_a_little_beyond_the_usual_is_chance_and_one_far_beyond_is_not():
+    little, far = (0.0,) * 9 + (0.0025,), (0.0,) * 9 + (0.05,)
+    assert detect(view(series("shop", 0.1, 1.0, shape=little))) == ()
+    assert objects(detect(view(series("shop", 0.1, 1.0, shape=far)))) == ["service/shop"]

@@ -31,6 +31,8 @@ MIN_PODS = 5
 MAX_FINDINGS = 6
 QUOTE = 160
 MARGIN_S = 60.0
+PENDING_S = 300.0
+"""An alert begins after its rule's `for:` and window, so these seconds before it are no habit, where there are others."""
 
 
 @dataclass
@@ -84,7 +86,8 @@ def _lines(payload: Mapping[str, object]) -> list[str]:
 def habit_of(lines: Iterable[str], onset: float) -> Habit:
     """Counted in one pass, so that the lines need not be held. A line without a time belongs to the one above it."""
     habit = Habit()
-    at, first, quiet_until, last = 0.0, 0.0, 0.0, 0.0
+    pending: Counter[int] = Counter()
+    at, first, quiet_until, settled_until, last = 0.0, 0.0, 0.0, 0.0, 0.0
     for line in lines:
         stamp = instant(line.partition(" ")[0])
         at = stamp.timestamp() if stamp is not None else at
@@ -93,12 +96,20 @@ def habit_of(lines: Iterable[str], onset: float) -> Habit:
         if at < onset:
             # Lines above the first time belong nowhere.
             if at:
-                habit.before[number] += 1
                 quiet_until = max(quiet_until, at)
+                if at < onset - PENDING_S:
+                    habit.before[number] += 1
+                    settled_until = quiet_until
+                else:
+                    pending[number] += 1
         else:
             habit.since[number] += 1
             if number not in habit.first:
                 habit.first[number] = (at, line)
+    if sum(habit.before.values()) >= MIN_BEFORE:
+        quiet_until = settled_until
+    else:
+        habit.before.update(pending)
     habit.seconds = (max((quiet_until or first) - first, 1.0), max(last - onset, 1.0))
     return habit
 

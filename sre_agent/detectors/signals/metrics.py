@@ -20,6 +20,8 @@ MAX_NAMED = 3
 # Buckets repeat their histogram; clocks and build marks move without meaning anything.
 _IGNORED_SUFFIXES = ("_bucket", "_created", "_info", "_timestamp_seconds", "_time_seconds", "_uptime_seconds", "_uptime_in_seconds")
 _BETTER_WHEN_MORE = re.compile(r"(^|_)(free|freeable|available|headroom|remaining)(_|$)")
+_HARMLESS_BELOW = ((re.compile(r"replica(tion)?_lag(_seconds)?$"), 10.0), (re.compile(r"disk_queue_depth$"), 1.0))
+"""Levels at which nobody waits, in the metric's unit (seconds, requests): three times as much of nearly nothing is no shift."""
 _OBJECT_LABELS = (
     ("redis_master", "redis"),
     ("dbinstance_identifier", "postgres"),
@@ -54,6 +56,8 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
         if found.before and abs(found.after - found.before) < MIN_CHANGE * abs(found.before):
             continue
         if found.after > found.before and _BETTER_WHEN_MORE.search(series.name):
+            continue
+        if any(name.search(series.name) and max(found.before, found.after) < most for name, most in _HARMLESS_BELOW):
             continue
         moved[subject(series, view)].append(_Moved(series, found, evidence_id))
     findings = [_finding(key, each) for key, each in moved.items()]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from sre_agent.evidence.finding import Finding, FindingKind
-from sre_agent.evidence.rates import Samples, increases, split
+from sre_agent.evidence.rates import Samples, increases, shared_moments, split
 from sre_agent.evidence.view import EvidenceView
 
 MAX_FINDINGS = 3
@@ -97,9 +97,8 @@ def _edges(view: EvidenceView) -> list[_Edge]:
 
 
 def _together(parts: Mapping[str, tuple[str, Samples]]) -> list[Samples]:
-    """The four counters at the moments that all of them tell: a lost sample of one would put its calls into another span."""
-    shared = set.intersection(*({t for t, _ in parts[name][1]} for name in _PARTS))
-    return [tuple(s for s in parts[name][1] if s[0] in shared) for name in _PARTS]
+    """The four counters at the same moments: a sample that one of them lost is told by its neighbours, or costs that moment."""
+    return list(shared_moments([dict(parts[name][1]) for name in _PARTS]))
 
 
 def _ways(edges: list[_Edge]) -> list[tuple[str, _Lost]]:

@@ -26,6 +26,9 @@ TOGETHER = 0.7
 SHARE = 0.1
 QUANTILE = 0.99
 MIN_SHARED = 3
+CHANCE, FAR = 0.051, 2.0
+"""One sample beyond the quantile is enough where so few are looked at that chance seldom gives one (1 of 20 times), or where
+it is that many times as far as ever before; else there are two."""
 MIN_BASELINE, MIN_RECENT, LEAD = 10, 2, 2
 _LABELS = ("service", "service_name", "app")
 _TYPICAL = ("average", "avg", "mean", "p50", "p90", "p95")
@@ -106,10 +109,15 @@ def _behind(
     if not alerted:
         return []
     top = alerted[0]
-    depth = _depths(top, graph, moved)
-    deepest = {n for n in depth if not any(c in depth for c in graph.get(n, ()))}
-    order = sorted(depth, key=lambda n: (n not in deepest, bool(_UNSEEN.search(n)), -depth[n], -moved[n].peak, n))
-    return [_finding(family, moved[n], top, (i, n in deepest), graph_ids) for i, n in enumerate(order)]
+    plain = _below(top, graph, moved, TOGETHER)
+    below = plain or _likeliest(top, graph, moved)
+    if not below and not top.odd:
+        return []
+    depth = {top.service: 0} | {name: far for name, (far, _) in below.items()}
+    waits = {caller for _, caller in below.values()} | {n for n in depth if any(c in depth for c in graph.get(n, ()))}
+    # A leaf is often seen from its caller's side alone, whatever its name: then it may be the way to a sibling that is traced.
+    order = sorted(depth, key=lambda n: (n in waits, bool(_UNSEEN.search(n)), n not in graph, -depth[n], -moved[n].peak, n))
+    return [_finding(family, moved[n], top, (i, n not in waits), graph_ids, bool(plain) or not below) for i, n in enumerate(order)]
 
 
 def _one_metric(family: _Family, view: EvidenceView, wanted: set[str]) -> list[tuple[str, Series, int]]:
@@ -133,26 +141,47 @@ def _moved(evidence_id: str, series: Series, sign: int, onset: datetime) -> _Mov
     before = sorted(sign * (v - usual) for _, v in baseline)
     worse = {t: sign * (v - usual) for t, v in recent}
     peak = max(worse.values())
-    rare = bisect_left(before, peak) >= QUANTILE * len(before)
+    rare = sum(bisect_left(before, v) >= QUANTILE * len(before) for v in worse.values())
+    enough = 1 if (1 - QUANTILE) * len(worse) <= CHANCE else 2
+    odd = rare >= enough or (rare > 0 and peak >= FAR * max(before[-1], 0.0))
     began = next((t for t, v in sorted(worse.items()) if v >= peak / 2), recent[0][0])
     lead = {t: sign * (v - usual) for t, v in samples[: -len(recent)][-LEAD:]}
-    return _Moved(_service(series), evidence_id, usual, worse, lead | worse, peak > 0 and rare, began)
+    return _Moved(_service(series), evidence_id, usual, worse, lead | worse, peak > 0 and odd, began)
 
 
-def _depths(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Moved]) -> dict[str, int]:
-    """Services that moved with `top` and can be reached from it, also through services nobody measures: how far down."""
-    depth = {top.service: 0}
-    frontier = [top.service]
+def _below(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Moved], together: float) -> dict[str, tuple[int, str]]:
+    """Services that moved with `top` and are reached from it: how far down, and who waits for them.
+
+    Services that nobody measures are walked through; those that were measured and did not move are not.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    frontier = [(top.service, 0, top.service)]
+    passed = {(top.service, top.service)}
     while frontier:
-        at = frontier.pop()
+        at, far, waiting = frontier.pop()
         for callee in sorted(graph.get(at, ())):
-            if depth.get(callee, -1) > depth[at] or depth[at] > len(graph):
-                continue
             seen = moved.get(callee)
-            if seen is not None and seen.odd and seen.peak >= SHARE * top.peak and _together(top, seen) >= TOGETHER:
-                depth[callee] = depth[at] + 1
-                frontier.append(callee)
-    return depth
+            if callee == top.service or far > len(graph) or (seen is None and (callee, waiting) in passed):
+                continue
+            passed.add((callee, waiting))
+            if seen is None:
+                frontier.append((callee, far, waiting))
+            elif found.get(callee, (0, ""))[0] <= far and _moved_with(top, seen) >= together:
+                found[callee] = far + 1, waiting
+                frontier.append((callee, far + 1, callee))
+    return found
+
+
+def _likeliest(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Moved]) -> dict[str, tuple[int, str]]:
+    """Where nobody below moved quite at the same moments: the one that did so most of all, by correlation above 0."""
+    some = _below(top, graph, moved, 0.0)
+    best = max(some, key=lambda n: (_moved_with(top, moved[n]), n), default=None)
+    return {best: some[best]} if best is not None and _moved_with(top, moved[best]) > 0 else {}
+
+
+def _moved_with(top: _Moved, seen: _Moved) -> float:
+    """The correlation with `top` of a service that left its baseline by a share that matters; -1 for any other."""
+    return _together(top, seen) if seen.odd and seen.peak >= SHARE * top.peak else -1.0
 
 
 def _together(a: _Moved, b: _Moved) -> float:
@@ -167,17 +196,18 @@ def _together(a: _Moved, b: _Moved) -> float:
     return over / under if under else 0.0
 
 
-def _finding(family: _Family, seen: _Moved, top: _Moved, rank: tuple[int, bool], graph_ids: list[str]) -> Finding:
+def _finding(family: _Family, seen: _Moved, top: _Moved, rank: tuple[int, bool], graph_ids: list[str], plain: bool) -> Finding:
     place, deepest = rank
     how = "slower" if family.kind is FindingKind.SERVICE_SLOW else "failing more"
+    when = "at the same moments as" if plain else "roughly, not exactly, when it was worse at"
     why = "and nothing it calls did" if deepest else "as did something that it calls"
     return Finding(
         kind=family.kind,
         object=f"service/{seen.service.lower()}",
         cause=f"{seen.service} is {how} since the onset (usually {seen.usual:.4g}, worse by up to {seen.peak:.4g}), "
-        f"at the same moments as {top.service}, {why}",
+        f"{when} {top.service}, {why}",
         onset=datetime.fromtimestamp(seen.began, UTC),
-        strength=max(0.2, (0.5 if deepest else 0.4) - 0.03 * place),
+        strength=max(0.2, ((0.5 if plain else 0.45) if deepest else 0.4) - 0.03 * place),
         evidence=tuple(dict.fromkeys((seen.evidence_id, top.evidence_id, *graph_ids))),
         refuted_by="it is as slow or fails as much at other times without the alert, or its callers changed what they ask of it",
     )

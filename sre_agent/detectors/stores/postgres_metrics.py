@@ -24,6 +24,9 @@ MEMORY_LEFT = 0.25
 LAG_S, LAG_GROWING_S = 300.0, 60.0
 CPU_PERCENT = 85.0
 TIMES_MORE, MUCH_MORE = 1.5, 5.0
+FLICKER = 0.01
+BALANCE_SPENT = 5.0
+"""Per cent of the burst balance: below, the disk does its baseline rate and no more."""
 MIN_QUEUE, MIN_SWAP, MIN_LOG = 5.0, 256e6, 1024.0**3
 LABEL = "dbinstance_identifier"
 PREFIX = "aws_rds_"
@@ -75,7 +78,8 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
 
 def _storage(database: _Database) -> Told:
     every, late = database.values("free_storage_space"), database.late("free_storage_space")
-    if not every or late[-1] > late[0]:
+    # Full and level, it flickers; enlarged, it is more than that.
+    if not every or late[-1] > 1.1 * late[0]:
         return None
     metric = "free_storage_space"
     if median(late) <= LEFT_OF_MOST * max(every):
@@ -97,11 +101,14 @@ def _storage(database: _Database) -> Told:
 
 def _connections(database: _Database) -> Told:
     every, late = database.values("database_connections"), database.late("database_connections")
-    if not every or every[0] <= 0 or max(late) > 1.05 * min(late):
+    if not every or min(every[:3]) <= 0 or max(late) > 1.05 * min(late):
+        return None
+    # A ceiling is leant against: what is only as many as there is work for goes down as often as up.
+    if any(b < (1 - FLICKER) * a for a, b in pairwise(late)):
         return None
     kind, metric = K.POSTGRES_CONNECTIONS_FULL, "database_connections"
     said = "its connections grew and stand at a ceiling (max_connections), as leaked or idle client sessions do"
-    if min(late) >= TIMES_MORE * every[0]:
+    if min(late) >= TIMES_MORE * min(every[:3]):
         return kind, 0.72, metric, said
     # Less growth is told only where the alert asks for sessions: it rose nearly all the time, and ever less.
     steps = [b - a for a, b in pairwise(every)]
@@ -141,6 +148,11 @@ def _cpu(database: _Database) -> Told:
 
 def _io(database: _Database) -> Told:
     """A queue at the disk that grew; without that metric, slow reads or writes while they are as many as they can be."""
+    balance = database.late("burst_balance")
+    waits = max(database.grew(m) for m in ("read_latency", "write_latency", "disk_queue_depth"))
+    if balance and max(balance) <= BALANCE_SPENT and waits >= MUCH_MORE:
+        said = f"its storage has spent its burst balance, and requests wait {waits:.0f} times as long or as many"
+        return K.POSTGRES_IO_SATURATED, 0.66, "burst_balance", said
     queue = database.late("disk_queue_depth")
     if queue:
         deep = min(queue) >= MIN_QUEUE and database.grew("disk_queue_depth") >= MUCH_MORE

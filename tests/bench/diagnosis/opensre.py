@@ -52,10 +52,10 @@ def measured(root: Path) -> list[Row]:
     """Categories, healthy cases left alone, and the cost."""
     truth = {p.name.partition(".")[0]: _category(p) for p in (root / "truth").glob("*.answer.yml")}
     answers = warmed(cases(root))
-    good = [_told(a) == truth[a.case] for a in answers]
+    good = [category(a) == truth[a.case] for a in answers]
     for answer, held in zip(answers, good, strict=True):
         if not held:
-            print(f"  {NAME}: {answer.case} is {truth[answer.case]}, told {_told(answer)}")
+            print(f"  {NAME}: {answer.case} is {truth[answer.case]}, told {category(answer)}")
     healthy = [a.healthy for a in answers if truth[a.case] == "healthy"]
     sick = [not a.healthy for a in answers if truth[a.case] != "healthy"]
     return [
@@ -70,7 +70,8 @@ def _category(path: Path) -> str:
     return str(yaml.safe_load(path.read_text())["root_cause_category"])
 
 
-def _told(answer: Answer) -> str:
+def category(answer: Answer) -> str:
+    """What the set calls what was told first; "healthy" where it would be left alone."""
     if answer.healthy:
         return "healthy"
     return CATEGORY.get(answer.causes[0].kind, answer.causes[0].kind.value) if answer.causes else "unknown"
