@@ -1,7 +1,7 @@
 """The pattern of a log line: what stays when ids, numbers, times and quoted values are taken out. Pure.
 
 One pass of masking, as the first step of Drain (He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree",
-ICWS 2017). The tree that joins near patterns is in log_templates.py.
+ICWS 2017). The tree that joins near patterns is in templates.py.
 """
 
 import re
