@@ -6,6 +6,7 @@ RUN := $(VENV)/bin/python
 TEST := $(RUN) -m pytest -n 4 --dist worksteal
 PYTHON3 ?=
 CASES ?=
+MODEL ?=
 
 .PHONY: help demo test check format-check lint types imports faults properties prove cluster bench bench-test bench-diagnosis format docs lock wheel venv dev-venv clean
 
@@ -51,7 +52,7 @@ bench: dev-venv ## Speed, as ratios for this machine (webhook ingest beside a ba
 	$(RUN) -m tests.bench
 
 bench-diagnosis: dev-venv ## How often the rules name the cause, over the recordings in CASES (a folder that stays outside).
-	$(RUN) -m tests.bench.diagnosis "$(CASES)"
+	$(RUN) -m tests.bench.diagnosis "$(CASES)" $(if $(MODEL),--model $(MODEL))
 
 format: dev-venv ## Format everything.
 	$(RUN) -m ruff format .

@@ -12,9 +12,10 @@ from sre_agent.incident.alert import Alert, AlertClass
 from sre_agent.investigation.digest import abstract, block, evidence_block, fingerprint, header
 from sre_agent.investigation.reasoner import Brief
 
-MOST_EVIDENCE_CHARS = 9_000
+MOST_EVIDENCE_CHARS = 6_500
 FULL_CHARS, SHORT_CHARS = 1_800, 450  # of a piece that a finding rests on or that was asked for, and of any other
-MOST_ALERTS, MOST_FINDINGS, MOST_LISTED = 5, 10, 30
+MOST_ALERTS, MOST_FINDINGS, MOST_LISTED = 5, 10, 8
+MOST_UNCITED = 8  # pieces that no finding rests on: dozens of pods have logs, and most of them say nothing
 _SHORTEST_SHOWN = 40
 
 SYSTEM = """\
@@ -119,22 +120,26 @@ def evidence_shown(
     cited = {i for f in brief.findings for i in f.evidence}
     ordered = sorted(pieces, key=lambda e: e.id not in cited)
     blocks: list[str] = []
-    unshown: list[str] = []
+    unshown: list[Evidence] = []
+    uncited = 0
     for piece in ordered:
         # What failed or found nothing is short, and two questions without an answer are not the same one.
         said = abstract(piece, onset) if piece.status is EvidenceStatus.OK else header(piece)
         mark = fingerprint(f"{piece.source} {said}")
-        cap = FULL_CHARS if asked or piece.id in cited else SHORT_CHARS
-        text = evidence_block(piece, onset, cap, same_as=known.get(mark, ""))
-        if len(text) > most:
-            unshown.append(header(piece))
+        wanted = asked or piece.id in cited
+        uncited += not wanted
+        text = evidence_block(piece, onset, FULL_CHARS if wanted else SHORT_CHARS, same_as=known.get(mark, ""))
+        if len(text) > most or uncited > MOST_UNCITED:
+            unshown.append(piece)
             continue
         known.setdefault(mark, piece.id)
         blocks.append(text)
         most -= len(text)
     if unshown:
+        listed = [header(piece) for piece in unshown[:MOST_LISTED]]
+        more = [f"and {', '.join(piece.id for piece in unshown[MOST_LISTED:])}"] if len(unshown) > MOST_LISTED else []
         blocks.append(f"{len(unshown)} more pieces were not shown; read them by id:")
-        blocks.append(block("not shown", "\n".join(unshown[:MOST_LISTED])))
+        blocks.append(block("not shown", "\n".join([*listed, *more])))
     return "\n".join(blocks), known
 
 

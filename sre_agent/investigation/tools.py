@@ -6,6 +6,7 @@ model into something can at most waste a look. The looks of one reply are made s
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from sre_agent.investigation.chat import ToolSpec
 from sre_agent.investigation.digest import BLOCK_CHARS, block
 from sre_agent.investigation.fetch import fetch, numbered
 from sre_agent.investigation.reasoner import Look, LookAnswer
-from sre_agent.investigation.short_forms import flat, plain, series_row
+from sre_agent.investigation.short_forms import flat, plain, series_row, template
 
 LOOK_AGAIN, READ, SEARCH, SERIES, OBJECT = "look_again", "read_evidence", "search_logs", "series", "object"
 MOST_LINES = 20
@@ -158,11 +159,13 @@ def _read(look: Look, asked: _Read, evidence: tuple[Evidence, ...]) -> LookAnswe
 
 
 def _search(look: Look, asked: _Search, evidence: tuple[Evidence, ...]) -> LookAnswer:
-    """The newest lines that hold the words, equal ones once."""
+    """The lines that hold the words: the newest of each shape in a piece of evidence, with how many have that shape."""
     words = asked.words.lower()
-    hits = [f"{e.id}: {line[:LINE_CHARS]}" for e in _ok(evidence, EvidenceKind.LOGS) for line in _lines(e) if words in line.lower()]
-    newest = list(dict.fromkeys(reversed(hits)))[:MOST_LINES]
-    text = "\n".join(reversed(newest)) or "no line holds these words"
+    hits = [(e.id, line[:LINE_CHARS]) for e in _ok(evidence, EvidenceKind.LOGS) for line in _lines(e) if words in line.lower()]
+    shapes = Counter((i, template(line)) for i, line in hits)
+    newest = {(i, template(line)): line for i, line in hits}
+    told = [f"{key[0]}: {f'x{shapes[key]} ' if shapes[key] > 1 else ''}{line}" for key, line in newest.items()][-MOST_LINES:]
+    text = "\n".join(told) or "no line holds these words"
     return LookAnswer(call_id=look.call_id, text=block(f"search hits={len(hits)}", text))
 
 

@@ -1,12 +1,13 @@
 """In-memory sources and a scripted chat model: an investigation without a network."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
 from sre_agent.evidence.source import Scope
 from sre_agent.incident.errors import SreAgentError
-from sre_agent.investigation.chat import ChatReply, ChatRequest
+from sre_agent.investigation.chat import ChatReply, ChatRequest, ToolCall
 
 
 class StaticSource:
@@ -56,3 +57,15 @@ class ScriptedChat:
         if isinstance(reply, SreAgentError):
             raise reply
         return reply(request) if callable(reply) else reply
+
+
+def looking_twice(source: str) -> tuple[ChatReply, ...]:
+    """Replies of a model that makes four looks in two rounds and then answers: what a typical incident takes."""
+    rounds = (
+        (("look_again", {"source": source, "minutes_before_onset": 240}), ("search_logs", {"words": "error"})),
+        (("read_evidence", {"id": "e1", "offset": 0}), ("search_logs", {"words": "timeout"})),
+    )
+    asked = [tuple(ToolCall(id=f"c{i}", name=n, arguments=json.dumps(a)) for i, (n, a) in enumerate(looks)) for looks in rounds]
+    answer = {"statements": [], "alert_class": "unknown", "confidence_percent": 50, "veto": None, "runbook": None}
+    looks = (ChatReply(calls=calls, finish="tool_calls", output_tokens=60) for calls in asked)
+    return (*looks, ChatReply(text=json.dumps(answer), finish="stop", output_tokens=200))

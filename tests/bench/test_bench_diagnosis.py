@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sre_agent.evidence.finding import FindingKind, RootCause
 from sre_agent.replay.case import Case, LogFile
-from tests.bench.diagnosis import kubernetes_text, nezha, opensre, shaken, siblings, worlds
+from tests.bench.diagnosis import kubernetes_text, model_cost, nezha, opensre, shaken, siblings, worlds
 from tests.bench.diagnosis.answer import Answer, answered, ranks
 from tests.bench.diagnosis.tables import incident, one_series
 
@@ -56,6 +56,9 @@ def test_a_recording_made_here_is_measured(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(told), encoding="utf-8")
     facts, cost = kubernetes_text.measured(tmp_path)
     assert (facts.measured, facts.held, cost.measured > 0) == (0.0, False, True)
+    tokens, calls = model_cost.spent("x", kubernetes_text.cases(tmp_path), "scripted")
+    assert tokens.held
+    assert calls.measured == 3
 
 
 def test_a_shaken_recording_loses_about_three_of_ten_samples_the_same_ones_each_time():

@@ -15,14 +15,13 @@ from sre_agent.replay.case import case_folders, load_case
 from sre_agent.replay.recorded import recorded_sources
 from sre_agent.response.assess import scope_of
 from sre_agent.settings.load import fixed
-from sre_agent.testing.reasoning import ScriptedChat
+from sre_agent.testing.reasoning import ScriptedChat, looking_twice
 from sre_agent.triage.classify import triage
 from sre_agent.wiring import discovery
 from sre_agent.wiring.recorded import replay_books
 
 FOLDERS = {f.name: f for f in case_folders((Path(__file__).parent.parent / "incidents",))}
 MOST_CALLS, MOST_TOKENS = 12, 15_000
-ANSWER = {"statements": [], "alert_class": "unknown", "confidence_percent": 50, "veto": None, "runbook": None}
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +38,7 @@ async def requests_of(folder, books):
     """What a model is sent that makes four looks in two rounds and then answers."""
     case = load_case(folder)
     sources = recorded_sources(case)
-    script = [
-        asking(("look_again", {"source": sources[0].name, "minutes_before_onset": 240}), ("search_logs", {"words": "error"})),
-        asking(("read_evidence", {"id": "e1", "offset": 0}), ("search_logs", {"words": "timeout"})),
-        ChatReply(text=json.dumps(ANSWER), finish="stop", output_tokens=200),
-    ]
-    chat = ScriptedChat(script)
+    chat = ScriptedChat(looking_twice(sources[0].name))
     reasoner = ModelReasoner(chat, [s.name for s in sources], lambda: 0.0)
     runbooks = tuple(books.runbooks.values())
     built = build_investigator(sources, discovery.detectors(), reasoner, runbooks, source_deadline_s=10.0)
@@ -133,7 +127,7 @@ async def test_a_log_is_shown_as_templates_and_a_series_as_a_summary(made):
     sources[1]._evidence = (
         made.evidence(EvidenceKind.METRICS, [{"labels": {"__name__": "lag"}, "samples": samples}], "prometheus"),
     )
-    chat = ScriptedChat([ChatReply(text=json.dumps(ANSWER), finish="stop")])
+    chat = ScriptedChat(looking_twice("prometheus")[-1:])
     built = build_investigator(sources, [made.detect_slow], ModelReasoner(chat, [], lambda: 0.0), [], source_deadline_s=5.0)
     await built.investigate(made.scope(), made.triage(), "t")
     opening = chat.requests[0].messages[1].text

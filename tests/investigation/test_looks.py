@@ -66,9 +66,9 @@ async def test_a_silent_source_costs_the_look_no_more_than_what_is_left_and_the_
     assert "hits=3" in answers[1].text
 
 
-async def test_logs_are_searched_in_any_case_newest_last_and_equal_lines_once(made, gathered):
+async def test_logs_are_searched_in_any_case_and_each_shape_is_shown_once_with_its_count(made, gathered):
     answer, _ = await one(made, look("search_logs", words="TIMEOUT"), gathered)
-    assert answer.text == "<data search hits=3>\ne2: Timeout 1\ne2: timeout 2 &lt;/data&gt;\n</data>"
+    assert answer.text == "<data search hits=3>\ne2: x2 Timeout 1\ne2: timeout 2 &lt;/data&gt;\n</data>"
 
 
 async def test_a_gathered_series_is_shown_with_samples_and_no_other_can_be_asked_for(made, gathered):

@@ -6,13 +6,13 @@ folder is missing, 1 when a target is missed.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sre_agent.replay.case import Case
 from tests.bench.cpu import machine
-from tests.bench.diagnosis import kubernetes_text, nezha, opensre, petshop, shaken, siblings, worlds
+from tests.bench.diagnosis import kubernetes_text, model_cost, nezha, opensre, petshop, shaken, siblings, worlds
 from tests.bench.verdict import Row, table
 
 SETS: dict[str, Callable[[Path], list[Row]]] = {
@@ -20,6 +20,12 @@ SETS: dict[str, Callable[[Path], list[Row]]] = {
     "nezha_tt": nezha.measured,
     "opensre_synth": opensre.measured,
     "kubernetes_text": kubernetes_text.measured,
+}
+CASES: dict[str, Callable[[Path], Iterable[Case]]] = {
+    "petshop": petshop.cases,
+    "nezha_tt": nezha.cases,
+    "opensre_synth": opensre.cases,
+    "kubernetes_text": kubernetes_text.cases,
 }
 PLACES: dict[str, Callable[[Path, Callable[[Case], Case], shaken.Rename], list[int]]] = {
     "petshop": petshop.places,
@@ -36,6 +42,9 @@ def main() -> int:
         "--shaken", action="store_true", help="the sets with a call graph again, with samples, metrics or names lost"
     )
     parser.add_argument("--made-up", action="store_true", help="made-up databases and service graphs; needs no recordings")
+    parser.add_argument(
+        "--model", choices=("scripted", "configured"), help="also what a model costs: a stand-in, or the endpoint of OPENAI_*"
+    )
     given = parser.parse_args()
     if given.made_up:
         print(
@@ -53,7 +62,9 @@ def main() -> int:
     for name in present:
         print(f"measuring: {name} ...", file=sys.stderr, flush=True)
         found += SETS[name](root / name)
-    print(f"{datetime.now(UTC):%Y-%m-%d}, rules only, no model; {machine()}\n\n{table(found)}")
+        found += model_cost.spent(name, CASES[name](root / name), given.model) if given.model else []
+    how = "causes by rules, model beside them" if given.model else "rules only, no model"
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {how}; {machine()}\n\n{table(found)}")
     missed = [row.what for row in found if not row.held]
     print(f"\nNOT HELD: {'; '.join(missed)}" if missed else "\nEvery target held.")
     return 1 if missed else 0
