@@ -17,11 +17,15 @@ class SreAgentError(Exception):
 
 
 class Transient(SreAgentError):
-    """A failure that may pass: network, rate limit, 5xx. `retry_after` is in seconds."""
+    """A failure that may pass: network, rate limit, 5xx. `retry_after` is in seconds.
+
+    `retried`: whoever raises it has asked again already, so that nobody above does: retries have one owner.
+    """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.retried = False
 
 
 class OutcomeUnknown(Transient):

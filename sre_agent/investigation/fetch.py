@@ -1,7 +1,7 @@
 """Asks every source at once, each with its own deadline. What a source cannot say becomes ERROR evidence.
 
-The only place that asks a source a second time: after a Transient, once, while its deadline allows. Sources themselves
-do not retry, so that a storm of incidents is no storm of questions.
+Asks a source a second time after a Transient, once, while its deadline allows; not where whoever spoke to the other side
+has asked again already (`Transient.retried`), so that a storm of incidents is no storm of questions.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ async def _twice(source: EvidenceSource, scope: Scope, limit: asyncio.Timeout, s
     except Transient as error:
         pause = PAUSE_S if error.retry_after is None else error.retry_after
         ends = limit.when()
-        if ends is not None and asyncio.get_running_loop().time() + pause >= ends:
+        if error.retried or (ends is not None and asyncio.get_running_loop().time() + pause >= ends):
             raise
     await sleep(pause)
     return await source.gather(scope)

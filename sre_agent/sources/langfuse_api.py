@@ -65,7 +65,11 @@ class LangfuseApi:
                 if error.retry_after is None or error.retry_after > MAX_WAIT_S:
                     raise
                 await asyncio.sleep(error.retry_after)
-            return _judged(*await self._send(path, query), where, absent_ok=absent_ok)
+            try:
+                return _judged(*await self._send(path, query), where, absent_ok=absent_ok)
+            except Transient as error:
+                error.retried = True
+                raise
 
     async def metrics(self, query: Json, start: datetime, end: datetime, halvings: int = 2) -> tuple[list[Json], bool]:
         """(rows of a v2 metrics query over [start, end), whether some are missing).

@@ -90,6 +90,12 @@ class Flaky(StaticSource):
         return found
 
 
+def tried_already():
+    error = Transient("502")
+    error.retried = True
+    return error
+
+
 @pytest.mark.parametrize(
     ("errors", "asked", "status", "paused"),
     [
@@ -97,6 +103,7 @@ class Flaky(StaticSource):
         ([Transient("429", retry_after=1.5)], 2, EvidenceStatus.OK, [1.5]),
         ([Transient("429", retry_after=60.0)], 1, EvidenceStatus.ERROR, []),
         ([Transient("503"), Transient("504")], 2, EvidenceStatus.ERROR, [0.2]),
+        ([tried_already()], 1, EvidenceStatus.ERROR, []),
         ([Permanent("404")], 1, EvidenceStatus.ERROR, []),
         ([ConnectionResetError("reset")], 1, EvidenceStatus.ERROR, []),
         ([ValueError("<html>")], 1, EvidenceStatus.ERROR, []),

@@ -101,6 +101,7 @@ class Gateway:
             failed += 1
             if failed >= attempts or self._ticks.monotonic() + pause > until:
                 problem.retry_after = problem.retry_after or pause
+                problem.retried = True
                 raise problem
             await self._ticks.sleep(pause)
 
