@@ -123,5 +123,5 @@ def _finding(database: str, kind: FindingKind, event: _Event, evidence: str) -> 
         onset=event.at,
         strength=STRENGTH,
         evidence=(evidence,),
-        refuted_by="the database's own metrics",
+        refuted_by="the database's own metrics say otherwise",
     )

@@ -37,7 +37,7 @@ def _judged(view: EvidenceView, evidence: str, state: PatroniState) -> Finding |
         onset=datetime.fromtimestamp(min(m.at for _, m in late), UTC) if late else None,
         strength=SEEN_TWICE if late else DISPUTED if seen else SEEN_ONCE,
         evidence=tuple(dict.fromkeys((evidence, *(e for e, _ in late)))),
-        refuted_by="timely answers of the leader on a second look, or late ones of the other members",
+        refuted_by="the leader answers in time on a second look, or the other members answer late as well",
     )
 
 

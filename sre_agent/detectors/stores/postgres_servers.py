@@ -106,10 +106,10 @@ def _kept(evidence: str, state: PostgresState, slot: Slot) -> Finding:
 
 
 _REFUTED = {
-    K.POSTGRES_DOWN: "a connection from another place",
+    K.POSTGRES_DOWN: "a connection from another place is answered",
     K.POSTGRES_READ_ONLY: "it is meant to be read-only, and writes go elsewhere",
-    K.POSTGRES_REPLICATION_BROKEN: "a replica that streams on a second look, or that was taken away on purpose",
-    K.POSTGRES_REPLICA_LAG: "less lag on a second look",
+    K.POSTGRES_REPLICATION_BROKEN: "the replica streams on a second look, or was taken away on purpose",
+    K.POSTGRES_REPLICA_LAG: "the lag is less on a second look",
     K.POSTGRES_WAL_RETAINED: "the slot's reader is connected on a second look, and the retained log shrinks",
 }
 

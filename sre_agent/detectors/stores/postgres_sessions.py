@@ -145,7 +145,7 @@ def _described(session: Session | None, pid: int) -> str:
 
 
 _REFUTED = {
-    FindingKind.POSTGRES_CONNECTIONS_FULL: "as many connections in quiet hours, and new ones are let in",
+    FindingKind.POSTGRES_CONNECTIONS_FULL: "there are as many connections in quiet hours, and new ones are let in",
     FindingKind.POSTGRES_LOCKED: "nobody waits on a second look, or the waiting sessions are not those of the alert",
     FindingKind.POSTGRES_LONG_TRANSACTION: "it is a report or a backup that runs every day, and nobody waits for it",
     FindingKind.POSTGRES_SLOW_QUERIES: "the same statements run as long on other days",

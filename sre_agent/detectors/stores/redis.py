@@ -126,7 +126,7 @@ def _slow(seen: Seen, judgement: Judgement) -> Finding:
         onset=began,
         strength=strength,
         evidence=tuple(dict.fromkeys((seen.evidence, *(e for e, _ in seen.late)))),
-        refuted_by="late PINGs on the replicas as well, a busy main thread, or full memory",
+        refuted_by="the replicas answer late as well, the main thread is busy, or memory is full",
     )
 
 

@@ -60,7 +60,7 @@ def _incomplete(evidence: str, state: RedisClusterState) -> Finding | None:
         cause=f"cluster_state is {worst.info.get('cluster_state', 'unknown')} on {len(failing)} of {len(seen)} nodes: {lost}{down}",
         strength=0.92 if len(seen) > 1 else 0.6,
         evidence=(evidence,),
-        refuted_by="cluster_state ok on most of the nodes on a second look",
+        refuted_by="most nodes say cluster_state ok on a second look",
     )
 
 
@@ -77,7 +77,7 @@ def _judged(view: EvidenceView, evidence: str, state: RedisClusterState, node: C
         return None
     cause = f"{node.address}: {judgement.why}"
     if kind is not FindingKind.REDIS_CLUSTER_PRIMARY_SLOW:
-        refuted = "memory and load well below their limits on a second look"
+        refuted = "memory and load are well below their limits on a second look"
         return Finding(
             kind=kind, object="redis/-", cause=cause, strength=INHERITED_STRENGTH[kind], evidence=(evidence,), refuted_by=refuted
         )
@@ -92,7 +92,7 @@ def _judged(view: EvidenceView, evidence: str, state: RedisClusterState, node: C
         onset=datetime.fromtimestamp(min(m.at for _, m in late), UTC) if late else None,
         strength=strength,
         evidence=tuple(dict.fromkeys((evidence, *(e for e, _ in late)))),
-        refuted_by="late PINGs on the replicas as well, a busy main thread, or full memory",
+        refuted_by="the replicas answer late as well, the main thread is busy, or memory is full",
     )
 
 

@@ -121,8 +121,8 @@ def _persistence(node: NodeView) -> Told:
 
 _JUDGES: tuple[Callable[[NodeView], Told], ...] = (_clients_full, _evicting, _blocked, _persistence)
 _REFUTED = {
-    K.REDIS_CLIENTS_FULL: "as many clients in quiet hours, and new ones are let in",
-    K.REDIS_EVICTING: "as many evictions and misses on other days, when nothing was wrong",
+    K.REDIS_CLIENTS_FULL: "there are as many clients in quiet hours, and new ones are let in",
+    K.REDIS_EVICTING: "there are as many evictions and misses on other days, when nothing was wrong",
     K.REDIS_CLIENTS_BLOCKED: "the same commands take as long on other days, or the pause was asked for and ends by itself",
-    K.REDIS_PERSISTENCE_FAILING: "a later save that succeeded",
+    K.REDIS_PERSISTENCE_FAILING: "a later save succeeded",
 }
