@@ -155,6 +155,18 @@ def test_where_nobody_moved_at_quite_the_same_moments_the_likeliest_is_told_and_
     assert objects(detect(told)) == ["service/shop"]
 
 
+def test_an_alert_that_fires_minutes_after_the_step_still_leads_to_the_deepest():
+    def stepped(service, before, added, seed, minutes=4):
+        rng = random.Random(seed)
+        at = [ONSET.timestamp() + 60 * i for i in range(-60, 6)]
+        loud = [(t, before * (1 + 0.02 * rng.random()) + (added if t >= ONSET.timestamp() - 60 * minutes else 0.0)) for t in at]
+        return Series(labels={"__name__": "latency_average", "service": service}, samples=tuple(loud))
+
+    told = (stepped("shop", 0.1, 0.5, 1), stepped("cart", 0.05, 0.5, 2), stepped("prices", 0.01, 0.5, 3))
+    assert objects(detect(view(*told, series("db", 0.002, 0.0))))[0] == "service/prices"
+    assert objects(detect(view(told[0], series("cart", 0.05, 0.0, seed=2)))) == ["service/shop"]
+
+
 def test_a_circle_below_the_alerted_service_ends_too_also_through_one_that_nobody_measures():
     calls = [("shop", "cart"), ("cart", "prices"), ("prices", "cart"), ("prices", "unmeasured"), ("unmeasured", "prices")]
     told = view(series("shop", 0.1, 0.5), series("cart", 0.05, 0.5, seed=2), series("prices", 0.01, 0.5, seed=3), calls=calls)

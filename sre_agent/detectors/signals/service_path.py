@@ -69,15 +69,24 @@ _FAMILIES = (
 
 @dataclass(frozen=True)
 class _Moved:
-    """How far one service is worse than its usual level, sample by sample since the onset; `around`: and shortly before it."""
+    """How far one service is worse than its usual level, sample by sample since the onset.
+
+    `around`: and shortly before it; `since_usual`: and all since the baseline ended, for alerts that begin minutes late.
+    """
 
     service: str
     evidence_id: str
     usual: float
     worse: Mapping[float, float]
     around: Mapping[float, float]
+    since_usual: Mapping[float, float]
     odd: bool
     began: float
+
+    @property
+    def late(self) -> bool:
+        """Whether it was worse already before the onset: half of its worst, in the last samples before."""
+        return any(v >= self.peak / 2 for t, v in self.around.items() if t not in self.worse)
 
     @property
     def peak(self) -> float:
@@ -146,7 +155,8 @@ def _moved(evidence_id: str, series: Series, sign: int, onset: datetime) -> _Mov
     odd = rare >= enough or (rare > 0 and peak >= FAR * max(before[-1], 0.0))
     began = next((t for t, v in sorted(worse.items()) if v >= peak / 2), recent[0][0])
     lead = {t: sign * (v - usual) for t, v in samples[: -len(recent)][-LEAD:]}
-    return _Moved(_service(series), evidence_id, usual, worse, lead | worse, peak > 0 and odd, began)
+    longer = {t: sign * (v - usual) for t, v in samples[max(0, len(baseline) - LEAD) : -len(recent)]}
+    return _Moved(_service(series), evidence_id, usual, worse, lead | worse, longer | worse, peak > 0 and odd, began)
 
 
 def _below(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _Moved], together: float) -> dict[str, tuple[int, str]]:
@@ -181,12 +191,15 @@ def _likeliest(top: _Moved, graph: Mapping[str, set[str]], moved: Mapping[str, _
 
 def _moved_with(top: _Moved, seen: _Moved) -> float:
     """The correlation with `top` of a service that left its baseline by a share that matters; -1 for any other."""
-    return _together(top, seen) if seen.odd and seen.peak >= SHARE * top.peak else -1.0
+    if not seen.odd or seen.peak < SHARE * top.peak:
+        return -1.0
+    # A rule with a `for:` fires minutes after the step, which then lies before the short lead, and nothing moves within it.
+    return _together(top.since_usual, seen.since_usual) if top.late else _together(top.around, seen.around)
 
 
-def _together(a: _Moved, b: _Moved) -> float:
+def _together(a: Mapping[float, float], b: Mapping[float, float]) -> float:
     """Pearson's correlation over the moments both have; 1 for one that never varies or when too few are shared."""
-    shared = aligned(a.around, b.around)
+    shared = aligned(a, b)
     if len(shared) < MIN_SHARED:
         return 0.0
     x, y = [p for p, _ in shared], [q for _, q in shared]
