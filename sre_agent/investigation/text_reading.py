@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind
@@ -34,9 +34,6 @@ def text_views(view: EvidenceView) -> Iterator[tuple[EvidenceView, float]]:
         if found:
             clock = _clock(view, [item for _, t in told for item in t.whole])
             yield view.model_copy(update={"evidence": tuple(found), "scope": clock}), weight
-
-
-Pick = Callable[[Evidence, Told], Iterator[Evidence]]
 
 
 def _whole(evidence: Evidence, told: Told) -> Iterator[Evidence]:

@@ -17,7 +17,7 @@ from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.source import Scope
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.incident.incident import Incident
-from sre_agent.sources.http_api import HttpApi, HttpEndpoint, HttpSession, TooMuch
+from sre_agent.sources.http_api import HttpSession, TooMuch, api_of
 
 # SAFETY: the agent never silences anybody. Both paths also take a POST; only GET is ever sent here.
 PATHS = frozenset({"/api/v2/alerts", "/api/v2/silences"})
@@ -46,18 +46,7 @@ class AlertmanagerSource:
     kind = EvidenceKind.ALERT
 
     def __init__(self, endpoint: AlertmanagerEndpoint) -> None:
-        self._http = HttpApi(
-            HttpEndpoint(
-                "Alertmanager",
-                "ALERTMANAGER_URL",
-                endpoint.url,
-                token=endpoint.token,
-                tenant=endpoint.tenant,
-                timeout_s=endpoint.timeout_s,
-                max_body_bytes=endpoint.max_body_bytes,
-            ),
-            PATHS,
-        )
+        self._http = api_of("Alertmanager", "ALERTMANAGER_URL", endpoint, PATHS)
 
     async def gather(self, scope: Scope) -> tuple[Evidence, ...]:
         """ALERT evidence of alerts, nearest first, and of the silences that hold back the incident's own.

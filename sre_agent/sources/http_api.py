@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from sre_agent.incident.errors import Permanent, Transient
@@ -43,6 +43,49 @@ class HttpEndpoint:
     tenant: str = ""
     timeout_s: float = 10.0
     max_body_bytes: int = 8_000_000
+
+
+class HttpServer(Protocol):
+    """What every source's own endpoint says of its server; the source adds what it is called."""
+
+    @property
+    def url(self) -> str:
+        """The address, perhaps with user and password."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """A bearer token, or ""."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """For X-Scope-OrgID, or ""."""
+        ...
+
+    @property
+    def timeout_s(self) -> float:
+        """Seconds for one request."""
+        ...
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The most that is read of one answer."""
+        ...
+
+
+def api_of(what: str, variable: str, server: HttpServer, paths: Collection[str]) -> "HttpApi":
+    """The API of a source's server: `what` and `variable` as in HttpEndpoint."""
+    endpoint = HttpEndpoint(
+        what,
+        variable,
+        server.url,
+        token=server.token,
+        tenant=server.tenant,
+        timeout_s=server.timeout_s,
+        max_body_bytes=server.max_body_bytes,
+    )
+    return HttpApi(endpoint, paths)
 
 
 @dataclass(frozen=True)

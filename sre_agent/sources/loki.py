@@ -20,7 +20,7 @@ from sre_agent.evidence.source import Scope
 from sre_agent.evidence.window import Window
 from sre_agent.incident.errors import Permanent
 from sre_agent.incident.incident import Incident
-from sre_agent.sources.http_api import Fields, HttpApi, HttpEndpoint, HttpSession
+from sre_agent.sources.http_api import Fields, HttpSession, api_of
 from sre_agent.sources.loki_lines import Line, bounded, lines_of
 
 QUERY_RANGE, LABELS, STATS = "/loki/api/v1/query_range", "/loki/api/v1/labels", "/loki/api/v1/index/stats"
@@ -63,18 +63,7 @@ class LokiSource:
 
     def __init__(self, endpoint: LokiEndpoint) -> None:
         self._endpoint = endpoint
-        self._http = HttpApi(
-            HttpEndpoint(
-                "Loki",
-                "LOKI_URL",
-                endpoint.url,
-                token=endpoint.token,
-                tenant=endpoint.tenant,
-                timeout_s=endpoint.timeout_s,
-                max_body_bytes=endpoint.max_body_bytes,
-            ),
-            PATHS,
-        )
+        self._http = api_of("Loki", "LOKI_URL", endpoint, PATHS)
 
     async def gather(self, scope: Scope) -> tuple[Evidence, ...]:
         """LOGS evidence per pod and container that wrote something; () when the alerts name nothing that could write.

@@ -17,7 +17,7 @@ from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import Scope
 from sre_agent.evidence.window import Window
 from sre_agent.incident.errors import Permanent
-from sre_agent.sources.http_api import HttpAnswer, HttpApi, HttpEndpoint, HttpSession
+from sre_agent.sources.http_api import HttpAnswer, HttpApi, HttpSession, api_of
 
 # SAFETY: admin and lifecycle endpoints (/-/reload, delete_series, ...) must stay out of the agent's reach.
 PATHS = frozenset({"/api/v1/query", "/api/v1/query_range", "/api/v1/alerts", "/api/v1/rules"})
@@ -58,18 +58,7 @@ class PrometheusApi:
 
     def __init__(self, endpoint: PrometheusEndpoint) -> None:
         self._endpoint = endpoint
-        self._http = HttpApi(
-            HttpEndpoint(
-                "Prometheus",
-                "PROMETHEUS_URL",
-                endpoint.url,
-                token=endpoint.token,
-                tenant=endpoint.tenant,
-                timeout_s=endpoint.timeout_s,
-                max_body_bytes=endpoint.max_body_bytes,
-            ),
-            PATHS,
-        )
+        self._http = api_of("Prometheus", "PROMETHEUS_URL", endpoint, PATHS)
 
     def session(self) -> AbstractAsyncContextManager[HttpSession]:
         """Connections for some requests."""

@@ -8,7 +8,6 @@ from sre_agent.evidence.kubernetes.cluster_room import quantity
 from sre_agent.evidence.kubernetes.scheduling import Unplaced
 from sre_agent.evidence.kubernetes.state import JsonObject, dig, entries, labels_of, text
 
-HOSTNAME = "kubernetes.io/hostname"
 _RESOURCES = {R.CPU_SHORT: "cpu", R.MEMORY_SHORT: "memory"}
 MOST = 4
 
