@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+import sre_agent.adapters.postgres.database as database_module
 from sre_agent.adapters.embedded_postgres import AtEnd, EmbeddedPostgres
 from sre_agent.adapters.postgres.database import Database, address_of
 from sre_agent.adapters.postgres.halt import PostgresHalt
@@ -185,6 +186,26 @@ async def test_a_restart_in_the_middle_of_a_transaction_is_transient_and_changes
         with pytest.raises(Transient):
             await interrupted()
         assert await store.load("P1") == stored
+
+
+async def test_once_one_connection_broke_no_other_is_trusted_for_what_it_did_before(
+    own_server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "TRUST_S", 3600.0)  # however quick the restart, every connection was used "just now"
+    url = own_server.database_url("third")
+    await migrate(url)
+    async with Database(url, wait_s=20) as pool:
+        async with pool.connection(), pool.connection(), pool.connection():
+            pass
+
+        async def interrupted() -> None:
+            async with pool.connection() as broken:
+                await asyncio.to_thread(own_server.restart)
+                await broken.execute("SELECT 1")
+
+        with pytest.raises(Transient):
+            await interrupted()
+        assert await PostgresStore(pool).listing(None, 10) == ()
 
 
 async def test_a_target_lock_has_one_holder_and_is_free_afterwards(database: Database) -> None:

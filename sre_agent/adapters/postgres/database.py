@@ -23,7 +23,7 @@ from psycopg_pool import AsyncConnectionPool
 from sre_agent.incident.errors import ConfigurationError, Conflict, Permanent, SreAgentError, Transient
 
 TRUST_S = 0.5
-"""A pooled connection used so recently is taken to be alive without asking."""
+"""A pooled connection used so recently is taken to be alive without asking, unless another one broke since."""
 
 STALL_S = 8.0
 """How long a transaction may be open and silent. A process that was stopped inside one would hold its rows, the audit
@@ -53,6 +53,7 @@ class Database:
     def __init__(self, url: str, *, max_size: int = 10, wait_s: float = 10.0, stall_s: float = STALL_S) -> None:
         self.url = url
         self.address = address_of(url)
+        self._broke_at = 0.0
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             connection_class=Connection,
@@ -60,7 +61,7 @@ class Database:
             min_size=1,
             max_size=max_size,
             timeout=wait_s,
-            check=_alive,
+            check=self._alive,
             configure=partial(never_stall, stall_s=stall_s),
             open=False,
             name="sre-agent",
@@ -85,7 +86,11 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A pooled connection in autocommit mode: each statement is its own transaction."""
         async with translated(self.address), self._pool.connection() as connection:
-            yield connection
+            try:
+                yield connection
+            finally:
+                if connection.broken:
+                    self._broke_at = time.monotonic()
             connection.alive_at = time.monotonic()
 
     @asynccontextmanager
@@ -93,6 +98,14 @@ class Database:
         """A pooled connection inside one transaction: committed at the end, rolled back by any exception."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+    async def _alive(self, connection: Connection) -> None:
+        """The pool's check at hand-out: one empty query, skipped right after a use (the hot path).
+
+        A server that restarts takes all connections with it: once one broke, none is trusted for what it did before.
+        """
+        if time.monotonic() - connection.alive_at > TRUST_S or connection.alive_at <= self._broke_at:
+            await AsyncConnectionPool.check_connection(connection)
 
     async def row(self, statement: LiteralString, values: Values | None = None) -> Row | None:
         """The first row of one statement, run in a transaction of its own."""
@@ -164,9 +177,3 @@ def address_of(url: str) -> str:
 def lock_number(name: str) -> int:
     """The advisory lock's number for a name: 64 bits, signed, the same in every process."""
     return int.from_bytes(hashlib.sha256(f"sre-agent:{name}".encode()).digest()[:8], signed=True)
-
-
-async def _alive(connection: Connection) -> None:
-    """The pool's check at hand-out: one empty query, skipped right after a use (the hot path)."""
-    if time.monotonic() - connection.alive_at > TRUST_S:
-        await AsyncConnectionPool.check_connection(connection)
