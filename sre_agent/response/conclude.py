@@ -14,7 +14,7 @@ from sre_agent.incident.incident import Incident
 from sre_agent.policy.decision import Verdict
 from sre_agent.response import lifecycle
 from sre_agent.response.assess import Assessment, handed_back_by
-from sre_agent.response.record import IncidentRecord, JobKind, State, Step
+from sre_agent.response.record import ANONYMOUS, IncidentRecord, JobKind, State, Step
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.verification.verify import VerificationPlan
 
@@ -83,6 +83,8 @@ def model_paid(record: IncidentRecord, round_: int, usage: ModelUsage, now: date
 def approval_for(record: IncidentRecord, a: Assessment, now: datetime, approval_id: str) -> ApprovalRequest:
     """The question put to people about the assessed plan."""
     proposal, needed = a.investigated.proposal, a.decision.approvals_required or 1
+    # SAFETY: somebody asked for this and cannot be told; with two people at least one of them is not the one who asked.
+    needed = max(needed, 2) if record.requested_by == ANONYMOUS else needed
     target = proposal.target if proposal else None
     what = f"{proposal.action} on {target.key} (uid {target.uid})" if proposal and target else "nothing"
     return ApprovalRequest(
@@ -90,6 +92,7 @@ def approval_for(record: IncidentRecord, a: Assessment, now: datetime, approval_
         incident_id=record.id,
         plan_hash=a.plan_hash or "",
         required=needed,
+        requester=record.requested_by,
         team=a.declaration.team,
         question=f"{what}? {a.investigated.diagnosis.summary}",
         created_at=now,
@@ -111,7 +114,7 @@ def executed(record: IncidentRecord, outcome: Outcome, runbook: Runbook | None, 
     match outcome.state:
         case IntentState.DONE:
             changes["verification"] = verification_plan(record, runbook, now)
-            jobs = (lifecycle.job(JobKind.VERIFY, record.id), lifecycle.job(JobKind.PUBLISH, record.id))
+            jobs = (lifecycle.job(JobKind.VERIFY, record.id), *lifecycle.telling(record))
             tell = lifecycle.Narration(record, now)
             return tell.step(State.VERIFYING, "action_executed", outcome.result, changes=changes, jobs=jobs, detail=detail)
         case IntentState.NOT_DONE:

@@ -24,7 +24,7 @@ _WITHDRAWN_BY = {
     EventKind.DELEGATED: "a person moved the incident to another escalation policy",
     EventKind.SNOOZED: "a person snoozed the incident",
 }
-_TELLING = frozenset({JobKind.PUBLISH, JobKind.HAND_BACK})
+_TELLING = frozenset({JobKind.PUBLISH, JobKind.ANNOUNCE, JobKind.HAND_BACK})
 _RETELL_FIRST, _RETELL_LAST, _RETELL_FOR = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
 _PLANNING = frozenset({State.RECEIVED, State.INVESTIGATING, State.AWAITING_APPROVAL, State.EXECUTING})
 
@@ -60,6 +60,12 @@ def job(kind: JobKind, incident_id: str, at: datetime | None = None, **arguments
     return Job(kind=kind, incident_id=incident_id, at=at, arguments=arguments)
 
 
+def telling(record: IncidentRecord, note: JobKind = JobKind.PUBLISH) -> tuple[Job, ...]:
+    """The jobs that tell people of a change: where they were asked, if they were, and in the note (or the hand-over with it)."""
+    asked = (job(JobKind.ANNOUNCE, record.id),) if record.approval_id is not None else ()
+    return (*asked, job(note, record.id))
+
+
 def begun(record: IncidentRecord, now: datetime, *, acknowledged: bool = False) -> Step:
     """The first authentic word of an open incident: investigate. `acknowledged`: that word was a person's acknowledgement."""
     return Narration(record, now).step(
@@ -90,6 +96,7 @@ def reopened(record: IncidentRecord, now: datetime) -> Step:
         "recovery": None,
         "reason": "",
         "handed_to": None,
+        "requested_by": None,
     }
     return Narration(record, now).step(
         State.INVESTIGATING,
@@ -123,7 +130,7 @@ def on_event(record: IncidentRecord, kind: EventKind, now: datetime) -> Step | N
 def withdrawn(record: IncidentRecord, reason: str, now: datetime, approval: ApprovalRequest | None = None) -> Step:
     """Stop planning. An execution that has begun notices at its last line and stops or finishes its fence."""
     to = record.state if record.state is State.EXECUTING else State.CANCELLED
-    jobs = () if to is State.EXECUTING else (job(JobKind.PUBLISH, record.id),)
+    jobs = () if to is State.EXECUTING else telling(record)
     closed = None if approval is None else approval.model_copy(update={"state": ApprovalState.CANCELLED})
     return Narration(record, now).step(
         to, "plan_withdrawn", f"plan withdrawn: {reason}", changes={"reason": reason}, jobs=jobs, approval=closed
@@ -133,7 +140,7 @@ def withdrawn(record: IncidentRecord, reason: str, now: datetime, approval: Appr
 def handed_back(record: IncidentRecord, reason: str, now: datetime, **more: Any) -> Step:
     """Give the incident to its owner with the reason."""
     changes = {**more.pop("changes", {}), "reason": reason}
-    jobs = (job(JobKind.HAND_BACK, record.id),)
+    jobs = telling(record, JobKind.HAND_BACK)
     kind = more.pop("kind", "incident_handed_back")
     return Narration(record, now).step(State.HANDED_BACK, kind, f"handed back: {reason}", changes=changes, jobs=jobs, **more)
 
@@ -151,6 +158,7 @@ def asked(record: IncidentRecord, approval: ApprovalRequest, now: datetime, **mo
     """Put the plan to people, and set the timer that turns silence into no."""
     changes = {**more.pop("changes", {}), "approval_id": approval.id, "approvers": ()}
     jobs = (
+        job(JobKind.ANNOUNCE, record.id),
         job(JobKind.PUBLISH, record.id),
         job(JobKind.EXPIRE_APPROVAL, record.id, at=approval.expires_at, approval_id=approval.id),
     )
@@ -163,7 +171,7 @@ def asked(record: IncidentRecord, approval: ApprovalRequest, now: datetime, **mo
 
 def execution_begun(record: IncidentRecord, why: str, now: datetime, **more: Any) -> Step:
     """Hand the plan to the process that has hands."""
-    jobs = (job(JobKind.EXECUTE, record.id), job(JobKind.PUBLISH, record.id))
+    jobs = (job(JobKind.EXECUTE, record.id), *telling(record))
     return Narration(record, now).step(State.EXECUTING, "execution_started", why, jobs=jobs, **more)
 
 
@@ -182,9 +190,7 @@ def on_answer(record: IncidentRecord, approval: ApprovalRequest, now: datetime) 
         spent = approval.model_copy(update={"state": ApprovalState.CONSUMED})
         return execution_begun(record, text, now, changes=who, actor=last.person, approval=spent)
     text = f"approved by {last.person} ({len(approval.approvers)} of {approval.required})"
-    return Narration(record, now).step(
-        record.state, "approval_given", text, changes=who, jobs=(job(JobKind.PUBLISH, record.id),), actor=last.person
-    )
+    return Narration(record, now).step(record.state, "approval_given", text, changes=who, jobs=telling(record), actor=last.person)
 
 
 def on_expiry(record: IncidentRecord, approval: ApprovalRequest, now: datetime) -> Step | None:
@@ -232,7 +238,7 @@ def on_sample(record: IncidentRecord, sample: Sample, verdict: Recovery, now: da
     if verdict is Recovery.RECOVERED:
         soak = record.verification.soak_s if record.verification else 0.0
         text = f"recovered {_since_action(record, sample):.0f} s after the action, well for the whole soak of {soak:.0f} s"
-        return tell.step(State.RECOVERED, "recovery_verified", text, changes=changes, jobs=(job(JobKind.PUBLISH, record.id),))
+        return tell.step(State.RECOVERED, "recovery_verified", text, changes=changes, jobs=telling(record))
     changes = changes if verdict is Recovery.UNDECIDED else {**changes, **in_vain(record)}
     if verdict is Recovery.NOT_RECOVERED:
         lacks = "".join(f"; {why}" for why in shortfall(sample, record.verification)) if record.verification else ""

@@ -37,12 +37,28 @@ class State(StrEnum):
         return self in (State.RECOVERED, State.HANDED_BACK, State.NO_ACTION, State.CANCELLED)
 
 
+ANONYMOUS = "somebody"
+"""The requester of an investigation who cannot be told: it may be anybody, so two people must then approve."""
+
+
+class Announced(BaseModel):
+    """A question as it stands where people answer: `message` is the channel's own id of it (Slack: its ts)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    approval_id: str
+    channel: str
+    message: str
+
+
 class IncidentRecord(BaseModel):
     """One incident's row. `version` is the compare-and-set fence: who holds an old one has lost.
 
     `round` counts reopenings; `human_acknowledged` once true stays true for the round. `level_before` is the
     service level (in the runbook objective's unit) as it was when the plan was made. `tried_in_vain` are actions that
     failed, did not help or may have done either: they are not tried again in this incident, in no round.
+    `requested_by` is the person (id in teams.yaml, or what the door knew of them) who asked for the investigation, ANONYMOUS when
+    one did who cannot be told apart, None when the alert did. `announced` is where the newest question was put to people.
     `model_spent` is what each round's investigation spent on a model: the ceilings hold for their sum.
     """
 
@@ -73,6 +89,8 @@ class IncidentRecord(BaseModel):
     reason: str = ""
     note_id: str | None = None
     handed_to: str | None = None
+    requested_by: str | None = None
+    announced: Announced | None = None
     timeline: tuple[TimelineEntry, ...] = ()
     model_spent: dict[int, Spend] = {}
 
@@ -104,12 +122,16 @@ class PastIncident(BaseModel):
 
 
 class JobKind(StrEnum):
-    """The jobs a step can start. EXECUTE and RECOVER run in the hands' queue only."""
+    """The jobs a step can start. EXECUTE runs in the hands' queue only.
+
+    PUBLISH writes the living note, ANNOUNCE the question and what became of it where people answer (Slack).
+    """
 
     INVESTIGATE = "investigate"
     EXECUTE = "execute"
     VERIFY = "verify"
     PUBLISH = "publish"
+    ANNOUNCE = "announce"
     HAND_BACK = "hand_back"
     EXPIRE_APPROVAL = "expire_approval"
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import PydanticBaseSettingsSource, SettingsConfigDict
 
 from sre_agent.policy.facts import Mode
+from sre_agent.settings.people import PeopleSettings
 from sre_agent.settings.setting import Addresses, NamedUrls, Seconds, Secret, Secrets, Url, Urls, default_data_dir, env
 from sre_agent.settings.shipped import shipped
 
@@ -28,7 +29,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-class Settings(BaseSettings):
+class Settings(PeopleSettings):
     """The effective settings, immutable. Build with `load` (environment and file) or `fixed` (tests, demo)."""
 
     model_config = SettingsConfigDict(

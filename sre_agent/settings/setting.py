@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,6 +93,16 @@ def parse_urls(value: object) -> object:
         return value
     return tuple(parse_url(part.strip()) for part in value.split(",") if part.strip())
 
+
+def parse_networks(value: object) -> object:
+    """`10.0.0.0/8,::1` as networks; a bare address is a network of one."""
+    if not isinstance(value, str):
+        return value
+    return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(parse_networks)]
+"""Networks in CIDR form."""
 
 Urls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(parse_urls)]
 """http(s) addresses without closing slashes."""

@@ -138,6 +138,7 @@ class Walkthrough:
             JobKind.EXPIRE_APPROVAL: self.responder.expire,
             JobKind.EXECUTE: self.operator.execute,
             JobKind.VERIFY: self.follow_up.verify,
+            JobKind.ANNOUNCE: self.follow_up.announce,
             JobKind.PUBLISH: self.follow_up.publish,
             JobKind.HAND_BACK: self.follow_up.hand_back,
         }

@@ -32,6 +32,7 @@ class Desks:
             JobKind.INVESTIGATE.value: self.responder.investigate,
             JobKind.EXPIRE_APPROVAL.value: self.responder.expire,
             JobKind.VERIFY.value: self.follow_up.verify,
+            JobKind.ANNOUNCE.value: self.follow_up.announce,
             JobKind.PUBLISH.value: self.follow_up.publish,
             JobKind.HAND_BACK.value: self.follow_up.hand_back,
         }

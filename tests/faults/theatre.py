@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from sre_agent.adapters.embedded_postgres import EmbeddedPostgres
-from sre_agent.approval.decide import Approvers
-from sre_agent.approval.teams import Teams
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.response.record import IncidentRecord
-from sre_agent.response.walk import Walk
 from sre_agent.settings import fixed
 from sre_agent.testing.night.agent import AgentProcess
 from sre_agent.testing.night.books import declare_owners, shorten_soak
@@ -23,7 +20,7 @@ from sre_agent.testing.night.stage import LIMIT_S, MASTER, METRIC, MetricsFeed
 from sre_agent.testing.pagerduty import PagerDutyStandIn
 from sre_agent.testing.prometheus import PrometheusStandIn
 from sre_agent.testing.redis_load import CountingWriter
-from sre_agent.wiring.approvals import ApprovalDesk
+from sre_agent.wiring.approvals import answer_desk
 from sre_agent.wiring.brain import load_books
 from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.state import State, migrate_database, opened_state
@@ -94,7 +91,7 @@ class Theatre:
         self.state: State = await self._stack.enter_async_context(opened_state(effective))
         await self.state.halt.lift(PEOPLE[0], "the scenario begins", SystemClock().now())
         bundle = load_books(effective.policies_dir, effective.policy_data, effective.runbooks_dir).bundle
-        self.desk = ApprovalDesk(Walk(self.state.store, SystemClock()), Teams(bundle.declared.people), Approvers(bundle))
+        self.desk = answer_desk(self.state.store, bundle)
         self._stack.callback(self.topology.heal)
         self.sickness = self.topology.sickness()
         self._stack.callback(self.sickness.stop)

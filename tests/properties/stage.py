@@ -21,6 +21,7 @@ from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.policy.guard import Guard
 from sre_agent.response.assess import Assessor
+from sre_agent.response.desk import AnswerDesk
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.responder import Responder
@@ -32,7 +33,6 @@ from sre_agent.testing.turns import at_once, stepped, stop
 from sre_agent.testing.walkthrough import AGENT_USER, START
 from sre_agent.verification.probe import Probes
 from sre_agent.wiring import brain
-from sre_agent.wiring.approvals import ApprovalDesk
 from sre_agent.wiring.jobs import Desks
 from tests.properties.books import BUNDLES, RUNBOOKS, TOKENS, FlakyEngine, with_tokens
 from tests.properties.investigator import WorldInvestigator
@@ -189,7 +189,7 @@ class Stage:
         """A person's answer on the command line: a process of its own."""
         bundle = BUNDLES["plain"]
         people = with_tokens(bundle.declared.people, DIGESTS)
-        desk = ApprovalDesk(Walk(stepped(self.store, "store"), self.clock), Teams(people), self.parts.approvers(bundle))
+        desk = AnswerDesk(Walk(stepped(self.store, "store"), self.clock), Teams(people), self.parts.approvers(bundle))
         self.people().visit(person, desk.answer(approval_id, person, token, approve=approve, reason=""))
 
     def slip_in(self, approval_id: str, person: str, *, approve: bool) -> None:

@@ -102,7 +102,7 @@ def test_the_first_of_two_approvals_waits_and_the_second_starts_and_spends_it() 
     assert second is not None
     assert second.to is State.EXECUTING
     assert second.changes["approvers"] == ("ana", "ben")
-    assert kinds(second) == [JobKind.EXECUTE, JobKind.PUBLISH]
+    assert kinds(second) == [JobKind.EXECUTE, JobKind.ANNOUNCE, JobKind.PUBLISH]
     assert second.approval is not None
     assert second.approval.state is ApprovalState.CONSUMED
 
