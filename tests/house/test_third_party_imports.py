@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.postgres.database": {"psycopg", "psycopg_pool"},
     "adapters.redis": {"redis"},
     "adapters.redis_cluster": {"redis"},
+    "adapters.slack.client": {"aiohttp", "slack_sdk"},
     "adapters.tracing": {"opentelemetry"},
     "cli.render": {"rich"},
     "evidence.told.manifest": {"yaml"},
