@@ -8,7 +8,10 @@ PYTHON3 ?=
 CASES ?=
 MODEL ?=
 
-.PHONY: help demo test check format-check lint types imports faults properties prove cluster bench bench-test bench-diagnosis format docs lock wheel venv dev-venv clean
+# Compiled tests are kept, whatever the caller's environment says of its own: the next target needs them again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test real check format-check lint types imports faults properties prove cluster bench bench-test bench-diagnosis format docs lock wheel venv dev-venv clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -16,8 +19,8 @@ help: ## List the targets.
 demo: venv ## One night on call, on real parts, in about a minute and a half.
 	$(RUN) -m sre_agent demo
 
-test: dev-venv ## All tests but the fault matrix, the long run of drawn histories and the benchmark's own.
-	$(TEST) -m "not faults and not properties and not bench and not cluster"
+test: dev-venv ## All tests but the long ones, which have targets of their own below.
+	$(TEST) -m "not real and not faults and not properties and not bench and not cluster"
 
 check: format-check lint types imports test ## What CI runs: format, lint, types, imports, tests.
 
@@ -32,6 +35,9 @@ types: dev-venv ## mypy, strict.
 
 imports: dev-venv ## The rooms and their import direction.
 	$(VENV)/bin/lint-imports
+
+real: dev-venv ## Actions and processes on real servers, which take their time: Valkey, Sentinel, rollouts, workers.
+	$(TEST) -m real
 
 faults: dev-venv ## The fault matrix: real processes killed, paused and raced.
 	$(RUN) -m pytest -n 2 --dist worksteal -m faults

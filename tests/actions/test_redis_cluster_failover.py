@@ -230,7 +230,7 @@ class LostAnswer(RedisClusterWriter):
         raise OutcomeUnknown("sent, no answer")
 
 
-@pytest.mark.slow
+@pytest.mark.real
 async def test_a_sick_primary_of_a_real_cluster_hands_over_to_its_replica(cluster):
     live = Live(cluster, 0)
     state = await live.source.glance("sessions")
@@ -250,7 +250,7 @@ async def test_a_sick_primary_of_a_real_cluster_hands_over_to_its_replica(cluste
     await live.assert_moved()
 
 
-@pytest.mark.slow
+@pytest.mark.real
 async def test_a_crash_after_the_command_was_sent_is_finished_by_observation(cluster):
     live = Live(cluster, 1, crash_after="failover")
     intent = await live.intent()
@@ -272,7 +272,7 @@ class Unsendable(RedisClusterWriter):
         raise AssertionError("sent again")
 
 
-@pytest.mark.slow
+@pytest.mark.real
 async def test_a_crash_before_the_command_was_sent_changed_nothing(cluster):
     live = Live(cluster, 2, crash_at="failover")
     intent = await live.intent()
@@ -284,7 +284,7 @@ async def test_a_crash_before_the_command_was_sent_changed_nothing(cluster):
     assert ask(live.plan.primary, "ROLE")[0] == "master"
 
 
-@pytest.mark.slow
+@pytest.mark.real
 async def test_a_lost_answer_of_a_real_cluster_is_observed_once(cluster):
     hands = LostAnswer(cluster.write_access)
     live = Live(cluster, 2, hands=hands)
@@ -293,7 +293,7 @@ async def test_a_lost_answer_of_a_real_cluster_is_observed_once(cluster):
     await live.assert_moved()
 
 
-@pytest.mark.slow
+@pytest.mark.real
 async def test_the_verb_is_refused_on_a_primary_and_to_the_reading_user(cluster):
     live = Live(cluster, 0)
     await live.intent()
@@ -305,7 +305,7 @@ async def test_the_verb_is_refused_on_a_primary_and_to_the_reading_user(cluster)
     assert await RedisClusterWriter(cluster.write_access).write_probe(live.plan.replica, "sre-agent:x", "1", 5) is False
 
 
-@pytest.mark.slow
+@pytest.mark.real
 async def test_another_clusters_name_is_never_answered_with_this_one(cluster):
     with pytest.raises(Permanent, match="REDIS_CLUSTER_NAME"):
         await RedisClusterSource(cluster.read_access).read("orders")

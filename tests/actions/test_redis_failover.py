@@ -20,7 +20,7 @@ from sre_agent.testing.redis_sick import SickPrimary
 from sre_agent.testing.redis_topology import RedisTopology, TopologyPlan
 from sre_agent.testing.redis_trial import count_losses
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 SEVEN = ["pause", "drain", "failover", "agree", "demote", "unpause", "verify"]
 
 

@@ -12,7 +12,7 @@ from sre_agent.testing.redis_bench import RecordingBench
 from sre_agent.testing.redis_topology import RedisTopology
 from tests.actions.test_redis_failover import Scene, writes_flow
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")

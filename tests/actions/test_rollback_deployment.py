@@ -13,7 +13,7 @@ from sre_agent.testing.kubernetes_api import Fault, FaultKind, KubernetesApi, Po
 from sre_agent.verification.workloads import deployment_ok
 from tests.actions.workload_stage import DONE, FAILED, KEY, NOT_DONE, START, Stage, target
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 BAD = IMAGE.replace("1f", "2e")
 CRASHING = PodScript(PodState.CRASH_LOOP)
 

@@ -14,7 +14,7 @@ from sre_agent.testing.kubernetes_api import Fault, FaultKind, KubernetesApi, Po
 from sre_agent.verification.workloads import deployment_ok
 from tests.actions.workload_stage import DONE, FAILED, KEY, NOT_DONE, START, UNKNOWN, UNREADY, Stage, target
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 ENV = {"env": [{"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}}]}
 
 

@@ -13,7 +13,7 @@ from sre_agent.testing.kubernetes_api import Fault, FaultKind, KubernetesApi, Po
 from sre_agent.verification.workloads import deployment_ok
 from tests.actions.workload_stage import DONE, FAILED, NOT_DONE, START, UNREADY, Stage, target
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 CEILING = {"sre-agent/max-replicas": "8"}
 
 

@@ -18,7 +18,7 @@ from sre_agent.adapters.postgres.store import PostgresStore
 from sre_agent.response.record import JobKind, State
 from tests.adapters.job_desk import GUARD_S, QUICK, job, now, start_jobs, until, waiting, working
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 
 
 WORKER = """

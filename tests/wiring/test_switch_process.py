@@ -18,7 +18,7 @@ TOKEN = "ana's own random token"
 GO = {"person": "ana", "reason": "looked at"}
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture
