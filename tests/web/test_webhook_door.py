@@ -9,6 +9,7 @@ import pytest
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.incident.event import EventKind
 from sre_agent.web import webhooks
+from sre_agent.web.body import BODY_CAP
 
 DOOR = "/webhooks/pagerduty"
 
@@ -47,7 +48,7 @@ HOSTILE = {
     "duplicate keys": b'{"event":1,"event":{"id":"A","id":"B","event_type":"incident.triggered"}}',
     "nul": b'{"event":{"id":"\\u0000","event_type":"incident.\\u0000"}}',
     "surrogate": b'{"event":{"id":"\\ud800"}}',
-    "just under the cap": b'"' + b"x" * (webhooks.BODY_CAP - 2) + b'"',
+    "just under the cap": b'"' + b"x" * (BODY_CAP - 2) + b'"',
 }
 
 
