@@ -22,7 +22,8 @@ class ChangeKind(StrEnum):
 class Change(BaseModel):
     """One change. `target` is "deployment/api", "prompt/intent-router", ...; from/to are versions.
 
-    `services` limits what it can have affected; empty means unknown, that is: anything.
+    `services` limits what it can have affected; empty means unknown, that is: anything. `message` is what its author wrote
+    about it, `link` where a person can look at it: http(s) or "".
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -36,6 +37,51 @@ class Change(BaseModel):
     author: str | None = None
     source: str = ""
     services: tuple[str, ...] = ()
+    message: str | None = None
+    link: str = ""
+
+
+class ScoreChange(BaseModel):
+    """A quality score's mean before a change and since, and of how many scores each is the mean."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    before: float
+    before_count: int
+    after: float
+    after_count: int
+
+
+class Changed(BaseModel):
+    """The change that a finding is about, fact by fact. Foreign text stays data.
+
+    `what` is a bare name ("intent-router"), "" when only versions are known.
+    `author` made the change; `writer` wrote the version that went live, perhaps long before somebody else made it live.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: ChangeKind
+    what: str
+    at: datetime
+    before: str | None = None
+    after: str | None = None
+    author: str | None = None
+    writer: str | None = None
+    message: str | None = None
+    link: str = ""
+    score: ScoreChange | None = None
+
+
+LONGEST_LINK = 500
+
+
+def web_link(value: object) -> str:
+    """`value` if it is a plain http(s) address that a person can follow, else "": no blanks, no markup, no user name in it."""
+    if not isinstance(value, str) or not value.isascii() or len(value) > LONGEST_LINK:
+        return ""
+    return value if re.fullmatch(r"https?://[\w.-]+(:\d{1,5})?(/[\w./~%:@+,;=&?#-]*)?", value) else ""
 
 
 def by(author: str | None) -> str:

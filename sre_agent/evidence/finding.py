@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sre_agent.evidence.change import Changed
 from sre_agent.evidence.finding_kind import FindingKind as FindingKind
 from sre_agent.evidence.finding_reason import FindingReason
 from sre_agent.evidence.vocabulary import EXPLANATIONS as EXPLANATIONS
@@ -15,7 +16,7 @@ class Finding(BaseModel):
 
     `object` is "kind/name" in lower case ("redis/cache", "pod/api-1"). `strength` is 0..1. `evidence`
     holds Evidence ids. `refuted_by` says what would show it wrong. `cause` is one line for a human, `reason` the
-    same in one word of a closed list, where it is known.
+    same in one word of a closed list, where it is known. `changed` is the change it is about, where it is about one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +31,7 @@ class Finding(BaseModel):
     strength: float = Field(ge=0.0, le=1.0)
     evidence: tuple[str, ...]
     refuted_by: str = ""
+    changed: Changed | None = None
 
     @property
     def alert_class(self) -> AlertClass:

@@ -22,6 +22,17 @@ def _unseen(c: str) -> bool:
     return (c not in "\n\t" and unicodedata.category(c) in _HIDDEN) or _SELECTORS.match(c) is not None
 
 
+_MARKUP = re.compile(r"[\[\]()<>`*~|\\{}]|(?<=\w):(?=//)|(?i:www\.)|@(?=[A-Za-z])|^[\s#>+=-]+|_{2,}")
+
+
+def unmarked(text: str, most: int = 200) -> str:
+    """`text` on one line, without what a chat or a page could make a link, a mention or markup of; cut to `most` characters.
+
+    For foreign words that stand in a sentence of the agent's own: a prompt's name, what its author said about it.
+    """
+    return " ".join(_MARKUP.sub(" ", visible(text)).split())[:most].rstrip()
+
+
 def one_line(text: str, most: int | None = None) -> str:
     """`text` visible and on one line, cut to `most` characters: nothing in it can look like a line of its own."""
     return " ".join(visible(text).split())[:most]

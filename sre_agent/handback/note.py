@@ -6,6 +6,7 @@ from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.evidence import EvidenceStatus
 from sre_agent.evidence.visible import one_line
+from sre_agent.handback.changed import change_behind, change_lines
 from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.triage.triage import Triage
@@ -91,7 +92,8 @@ def _seen_lines(note: NoteContent) -> list[str]:
     blind = dict.fromkeys(f"{e.source} ({e.error[:MOST_ERROR]})" for e in d.evidence if e.status is EvidenceStatus.ERROR)
     if blind:
         lines.append(f"Could not be asked: {'; '.join(blind)}")
-    return [*lines, *_model_lines(d, note.model_total)]
+    changed = change_behind(d)
+    return [*lines, *_model_lines(d, note.model_total), *(change_lines(changed, note.link) if changed else ())]
 
 
 def _model_lines(d: Diagnosis, total: Spend) -> list[str]:

@@ -12,6 +12,7 @@ from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.decision import Verdict
 from sre_agent.policy.declarations import Blocking, Protected, Targets
 from sre_agent.policy.engine import PolicyEngine
+from sre_agent.policy.handover import Handovers
 from sre_agent.policy.modes import Modes
 from sre_agent.policy.people import People
 from sre_agent.triage.ownership import Ownership
@@ -48,6 +49,7 @@ class Declared:
     protected: Protected
     ownership: Ownership
     blocking: Blocking
+    handovers: Handovers
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,8 @@ def _entries(declared: Declared) -> Iterator[tuple[tuple[str, str], Entry]]:
     for section, owners in declared.ownership.model_dump().items():
         for name, owner in owners.items():
             yield ("routing.yaml", f"{section} {name}"), str(owner)
+    for alert_class, told in declared.handovers.root.items():
+        yield ("handback.yaml", alert_class.value), told.model_dump(mode="json")
 
 
 def _gives_room(place: tuple[str, str], was: Any, now: Any, new: Declared) -> bool:

@@ -2,8 +2,8 @@
 
 A folder that is wrong in any way is refused whole, with a ConfigurationError that names file, line and what to do;
 `examine` names everything that is wrong, for people who are editing. An overlay folder may replace data files (targets,
-teams, freezes, protected, routing, breakers) by a deployment's own; what is in force then is what the bundle hash covers. The
-shipped files are compared with BUNDLE.lock in any case.
+teams, freezes, protected, routing, breakers, handback) by a deployment's own; what is in force then is what the bundle hash
+covers. The shipped files are compared with BUNDLE.lock in any case.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +21,7 @@ from sre_agent.policy.data_file import opened
 from sre_agent.policy.declarations import Blocking, Problem, Protected, Targets
 from sre_agent.policy.engine import CedarEngine
 from sre_agent.policy.guard import Guard
+from sre_agent.policy.handover import Handovers
 from sre_agent.policy.lint import lint, shared_ids, suggestion, vocabulary
 from sre_agent.policy.lock import (
     DATA_FILES,
@@ -178,13 +179,25 @@ def _declared(paths: Mapping[str, Path], actions: tuple[str, ...] | None) -> tup
     modes = read("modes.yaml", Modes, lambda m: m.problems(actions, services))
     freezes = read("freezes.yaml", Freezes, Freezes.problems)
     protected = read("protected.yaml", Protected, Protected.problems)
-    routing = read("routing.yaml", Ownership, lambda _: iter(()))
+    routing = read("routing.yaml", Ownership, lambda r: _strangers(r, teams))
     blocking = read("breakers.yaml", Blocking, Blocking.problems)
+    handovers = read("handback.yaml", Handovers, Handovers.problems)
     if people is None or targets is None or modes is None or freezes is None:
         return None, tuple(wrong)
-    if protected is None or routing is None or blocking is None:
+    if protected is None or routing is None or blocking is None or handovers is None:
         return None, tuple(wrong)
-    return Declared(targets, modes, people, freezes, protected, routing, blocking), tuple(wrong)
+    return Declared(targets, modes, people, freezes, protected, routing, blocking, handovers), tuple(wrong)
+
+
+def _strangers(routing: Ownership, teams: tuple[str, ...] | None) -> Iterator[Problem]:
+    """Teams of receivers that teams.yaml does not know, and receivers that do not exist."""
+    for receiver, named in routing.teams.items():
+        if receiver not in routing.receivers:
+            yield Problem(("teams", receiver), f"unknown receiver {receiver!r}", tuple(routing.receivers))
+        for i, team in enumerate(named):
+            # The shipped file names example teams; until its receiver leads somewhere that relation is not in force.
+            if teams is not None and team not in teams and routing.receivers.get(receiver):
+                yield Problem(("teams", receiver, i), f"unknown team {team!r}", teams)
 
 
 def _self_test(folder: Path, bundle: Bundle) -> Iterator[str]:

@@ -10,7 +10,10 @@ from sre_agent.policy.engine import ENGINE
 
 SCHEMA = "schema.cedarschema"
 LOCK = "BUNDLE.lock"
-DATA_FILES = ("targets.yaml", "modes.yaml", "teams.yaml", "freezes.yaml", "protected.yaml", "routing.yaml", "breakers.yaml")
+DATA_FILES = (
+    *("targets.yaml", "modes.yaml", "teams.yaml", "freezes.yaml", "protected.yaml", "routing.yaml", "breakers.yaml"),
+    "handback.yaml",
+)
 
 
 def policy_texts(folder: Path) -> dict[str, str]:

@@ -140,7 +140,7 @@ def note_content(record: IncidentRecord, runbooks: Mapping[str, Runbook], public
         recovery=record.recovery,
         reason=record.reason,
         handed_to=record.handed_to,
-        link=f"{public_url}/api/v1/incidents/{record.id}" if public_url else "",
+        link=f"{public_url}/incidents/{record.id}" if public_url else "",
         model_total=record.model_total,
     )
 

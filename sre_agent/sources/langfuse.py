@@ -9,6 +9,7 @@ something to read the scores that carry no version and the messages of failed ca
 
 import asyncio
 import json
+import re
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from pydantic import ValidationError
 
 from sre_agent.evidence.ai.quality import ModelUse, PromptVersion, Score
 from sre_agent.evidence.ai.turnover import Seen, Turnover, model_turnovers, turnovers
-from sre_agent.evidence.change import Change, ChangeKind
+from sre_agent.evidence.change import Change, ChangeKind, web_link
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.source import Scope
 from sre_agent.incident.errors import Permanent
@@ -31,6 +32,7 @@ MAX_PROMPTS = 40
 MAX_PAGES = 10
 MAX_SCORES = 1000
 MAX_SCORE_NAMES = 5
+MAX_MESSAGE = 300
 
 HOUR = timedelta(hours=1)
 M = TypeVar("M", PromptVersion, Score)
@@ -56,7 +58,7 @@ class LangfuseSource:
         async with LangfuseApi.client(self._project) as client:
             api = LangfuseApi(self._project, client)
             (prompts, many), (uses, traffic, cut_uses), (scores, cut_scores) = await _all(
-                _prompts(api, window.start, window.end),
+                _prompts(api, self._url, window.start, window.end),
                 uses_of_models(api, window.start, window.end),
                 _scores(api, window.start, window.end),
             )
@@ -81,7 +83,7 @@ async def _all(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
     return answers
 
 
-async def _prompts(api: LangfuseApi, since: datetime, until: datetime) -> tuple[list[PromptVersion], bool]:
+async def _prompts(api: LangfuseApi, url: str, since: datetime, until: datetime) -> tuple[list[PromptVersion], bool]:
     """(the production version of every prompt touched since, whether there are more). One that is not live is left out."""
     touched: list[Json] = []
     pages = 1
@@ -92,11 +94,12 @@ async def _prompts(api: LangfuseApi, since: datetime, until: datetime) -> tuple[
         pages = int(number((answer.get("meta") or {}).get("totalPages")) or 1)
         if page >= pages or len(touched) >= MAX_PROMPTS:
             break
-    asked = [_live(api, row) for row in touched[:MAX_PROMPTS]]
+    asked = [_live(api, url, row) for row in touched[:MAX_PROMPTS]]
     return [p for p in await _all(*asked) if p is not None], len(touched) > MAX_PROMPTS or page < pages
 
 
-async def _live(api: LangfuseApi, listed: Json) -> PromptVersion | None:
+async def _live(api: LangfuseApi, url: str, listed: Json) -> PromptVersion | None:
+    """The version labelled production. Who wrote it, what they said and in which project it is are not documented: optional."""
     name = str(listed["name"])
     row = await api.get(f"{PROMPTS}/{quote(name, safe='')}", {"label": "production"}, absent_ok=True)
     if not row:
@@ -105,7 +108,17 @@ async def _live(api: LangfuseApi, listed: Json) -> PromptVersion | None:
     found = {"name": name, "version": row.get("version"), "labels": row.get("labels") or ["production"]}
     found |= {"created_at": row.get("createdAt"), "updated_at": row.get("updatedAt"), "newest": max(versions, default=None)}
     author = row.get("createdBy")
-    return _valid(PromptVersion, found | {"created_by": str(author)[:100] if author else None})
+    said = {"created_by": str(author)[:100] if author else None, "link": _page(url, row, name)}
+    message = row.get("commitMessage")
+    return _valid(PromptVersion, found | said | {"message": str(message)[:MAX_MESSAGE] if message else None})
+
+
+def _page(url: str, row: Json, name: str) -> str:
+    """The version's own page, "" where the answer does not say in which project it is."""
+    project, version = row.get("projectId"), number(row.get("version"))
+    if not isinstance(project, str) or not re.fullmatch(r"[\w-]{1,64}", project) or version is None:
+        return ""
+    return web_link(f"{url}/project/{project}/prompts/{quote(name, safe='')}?version={int(version)}")
 
 
 async def _scores(api: LangfuseApi, start: datetime, end: datetime) -> tuple[list[Score], bool]:
@@ -204,6 +217,8 @@ def _switch(prompt: PromptVersion, seen: Sequence[Seen], turns: Sequence[Turnove
         # Who wrote a version long ago need not be who made it live.
         author=prompt.created_by if wrote else None,
         source="langfuse",
+        message=prompt.message,
+        link=prompt.link,
     )
 
 

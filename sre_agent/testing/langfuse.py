@@ -29,6 +29,7 @@ class _Version:
     created: datetime
     updated: datetime
     author: str
+    message: str | None = None
     labels: list[str] = field(default_factory=list)
 
 
@@ -67,6 +68,7 @@ class LangfuseStandIn:
         self.failing: tuple[int, str, Mapping[str, str]] | None = None
         self.failing_once: tuple[int, str, Mapping[str, str]] | None = None
         self.failing_route = ""
+        self.project: str | None = "prj-1"
         self.asked: list[str] = []
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="langfuse-stand-in", daemon=True)
@@ -85,9 +87,9 @@ class LangfuseStandIn:
         self._server.server_close()
         self._thread.join()
 
-    def create(self, prompt: str, version: int, at: datetime, author: str = "user-1") -> None:
+    def create(self, prompt: str, version: int, at: datetime, author: str = "user-1", message: str | None = None) -> None:
         """A new version, labelled latest only."""
-        self._prompts[prompt][version] = _Version(at, at, author, ["latest"])
+        self._prompts[prompt][version] = _Version(at, at, author, message, ["latest"])
 
     def promote(self, prompt: str, version: int, at: datetime) -> None:
         """Move the label production; both versions' updatedAt move, createdAt does not."""
@@ -149,7 +151,8 @@ class LangfuseStandIn:
         for number, row in self._prompts.get(name, {}).items():
             if label in row.labels:
                 dates = {"createdAt": _iso(row.created), "updatedAt": _iso(row.updated), "createdBy": row.author}
-                return 200, {"name": name, "version": number, "labels": row.labels, "config": {}, "prompt": "...", **dates}
+                said = {"commitMessage": row.message, "projectId": self.project, **dates}
+                return 200, {"name": name, "version": number, "labels": row.labels, "config": {}, "prompt": "...", **said}
         return 404, {"message": f"Prompt not found: '{name}' with label '{label}'", "error": "LangfuseNotFoundError"}
 
     def _metrics(self, query: Json) -> tuple[int, Json]:

@@ -53,3 +53,20 @@ def test_an_event_is_read():
 def test_an_event_that_cannot_be_dated_is_placed_before_the_onset_and_not_lost(raw):
     change = change_from_event(raw, SINCE)
     assert (change.at, change.kind, change.services) == (SINCE, ChangeKind.DEPLOY, ())
+
+
+@pytest.mark.parametrize(
+    ("more", "link"),
+    [
+        (
+            {"links": [{"href": "javascript:alert(1)"}, {"href": "https://ci.example/run/7", "text": "run"}]},
+            "https://ci.example/run/7",
+        ),
+        ({"html_url": "https://example.pagerduty.com/change_events/01X"}, "https://example.pagerduty.com/change_events/01X"),
+        ({"links": [{"href": "https://ci.example/[x](https://evil.example)"}], "html_url": None}, ""),
+        ({"links": "no list"}, ""),
+        ({}, ""),
+    ],
+)
+def test_where_a_person_can_look_at_a_change_is_read_if_it_is_a_plain_address(more, link):
+    assert change_from_event({"timestamp": "2026-11-23T03:00:00Z", "summary": "v43", **more}, SINCE).link == link

@@ -187,3 +187,41 @@ def test_the_trackers_scores_of_a_prompt_count_and_not_its_gauge_as_well():
     steady = scores(0.91, ONSET - timedelta(hours=12), NOW, prompt="triage", version="41")
     fell = gauge("intent_accuracy_ratio", 0.91, 0.7, since=ONSET - timedelta(minutes=20), prompt="triage")
     assert detect(view(fell, langfuse={"scores": steady})) == ()
+
+
+def test_a_regression_holds_its_change_fact_by_fact():
+    made = {"at": LIVE.isoformat(), "kind": "prompt", "target": "prompt/triage", "from_version": "41", "to_version": "42"}
+    told = made | {"author": "dana", "message": "shorter", "link": "https://lf.example/p/triage?version=42"}
+    rows = OLD + versioned("42", 0.8, LIVE, NOW)
+    (only,) = detect(view(langfuse={"models": split(1.0), "scores": rows}, changes=[told]))
+    known = only.changed
+    assert (known.kind.value, known.what, known.before, known.after, known.at) == ("prompt", "triage", "41", "42", LIVE)
+    assert (known.author, known.message, known.link) == ("dana", "shorter", "https://lf.example/p/triage?version=42")
+    old, new = [[r["value"] for r in rows if r["version"] == v] for v in ("41", "42")]
+    assert (known.score.name, known.score.before_count, known.score.after_count) == ("intent_accuracy", len(old), len(new))
+    assert abs(known.score.before - sum(old) / len(old)) + abs(known.score.after - sum(new) / len(new)) < 1e-9
+
+
+def test_what_the_change_feed_said_is_its_authors_word_and_what_the_langfuse_feed_calls_a_summary_is_not():
+    made = {"at": LIVE.isoformat(), "kind": "prompt", "target": "prompt/triage", "to_version": "42", "summary": "shorter"}
+    assert [detect(view(changes=[made | {"source": s}]))[0].changed.message for s in ("pagerduty", "langfuse")] == ["shorter", None]
+
+
+def test_the_writer_of_an_old_version_is_kept_apart_from_who_made_it_live():
+    prompt = {"name": "triage", "version": "42", "labels": ["production"], "updated_at": LIVE.isoformat(), "created_by": "lee"}
+    made = {"at": LIVE.isoformat(), "kind": "prompt", "target": "prompt/triage", "to_version": "42", "source": "langfuse"}
+    (only,) = detect(view(langfuse={"prompts": [prompt]}, changes=[made]))
+    assert (only.changed.author, only.changed.writer) == (None, "lee")
+
+
+def test_a_changed_model_holds_its_change_with_the_score_that_fell():
+    models, rows = swapped(), scores(0.91, ONSET - timedelta(hours=12), LIVE) + scores(0.8, LIVE, NOW)
+    known = detect(view(langfuse={"models": models, "scores": rows}))[0].changed
+    assert (known.kind.value, known.before, known.after) == ("model", "nw-large-1", "nw-large-2")
+    assert known.score.name == "intent_accuracy"
+
+
+def test_a_prompts_name_cannot_be_a_link_in_the_cause():
+    made = {"at": LIVE.isoformat(), "kind": "prompt", "target": "prompt/[free](https://evil.example)", "to_version": "2"}
+    (only,) = detect(view(changes=[made]))
+    assert not any(mark in only.cause + only.refuted_by for mark in ("](", "://"))

@@ -221,3 +221,17 @@ async def test_a_removed_route_says_so_before_the_keys_are_looked_at(langfuse):
     wrong = LangfuseSource(LangfuseProject(langfuse.url, PUBLIC_KEY, "wrong", timeout_s=5.0))
     with pytest.raises(Permanent, match="upgrade"):
         await wrong.gather(SCOPE)
+
+
+async def test_what_the_author_said_and_the_versions_page_are_told_where_the_answer_holds_them(langfuse):
+    live = ONSET - timedelta(hours=2)
+    langfuse.create("intent router", 43, live, author="dana", message="shorter clarification step")
+    langfuse.promote("intent router", 43, live)
+    quality, feed = await gathered(langfuse)
+    page = f"{langfuse.url}/project/prj-1/prompts/intent%20router?version=43"
+    assert [(c["author"], c["message"], c["link"]) for c in feed.payload] == [("dana", "shorter clarification step", page)]
+    assert quality.payload["prompts"][0]["message"] == "shorter clarification step"
+    for project in (None, "../x", "a b"):
+        langfuse.project = project
+        _, feed = await gathered(langfuse)
+        assert feed.payload[0]["link"] == ""

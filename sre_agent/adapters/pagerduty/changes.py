@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from sre_agent.evidence.change import Change, ChangeKind
+from sre_agent.evidence.change import Change, ChangeKind, web_link
 from sre_agent.intake.untrusted import fields, items, moment, text
 
 _WORDS: Final = (
@@ -39,7 +39,14 @@ def change_from_event(raw: object, unknown_at: datetime) -> Change:
         author=_first(details, "author", "user") or None,
         source="pagerduty",
         services=services,
+        link=_link(event),
     )
+
+
+def _link(event: Mapping[str, object]) -> str:
+    """Where a person can look at the change: its first link, or else its own page."""
+    told = [fields(one).get("href") for one in items(event.get("links"))]
+    return next((link for value in (*told, event.get("html_url")) if (link := web_link(value))), "")
 
 
 def change_kind(stated: str, summary: str) -> ChangeKind:

@@ -12,6 +12,7 @@ from sre_agent.detectors.ai.use import uses
 from sre_agent.evidence.ai.quality import ModelUse, Score
 from sre_agent.evidence.ai.score_fall import Fall, fall
 from sre_agent.evidence.ai.turnover import model_turnovers
+from sre_agent.evidence.change import Changed, ChangeKind
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.view import EvidenceView
 
@@ -65,6 +66,14 @@ def changed_models(view: EvidenceView, lookback: timedelta, scores: Sequence[tup
                 strength=0.65 if fallen else round(0.55 - 0.2 * min(1.0, age / lookback), 3),
                 evidence=tuple(sorted({*switch.evidence, *cited})),
                 refuted_by=f"the symptom began before {switch.at.isoformat()}, or traffic still on the old model has it too",
+                changed=Changed(
+                    kind=ChangeKind.MODEL,
+                    what="",
+                    at=switch.at,
+                    before=switch.before,
+                    after=switch.after,
+                    score=fallen.change if fallen else None,
+                ),
             )
         )
     return tuple(found)

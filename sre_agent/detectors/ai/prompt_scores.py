@@ -13,9 +13,10 @@ from sre_agent.detectors.ai.quality_metrics import measured_scores
 from sre_agent.evidence.ai.quality import ModelUse, PromptVersion, Score, rows, usable
 from sre_agent.evidence.ai.score_fall import Fall, fall
 from sre_agent.evidence.ai.turnover import Seen, turnovers
-from sre_agent.evidence.change import ChangeKind, by
+from sre_agent.evidence.change import Changed, ChangeKind, ScoreChange, by
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import unmarked
 
 Scored = tuple[str, Score]
 
@@ -24,7 +25,8 @@ Scored = tuple[str, Score]
 class Switch:
     """A prompt version going live. `before` is None when nobody said what it replaced.
 
-    `share` is what the version has of the newest hour's calls, None when nobody counted; `author` wrote the version.
+    `share` is what the version has of the newest hour's calls, None when nobody counted; `author` made the change, `writer`
+    wrote the version, `message` is what they said about it.
     """
 
     prompt: str
@@ -34,6 +36,9 @@ class Switch:
     evidence: tuple[str, ...]
     share: float | None = None
     author: str | None = None
+    writer: str | None = None
+    message: str | None = None
+    link: str = ""
 
     def age(self, view: EvidenceView) -> timedelta:
         """How long before the onset."""
@@ -43,7 +48,14 @@ class Switch:
     def said(self) -> str:
         """The prompt and its versions, for a sentence."""
         part = f" for {self.share:.0%} of its calls" if self.share is not None and self.share < 0.7 else ""
-        return f"prompt {self.prompt} {self.before or '?'} -> {self.after or '?'}{by(self.author)} went live{part}"
+        return f"prompt {unmarked(self.prompt)} {self.before or '?'} -> {self.after or '?'}{by(self.author)} went live{part}"
+
+    def changed(self, score: ScoreChange | None = None) -> Changed:
+        """The same as facts, with the score that fell."""
+        known = {"before": self.before, "after": self.after, "author": self.author, "writer": self.writer}
+        return Changed(
+            kind=ChangeKind.PROMPT, what=self.prompt, at=self.at, message=self.message, link=self.link, score=score, **known
+        )
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,9 @@ def prompt_switches(view: EvidenceView, lookback: timedelta) -> tuple[Switch, ..
             evidence=tuple(sorted({*known.evidence, *switch.evidence})),
             share=known.share if same else None,
             author=switch.author or (known.author if same else None),
+            writer=switch.writer or (known.writer if same else None),
+            message=switch.message or (known.message if same else None),
+            link=switch.link or (known.link if same else ""),
         )
     return tuple(found[name] for name in sorted(found))
 
@@ -103,6 +118,7 @@ def regressions(view: EvidenceView, lookback: timedelta) -> tuple[Finding, ...]:
                 strength=round(min(0.95, 0.8 + worst.fall.t / 100) if worst.by_version else 0.55 if blurred else 0.6, 3),
                 evidence=tuple(sorted({*switch.evidence, *worst.evidence})),
                 refuted_by=f"the score stays low after version {switch.before or 'before'} is back in production",
+                changed=switch.changed(worst.fall.change),
             )
         )
     return tuple(findings)
@@ -121,14 +137,34 @@ def _from_changes(view: EvidenceView) -> Iterator[Switch]:
     for evidence_id, change in sorted(view.changes(), key=lambda pair: pair[1].at):
         if change.kind is ChangeKind.PROMPT and change.at <= view.scope.onset:
             name = change.target.removeprefix("prompt/")
-            yield Switch(name, change.at, change.from_version, change.to_version, (evidence_id,), author=change.author)
+            # What Langfuse's own feed calls a summary was written here.
+            said = change.message or (change.summary if change.source != "langfuse" else None)
+            yield Switch(
+                name,
+                change.at,
+                change.from_version,
+                change.to_version,
+                (evidence_id,),
+                author=change.author,
+                message=said,
+                link=change.link,
+            )
 
 
 def _from_prompts(view: EvidenceView) -> Iterator[Switch]:
     for evidence_id, payload in view.langfuse():
         for prompt in rows(payload, "prompts", PromptVersion):
             if prompt.live_since is not None:
-                yield Switch(prompt.name, prompt.live_since, None, prompt.version, (evidence_id,))
+                yield Switch(
+                    prompt.name,
+                    prompt.live_since,
+                    None,
+                    prompt.version,
+                    (evidence_id,),
+                    writer=prompt.created_by,
+                    message=prompt.message,
+                    link=prompt.link,
+                )
 
 
 def _from_traffic(view: EvidenceView) -> Iterator[Switch]:

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from sre_agent.detectors.ai.model_switches import changed_models
 from sre_agent.detectors.ai.prompt_scores import prompt_switches, regressions, scored
 from sre_agent.detectors.ai.score_falls import fallen
-from sre_agent.evidence.change import Change, ChangeKind, by
+from sre_agent.evidence.change import Change, Changed, ChangeKind, by
 from sre_agent.evidence.finding import Finding, FindingKind
 from sre_agent.evidence.view import EvidenceView
+from sre_agent.evidence.visible import unmarked
 
 LOOKBACK = timedelta(hours=24)
 DEPLOY_LOOKBACK = timedelta(hours=1)
@@ -40,6 +41,7 @@ def detect(view: EvidenceView) -> tuple[Finding, ...]:
 
 def _prompt_changes(view: EvidenceView) -> Iterable[Finding]:
     for switch in prompt_switches(view, LOOKBACK):
+        name = unmarked(switch.prompt)
         yield Finding(
             kind=FindingKind.PROMPT_CHANGED,
             object=f"prompt/{switch.prompt.lower()}",
@@ -47,7 +49,8 @@ def _prompt_changes(view: EvidenceView) -> Iterable[Finding]:
             onset=switch.at,
             strength=_nearness(switch.age(view), LOOKBACK, 0.35, 0.55),
             evidence=switch.evidence,
-            refuted_by=f"the symptom began before {_moment(switch.at)}, or scores per version of {switch.prompt} are equal",
+            refuted_by=f"the symptom began before {_moment(switch.at)}, or scores per version of {name} are equal",
+            changed=switch.changed(),
         )
 
 
@@ -62,6 +65,16 @@ def _model_changes(view: EvidenceView) -> Iterable[Finding]:
             strength=_nearness(age, LOOKBACK, 0.35, 0.55),
             evidence=(evidence_id,),
             refuted_by=f"the symptom began before {_moment(change.at)}, or traffic still on the old model has it too",
+            changed=Changed(
+                kind=ChangeKind.MODEL,
+                what=change.target.removeprefix("model/"),
+                at=change.at,
+                before=change.from_version,
+                after=change.to_version,
+                author=change.author,
+                message=change.message or (change.summary if change.source != "langfuse" else None),
+                link=change.link,
+            ),
         )
 
 

@@ -40,7 +40,8 @@ class Score(BaseModel):
 class PromptVersion(BaseModel):
     """One version of a prompt. `updated_at` also moves when a label moves, `created_at` never does.
 
-    `created_by` wrote the version, which says nothing of who moved a label. `newest`: the newest version there is.
+    `created_by` wrote the version, which says nothing of who moved a label, and `message` is what they wrote about it.
+    `newest`: the newest version there is. `link`: its page, "" when that is not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -52,6 +53,8 @@ class PromptVersion(BaseModel):
     updated_at: Instant | None = None
     created_by: str | None = None
     newest: Version | None = None
+    message: str | None = None
+    link: str = ""
 
     @property
     def live_since(self) -> datetime | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sre_agent.evidence.ai.quality import Score
+from sre_agent.evidence.change import ScoreChange
 
 MIN_SCORES = 10
 MIN_FALL = 0.02
@@ -29,12 +30,21 @@ _TURNED_ROUND = re.compile(r"no|non|not|without|free|avoid(ance|ed)|resistance|e
 
 @dataclass(frozen=True)
 class Fall:
-    """`score` went from mean `old` to mean `new`, `t` standard errors in the bad direction."""
+    """`score` went from mean `old` of `old_count` scores to mean `new` of `new_count`, `t` standard errors in the bad direction."""
 
     score: str
     old: float
     new: float
     t: float
+    old_count: int
+    new_count: int
+
+    @property
+    def change(self) -> ScoreChange:
+        """The same as facts to show."""
+        return ScoreChange(
+            name=self.score, before=self.old, before_count=self.old_count, after=self.new, after_count=self.new_count
+        )
 
 
 def fall(name: str, earlier: Sequence[Score], new: Sequence[Score]) -> Fall | None:
@@ -68,7 +78,7 @@ def fall(name: str, earlier: Sequence[Score], new: Sequence[Score]) -> Fall | No
     yesterday = [s for s in quiet if _hour(s.timestamp) + _DAY in hours]
     if count(yesterday) >= MIN_SCORES and _low(yesterday, down, halfway):
         return None
-    return Fall(name, old_mean, new_mean, min(t, 1000.0))
+    return Fall(name, old_mean, new_mean, min(t, 1000.0), count(quiet), count(new))
 
 
 def direction(name: str) -> float:
