@@ -29,6 +29,10 @@ class Teams:
         """The teams a person is in, sorted."""
         return self._people.teams_of(person)
 
+    def is_admin(self, person: str) -> bool:
+        """True when the file lists this person among the admins."""
+        return person in self._people.admins
+
     def members(self, team: str) -> tuple[Person, ...]:
         """The people of a team, in the file's order; none for an unknown team."""
         ids = self._people.teams.get(team, ())

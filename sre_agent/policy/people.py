@@ -30,12 +30,13 @@ class Person(BaseModel):
 
 
 class People(BaseModel):
-    """data/teams.yaml."""
+    """data/teams.yaml. `admins` may also move the kill switch on the pages; what they may approve is their teams' as ever."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     people: tuple[Person, ...]
     teams: dict[str, tuple[str, ...]]
+    admins: tuple[str, ...] = ()
 
     def teams_of(self, person: str) -> tuple[str, ...]:
         """The teams a person is in, sorted."""
@@ -57,3 +58,6 @@ class People(BaseModel):
             for i, member in enumerate(members):
                 if member not in ids:
                     yield Problem(("teams", team, i), f"team {team!r}: nobody among the people is {member!r}", ids)
+        for i, admin in enumerate(self.admins):
+            if admin not in ids:
+                yield Problem(("admins", i), f"admins: nobody among the people is {admin!r}", ids)

@@ -67,6 +67,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "PAGERDUTY_FROM_EMAIL: PagerDuty accepts no note without it; set it beside PAGERDUTY_API_TOKEN"
     if settings.langfuse_host and not (settings.langfuse_public_key and settings.langfuse_secret_key):
         yield "LANGFUSE_HOST: needs LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
+    yield from _sign_in_contradictions(settings)
     if bool(settings.redis_cluster_nodes) != bool(settings.redis_cluster_name):
         yield "REDIS_CLUSTER_NAME: goes with REDIS_CLUSTER_NODES; an alert's label must name this very cluster"
     if settings.redis_cluster_write_username and not settings.redis_cluster_write_password:
@@ -75,6 +76,17 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "PATRONI_WRITE_PASSWORD: missing beside PATRONI_WRITE_USERNAME"
     if settings.redis_write_username and not settings.redis_write_password:
         yield "REDIS_WRITE_PASSWORD: missing beside REDIS_WRITE_USERNAME; the hands never use the reading password"
+
+
+def _sign_in_contradictions(settings: Settings) -> Iterator[str]:
+    """What the pages' sign-in needs together."""
+    if settings.oidc_issuer and not (settings.oidc_client_id and settings.public_url):
+        yield "SRE_AGENT_OIDC_ISSUER: needs SRE_AGENT_OIDC_CLIENT_ID, and SRE_AGENT_PUBLIC_URL to send people back to"
+    if settings.trusted_proxies and not settings.public_url:
+        yield "SRE_AGENT_TRUSTED_PROXIES: needs SRE_AGENT_PUBLIC_URL, the address at which people reach the proxy"
+    # SAFETY: a short key could be found from any one cookie.
+    if settings.session_key is not None and len(settings.session_key.get_secret_value()) < 32:
+        yield "SRE_AGENT_SESSION_KEY: needs at least 32 characters, as `openssl rand -hex 32` makes"
 
 
 def _read(path: Path) -> dict[str, object]:

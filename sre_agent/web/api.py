@@ -1,4 +1,4 @@
-"""The JSON API: the same facts the pages show. Read-only; answers this machine only (see `front`)."""
+"""The JSON API: the same facts the pages show. Read-only; answers this machine, and whoever is signed in (see `front`)."""
 
 from typing import Annotated
 

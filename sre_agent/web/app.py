@@ -16,7 +16,7 @@ def create_app(ports: WebPorts) -> FastAPI:
     app = FastAPI(
         title="sre-agent",
         version=__version__,
-        description="What the agent saw, decided, did and measured, and its kill switch. Answers this machine only.",
+        description="What the agent saw, decided, did and measured, and its kill switch. For this machine and who is signed in.",
         openapi_url=api.OPENAPI_PATH,
         docs_url=None,
         redoc_url=None,
@@ -28,7 +28,7 @@ def create_app(ports: WebPorts) -> FastAPI:
     if ports.modes is not None:
         app.include_router(modes.routes(ports.modes))
     app.add_exception_handler(SreAgentError, _unavailable)
-    app.add_middleware(Front, doors={"/webhooks/pagerduty": webhooks.pagerduty(ports)})
+    app.add_middleware(Front, doors={"/webhooks/pagerduty": webhooks.pagerduty(ports)}, entrance=ports.entrance)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Which mode holds for what, over HTTP: what `sre-agent status` shows. Read-only; this machine only (see `front`)."""
+"""Which mode holds for what, over HTTP: what `sre-agent status` shows. Read-only."""
 
 from datetime import datetime
 

@@ -9,6 +9,7 @@ from sre_agent.policy.facts import Mode
 from sre_agent.policy.halt import HaltState
 from sre_agent.policy.modes import ModeRow
 from sre_agent.response.store import Store
+from sre_agent.web.entrance import Entrance
 from sre_agent.web.metrics import Metrics
 
 
@@ -63,7 +64,8 @@ class WebPorts:
 
     `pagerduty_secrets` is by subscription id, "" for any; empty answers 503 at that door. `probes` are the
     conditions of `/readyz`: database, migrations, bundle, workers. `notes` are told there and make nothing unready. Without
-    a `switch` nothing is told of it and nothing moves it; without `modes` they are not told.
+    a `switch` nothing is told of it and nothing moves it; without `modes` they are not told; without an `entrance` nobody
+    signs in.
     """
 
     store: Store
@@ -74,3 +76,4 @@ class WebPorts:
     notes: tuple[Probe, ...] = ()
     switch: Switch | None = None
     modes: ModeTable | None = None
+    entrance: Entrance | None = None

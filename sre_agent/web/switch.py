@@ -1,4 +1,4 @@
-"""The kill switch over HTTP: cheap to engage, and lifted only on a person's own token. This machine only (see `front`).
+"""The kill switch over HTTP: cheap to engage, and lifted only on a person's own token. For this machine and admins (see `front`).
 
 A page in a reader's browser must not reach these two writes: besides the Host check in front, a body must be declared as
 JSON (which a form cannot do, and which makes a browser ask us first, in vain) and no Origin may be named.

@@ -28,6 +28,7 @@ from sre_agent.facts.breakers import BreakerFacts, Looks
 from sre_agent.incident.errors import Conflict, SreAgentError, Transient
 from sre_agent.investigation.graph import build_investigator
 from sre_agent.policy.guard import Guard
+from sre_agent.policy.people import People
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
@@ -87,7 +88,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
             watch = BooksWatch(settings, books, metrics)
             desk = SwitchDesk(state.halt, SystemClock(), Teams(books.bundle.declared.people))
             shown = (metrics, watch, desk, mode_board(settings, books, state))
-            running += [watch.run(stop), _web(settings, state, shown, (host, port), stop)]
+            running += [watch.run(stop), _web(settings, state, shown, books.bundle.declared.people, (host, port), stop)]
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
 
@@ -187,14 +188,17 @@ async def _web(
     settings: Settings,
     state: State,
     shown: tuple[Metrics, BooksWatch, SwitchDesk, ModeBoard],
+    people: People,
     address: tuple[str, int],
     stop: asyncio.Event,
 ) -> None:
     # Imported here: workers and hands need no web framework.
     from sre_agent.web.app import create_app
     from sre_agent.web.server import listen, serve
+    from sre_agent.wiring.sign_in import entrance
 
     metrics, watch, desk, board = shown
+    listener = listen(*address)
     ports = WebPorts(
         store=state.store,
         clock=SystemClock(),
@@ -204,8 +208,9 @@ async def _web(
         notes=(Probe("policies", watch.note),),
         switch=desk,
         modes=board,
+        entrance=entrance(settings, people, listener),
     )
-    await serve(create_app(ports), listen(*address), stop)
+    await serve(create_app(ports), listener, stop)
 
 
 async def _unwell(state: State) -> str | None:

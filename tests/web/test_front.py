@@ -1,8 +1,8 @@
-"""Who may ask what: doors and health answer everybody, the rest this machine only; in doubt, no."""
+"""Where nobody can sign in: doors and health answer everybody, the rest this machine only; in doubt, no."""
 
 import pytest
 
-from sre_agent.web.front import asked_from_here
+from sre_agent.web.peers import asked_from_here
 
 CLOSED = [
     "/metrics",
@@ -33,7 +33,9 @@ async def test_this_machine_may_ask(path: str, local):
     assert (await local.get(path)).status_code == 200
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "x-forwarded-host"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "x-forwarded-host", "X_Forwarded_For", "X-Forwarded-Email"]
+)
 async def test_a_proxy_on_this_machine_does_not_make_the_world_local(header: str, local):
     assert (await local.get("/api/v1/incidents", headers={header: "127.0.0.1"})).status_code == 403
 
