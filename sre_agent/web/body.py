@@ -17,17 +17,17 @@ class TurnedAway(SreAgentError):
         self.reason = reason
 
 
-async def read_body(request: Request) -> bytes:
-    """The raw body, of at most BODY_CAP bytes. Raises TurnedAway as soon as it is known to be larger."""
+async def read_body(request: Request, cap: int = BODY_CAP) -> bytes:
+    """The raw body, of at most `cap` bytes. Raises TurnedAway as soon as it is known to be larger."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > 20 or int(declared) > BODY_CAP):
-        raise TurnedAway(413, "oversize", f"the body is larger than {BODY_CAP} bytes")
+    if declared.isdecimal() and (len(declared) > 20 or int(declared) > cap):
+        raise TurnedAway(413, "oversize", f"the body is larger than {cap} bytes")
     body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > BODY_CAP:
-                raise TurnedAway(413, "oversize", f"the body is larger than {BODY_CAP} bytes")
+            if len(body) > cap:
+                raise TurnedAway(413, "oversize", f"the body is larger than {cap} bytes")
     except ClientDisconnect as gone:
         raise TurnedAway(400, "disconnected", "the sender went away") from gone
     return bytes(body)

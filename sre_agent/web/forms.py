@@ -10,14 +10,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import HTTPConnection, Request
 from starlette.types import Message, Receive, Scope
 
+from sre_agent.web.body import TurnedAway, read_body
 from sre_agent.web.peers import values
 from sre_agent.web.visitor import Visitor
 
 FORM_KEY = "sre_agent.form"
-BODY_CAP = 64 * 1024
+FORM_CAP = 64 * 1024
 FIELDS_AT_MOST = 200
 READ_WITHIN = 5.0
 """Seconds for the body of a form."""
@@ -93,21 +94,13 @@ def _from_our_page(scope: Scope, origins: Collection[str]) -> None:
 
 async def _body(request: Request) -> bytes:
     """The whole body. Raises NotOurs as soon as it is known to be too large, or comes too slowly."""
-    declared = request.headers.get("content-length", "0")
-    body = bytearray()
     try:
         async with asyncio.timeout(READ_WITHIN):
-            if not declared.isdecimal() or len(declared) > 20 or int(declared) > BODY_CAP:
-                raise NotOurs(413, f"a form has at most {BODY_CAP} bytes")
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_CAP:
-                    raise NotOurs(413, f"a form has at most {BODY_CAP} bytes")
+            return await read_body(request, FORM_CAP)
     except TimeoutError:
         raise NotOurs(408, f"the form did not arrive within {READ_WITHIN:g} s") from None
-    except ClientDisconnect:
-        raise NotOurs(400, "the browser went away") from None
-    return bytes(body)
+    except TurnedAway as away:
+        raise NotOurs(away.status, str(away)) from None
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
