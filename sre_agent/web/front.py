@@ -48,6 +48,11 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if values(scope, "content-length") and values(scope, "transfer-encoding"):
+            # SAFETY: a proxy in front may find another end of this request than we do, and what follows would then be a
+            # request that it never saw, with a user of the sender's choice (RFC 9112, 6.3 and 11.2).
+            await PlainTextResponse("A request has one length.\n", 400, {"connection": "close"})(scope, receive, send)
+            return
         send = self._headers.around(send, scope["path"], scope.get("query_string", b""))
         open_to_all = self._open(scope)
         if open_to_all is not None:

@@ -49,6 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources.redis": {"redis"},
     "sources.redis_cluster": {"redis"},
     "sources.topology": {"yaml"},
+    "testing.oidc": {"joserfc"},
     "testing.night.agent": {"httpx"},
     "testing.night.books": {"yaml"},
     "testing.redis_client": {"redis"},
