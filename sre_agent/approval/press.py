@@ -23,6 +23,8 @@ REASON_ACTION: Final = "reason"
 PLAN_DIGITS: Final = 8
 MOST_REASON: Final = 1_000
 """Characters of a reason that are kept."""
+MOST_ERROR: Final = 300
+"""Characters of an error under a dialog's field."""
 
 _VALUE: Final = re.compile(r"([A-Za-z0-9_-]{1,64})\.([0-9a-f]{8,64})", re.ASCII)
 _ID: Final = re.compile(r"[A-Z0-9]{1,32}", re.ASCII)
@@ -67,6 +69,13 @@ class Press(BaseModel):
 def button_value(approval_id: str, plan_hash: str) -> str:
     """The value of a question's buttons."""
     return f"{approval_id}.{plan_hash[:PLAN_DIGITS]}"
+
+
+def dialog_errors(press: Press, wrong: str | None) -> dict[str, object] | None:
+    """Slack's `response_action` for a submitted dialog that was refused, which then stays open; None for everything else."""
+    if wrong is None or press.action is not PressAction.DENY_SUBMITTED:
+        return None
+    return {"response_action": "errors", "errors": {REASON_BLOCK: wrong[:MOST_ERROR]}}
 
 
 def parse_press(payload: object) -> Press:

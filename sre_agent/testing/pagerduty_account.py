@@ -26,6 +26,7 @@ class ApiError(Exception):
 class Account:
     """Users, policies, services, incidents with alerts and notes, change events.
 
+    `on_call` has user ids by escalation policy.
     `past` and `related` hold the incidents that PagerDuty finds alike, by incident; None: the plan does not include them.
     """
 
@@ -34,6 +35,7 @@ class Account:
         self.emit: Emit = lambda _type, _data, _agent: None
         self.users: dict[str, Json] = {}
         self.policies: dict[str, Json] = {}
+        self.on_call: dict[str, list[str]] = {}
         self.services: dict[str, Json] = {}
         self.incidents: dict[str, Json] = {}
         self.alerts: dict[str, list[Json]] = {}

@@ -200,6 +200,17 @@ def _policies(account: Account, call: Call, _ids: list[str]) -> Answered:
     return page(call, "escalation_policies", list(account.policies.values()))
 
 
+def _on_calls(account: Account, call: Call, _ids: list[str]) -> Answered:
+    wanted = call.query.get("escalation_policy_ids[]", list(account.policies))
+    found: list[Json] = [
+        {"escalation_policy": reference(account.policies[policy]), "escalation_level": 1, "user": reference(account.users[user])}
+        for policy in wanted
+        if policy in account.policies
+        for user in account.on_call.get(policy, [])
+    ]
+    return page(call, "oncalls", found)
+
+
 def _subscriptions(account: Account, sender: WebhookSender, call: Call) -> Answered:
     """Create (the secret is shown this once), list, enable, ping, delete."""
     match = re.fullmatch(r"/webhook_subscriptions(?:/(\w+))?(?:/(enable|ping))?", call.path)
@@ -280,4 +291,5 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"/users/{_ID}", _get_user),
     ("GET", f"/services/{_ID}", _get_service),
     ("GET", "/escalation_policies", _policies),
+    ("GET", "/oncalls", _on_calls),
 ]

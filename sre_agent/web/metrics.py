@@ -36,6 +36,12 @@ class Metrics:
         self._turned_away = Counter(
             "sre_agent_deliveries_refused", "Deliveries not accepted, by reason.", ("door", "reason"), registry=self.registry
         )
+        self._presses = Counter(
+            "sre_agent_presses",
+            "Authentic presses of Slack buttons, by what became of them.",
+            ("pressed", "result"),
+            registry=self.registry,
+        )
         self._events = Counter("sre_agent_events", "What happened to incidents, by audit kind.", ("kind",), registry=self.registry)
         self._verdicts = Counter("sre_agent_verdicts", "Verdicts of the guard.", ("verdict",), registry=self.registry)
         self._actions = Counter("sre_agent_actions", "Actions by outcome.", ("outcome",), registry=self.registry)
@@ -55,6 +61,10 @@ class Metrics:
     def turned_away(self, door: str, reason: str) -> None:
         """One delivery that was not accepted; `reason` is one of the doors' own words."""
         self._turned_away.labels(door, reason).inc()
+
+    def pressed(self, pressed: str, result: str) -> None:
+        """One authentic press; `result` is what was done, or the rule that refused it."""
+        self._presses.labels(pressed, result).inc()
 
     def observe(self, entry: AuditEntry) -> None:
         """One audited happening; verdicts, actions and the model's cost are counted from it."""

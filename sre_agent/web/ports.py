@@ -11,6 +11,7 @@ from sre_agent.policy.modes import ModeRow
 from sre_agent.response.store import Store
 from sre_agent.web.entrance import Entrance
 from sre_agent.web.metrics import Metrics
+from sre_agent.web.slack import SlackDoor
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class WebPorts:
     `pagerduty_secrets` is by subscription id, "" for any; empty answers 503 at that door. `probes` are the
     conditions of `/readyz`: database, migrations, bundle, workers. `notes` are told there and make nothing unready. Without
     a `switch` nothing is told of it and nothing moves it; without `modes` they are not told; without an `entrance` nobody
-    signs in.
+    signs in; without `slack` there is no door for its presses.
     """
 
     store: Store
@@ -77,3 +78,4 @@ class WebPorts:
     switch: Switch | None = None
     modes: ModeTable | None = None
     entrance: Entrance | None = None
+    slack: SlackDoor | None = None

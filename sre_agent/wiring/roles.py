@@ -45,6 +45,7 @@ from sre_agent.wiring.jobs import Desks
 from sre_agent.wiring.modes import ModeBoard, earned_modes, mode_board
 from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.redaction import tag_redactions
+from sre_agent.wiring.slack import Presses, open_presses
 from sre_agent.wiring.state import State, StateOpener, opened_state
 from sre_agent.wiring.switch import SwitchDesk
 from sre_agent.wiring.watch import BooksWatch
@@ -87,7 +88,10 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
         if role in ("all", "web"):
             watch = BooksWatch(settings, books, metrics)
             desk = SwitchDesk(state.halt, SystemClock(), Teams(books.bundle.declared.people))
-            shown = (metrics, watch, desk, mode_board(settings, books, state))
+            presses = await stack.enter_async_context(open_presses(settings, books.bundle, state.store, metrics.pressed))
+            if presses is not None and presses.socket is not None:
+                running.append(presses.socket.run(stop))
+            shown = (metrics, watch, desk, mode_board(settings, books, state), presses)
             running += [watch.run(stop), _web(settings, state, shown, books.bundle.declared.people, (host, port), stop)]
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
@@ -187,7 +191,7 @@ async def _assessor(
 async def _web(
     settings: Settings,
     state: State,
-    shown: tuple[Metrics, BooksWatch, SwitchDesk, ModeBoard],
+    shown: tuple[Metrics, BooksWatch, SwitchDesk, ModeBoard, Presses | None],
     people: People,
     address: tuple[str, int],
     stop: asyncio.Event,
@@ -195,20 +199,26 @@ async def _web(
     # Imported here: workers and hands need no web framework.
     from sre_agent.web.app import create_app
     from sre_agent.web.server import listen, serve
+    from sre_agent.web.slack import SlackDoor
     from sre_agent.wiring.sign_in import entrance
 
-    metrics, watch, desk, board = shown
+    metrics, watch, desk, board, presses = shown
     listener = listen(*address)
+    secret = settings.slack_signing_secret.get_secret_value() if settings.slack_signing_secret else ""
+    notes = [Probe("policies", watch.note)]
+    if presses is not None and presses.socket is not None:
+        notes.append(Probe("slack", presses.socket.note))
     ports = WebPorts(
         store=state.store,
         clock=SystemClock(),
         metrics=metrics,
         pagerduty_secrets=settings.webhook_secrets,
         probes=(Probe("database", lambda: _unwell(state)),),
-        notes=(Probe("policies", watch.note),),
+        notes=tuple(notes),
         switch=desk,
         modes=board,
         entrance=entrance(settings, people, listener),
+        slack=SlackDoor(presses.line.take, SystemClock(), metrics, secret) if presses is not None else None,
     )
     await serve(create_app(ports), listener, stop)
 
