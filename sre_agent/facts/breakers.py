@@ -16,7 +16,7 @@ from sre_agent.execution.ledger import Intent
 from sre_agent.facts.history import NOBODYS, alerting_pods, attempts, existing_pods, identities_of, onsets
 from sre_agent.facts.incident import changes
 from sre_agent.incident.errors import SreAgentError
-from sre_agent.incident.event import IncidentEvent
+from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.incident.incident import Incident, OpenIncident
 from sre_agent.policy import breakers as rule
 from sre_agent.policy.breakers import Breaker
@@ -158,7 +158,7 @@ def _people_at_work(seen: _Seen) -> bool:
     here = any(
         e.incident_id == incident.id
         and e.kind not in NOBODYS
-        and e.agent_id not in (None, seen.own_user)
+        and (e.agent_id not in (None, seen.own_user) or e.kind is EventKind.REQUESTED)
         and e.occurred_at > now - rule.PERSON_WITHIN
         for e in seen.heard
     )

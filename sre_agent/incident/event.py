@@ -21,6 +21,8 @@ class EventKind(StrEnum):
     PRIORITY_UPDATED = "priority_updated"
     SERVICE_UPDATED = "service_updated"
     ANNOTATED = "annotated"
+    REQUESTED = "requested"
+    """A person asked for an investigation, by a button."""
     PING = "ping"
     OTHER = "other"
 

@@ -67,13 +67,16 @@ class Incident(BaseModel):
 
 
 class OpenIncident(BaseModel):
-    """An incident that the tracker has open, as its list shows it. `acknowledged_by` holds people only, as in Incident."""
+    """An incident that the tracker has open, as its list shows it. `acknowledged_by` holds people only, as in Incident;
+    `changed_at` is when its status last changed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     status: IncidentStatus
     created_at: datetime | None
+    changed_at: datetime | None = None
     service: Reference
     priority: str | None = None
     acknowledged_by: tuple[Reference, ...] = ()

@@ -57,6 +57,7 @@ def open_incident_from_rest(rest: object, own_user_id: str | None) -> OpenIncide
         id=identity,
         status=_status(shape.get("status")),
         created_at=moment(shape.get("created_at")),
+        changed_at=moment(shape.get("last_status_change_at")),
         service=_reference(shape.get("service")) or Reference(id=""),
         priority=_name(shape.get("priority")) or None,
         acknowledged_by=_people(shape, own_user_id),

@@ -28,7 +28,7 @@ _MAX_SIGNATURES: Final = 10
 _MAX_HEADER: Final = 2048
 _MAX_ID: Final = 100
 _MAX_KEY: Final = 255
-_KINDS: Final = {kind.value: kind for kind in EventKind if kind not in (EventKind.PING, EventKind.OTHER)}
+_KINDS: Final = {k.value: k for k in EventKind if k not in (EventKind.PING, EventKind.OTHER, EventKind.REQUESTED)}
 
 
 class BadSignature(Refused):
@@ -54,7 +54,9 @@ def verify_signature(headers: Mapping[str, str], body: bytes, secrets_by_subscri
     # SAFETY: an HMAC under an empty key can be computed by anybody, so an empty secret is no secret.
     secrets = {name: secret for name, secret in secrets_by_subscription.items() if secret.strip()}
     if not secrets:
-        raise MissingSecret("no PagerDuty webhook secret is configured; set PAGERDUTY_WEBHOOK_SECRET or PAGERDUTY_WEBHOOK_SECRETS")
+        raise MissingSecret(
+            "no PagerDuty webhook secret is here; run `sre-agent pagerduty install`, or set PAGERDUTY_WEBHOOK_SECRET"
+        )
     signatures = _signatures(headers)
     if not body:
         raise BadSignature("the body is empty")
@@ -65,7 +67,8 @@ def verify_signature(headers: Mapping[str, str], body: bytes, secrets_by_subscri
             f"the delivery names no subscription ({SUBSCRIPTION_HEADER}), and every configured secret belongs to one"
         )
     if secret is None:
-        raise MissingSecret(f"no secret is configured for webhook subscription {subscription}; add it to PAGERDUTY_WEBHOOK_SECRETS")
+        advice = "`sre-agent pagerduty install --recreate` makes a new one, or add it to PAGERDUTY_WEBHOOK_SECRETS"
+        raise MissingSecret(f"no secret is here for webhook subscription {subscription}; {advice}")
     expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode()
     if not any(hmac.compare_digest(expected, signature) for signature in signatures):
         raise BadSignature("no signature matches the body under the secret of this subscription")

@@ -14,7 +14,7 @@ from sre_agent.incident.incident import Incident
 from sre_agent.policy.decision import Verdict
 from sre_agent.response import lifecycle
 from sre_agent.response.assess import Assessment, handed_back_by
-from sre_agent.response.record import ANONYMOUS, IncidentRecord, JobKind, State, Step
+from sre_agent.response.record import IncidentRecord, JobKind, State, Step, unidentified
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.verification.verify import VerificationPlan
 
@@ -84,7 +84,7 @@ def approval_for(record: IncidentRecord, a: Assessment, now: datetime, approval_
     """The question put to people about the assessed plan."""
     proposal, needed = a.investigated.proposal, a.decision.approvals_required or 1
     # SAFETY: somebody asked for this and cannot be told; with two people at least one of them is not the one who asked.
-    needed = max(needed, 2) if record.requested_by == ANONYMOUS else needed
+    needed = max(needed, 2) if unidentified(record.requested_by) else needed
     target = proposal.target if proposal else None
     what = f"{proposal.action} on {target.key} (uid {target.uid})" if proposal and target else "nothing"
     return ApprovalRequest(

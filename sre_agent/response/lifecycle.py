@@ -12,21 +12,25 @@ from sre_agent.audit.record import AuditEntry
 from sre_agent.evidence.redact import redact
 from sre_agent.incident.event import EventKind
 from sre_agent.incident.timeline import TimelineEntry
-from sre_agent.response.record import IncidentRecord, Job, JobKind, State, Step
+from sre_agent.response.record import ANONYMOUS, IncidentRecord, Job, JobKind, State, Step
 from sre_agent.verification.verify import Recovery, Sample, shortfall
 
 APPROVAL_TTL = {0: timedelta(minutes=10), 1: timedelta(minutes=10), 2: timedelta(minutes=5)}
 """How long a question stays open, by approvals needed (guardrail G23: 10 min, data-bearing 5 min)."""
 
-_WITHDRAWN_BY = {
+WITHDRAWN_BY = {
     EventKind.RESOLVED: "the incident was resolved",
     EventKind.REASSIGNED: "a person reassigned the incident",
     EventKind.DELEGATED: "a person moved the incident to another escalation policy",
     EventKind.SNOOZED: "a person snoozed the incident",
 }
+"""Events that withdraw a plan, and the reason as it is then on record."""
+
 _TELLING = frozenset({JobKind.PUBLISH, JobKind.ANNOUNCE, JobKind.HAND_BACK})
 _RETELL_FIRST, _RETELL_LAST, _RETELL_FOR = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
-_PLANNING = frozenset({State.RECEIVED, State.INVESTIGATING, State.AWAITING_APPROVAL, State.EXECUTING})
+_ASKED_AGAIN = timedelta(minutes=1)
+PLANNING = frozenset({State.RECEIVED, State.INVESTIGATING, State.AWAITING_APPROVAL, State.EXECUTING})
+"""Where a plan is made, asked about or carried out: it can still be withdrawn."""
 
 
 class Narration:
@@ -66,22 +70,24 @@ def telling(record: IncidentRecord, note: JobKind = JobKind.PUBLISH) -> tuple[Jo
     return (*asked, job(note, record.id))
 
 
-def begun(record: IncidentRecord, now: datetime, *, acknowledged: bool = False) -> Step:
-    """The first authentic word of an open incident: investigate. `acknowledged`: that word was a person's acknowledgement."""
+def begun(record: IncidentRecord, now: datetime, *, acknowledged: bool = False, requester: str | None = None) -> Step:
+    """The first authentic word of an open incident: investigate. `acknowledged`: that word was a person's acknowledgement;
+    `requester`: it was this person's wish.
+    """
     return Narration(record, now).step(
         State.INVESTIGATING,
         "investigation_started",
-        "investigation started",
-        changes={"human_acknowledged": acknowledged},
+        "investigation started" + (f", asked for by {requester}" if requester else ""),
+        changes={"human_acknowledged": acknowledged, "requested_by": requester},
         jobs=(job(JobKind.INVESTIGATE, record.id),),
+        actor=requester or "sre-agent",
     )
 
 
-def reopened(record: IncidentRecord, now: datetime) -> Step:
-    """A finished incident came back: a new round, with nothing carried over but the note and the history."""
-    cleared: dict[str, Any] = {
+def _anew(record: IncidentRecord) -> dict[str, Any]:
+    """The changes with which a new round starts: nothing is carried over but the note and the history."""
+    return {
         "round": record.round + 1,
-        "human_acknowledged": False,
         "diagnosis": None,
         "proposal": None,
         "plan_hash": None,
@@ -98,13 +104,41 @@ def reopened(record: IncidentRecord, now: datetime) -> Step:
         "handed_to": None,
         "requested_by": None,
     }
+
+
+def reopened(record: IncidentRecord, now: datetime) -> Step:
+    """A finished incident came back: a new round."""
     return Narration(record, now).step(
         State.INVESTIGATING,
         "incident_reopened",
         f"reopened; round {record.round + 1} of the investigation started",
-        changes=cleared,
+        changes={**_anew(record), "human_acknowledged": False},
         jobs=(job(JobKind.INVESTIGATE, record.id),),
     )
+
+
+def taken_up(record: IncidentRecord, reopened_at: datetime) -> bool:
+    """Whether a round began by a reopening later than this one: news that is late, of what was looked at already."""
+    return any(e.kind == "incident_reopened" and e.at > reopened_at for e in record.timeline)
+
+
+def on_request(record: IncidentRecord, requester: str, now: datetime) -> Step | None:
+    """A person asked for an investigation: one begins where none runs, and what runs goes on as it is.
+
+    INVARIANT: whoever asked for a round is on record before it has a plan, so their own yes to it never counts. An
+    acknowledgement is kept: asking again does not take it back.
+    """
+    tell = Narration(record, now)
+    if record.state is State.RECEIVED:
+        return begun(record, now, requester=requester)
+    if record.state.final:
+        text = f"{requester} asked for another look; round {record.round + 1} of the investigation started"
+        changes, jobs = {**_anew(record), "requested_by": requester}, (job(JobKind.INVESTIGATE, record.id),)
+        return tell.step(State.INVESTIGATING, "investigation_requested", text, changes=changes, jobs=jobs, actor=requester)
+    if any(e.kind == "investigation_requested" and now - e.at < _ASKED_AGAIN for e in record.timeline):
+        return None  # a button pressed over and over is told once
+    text = f"{requester} asked for an investigation; one is under way"
+    return tell.step(record.state, "investigation_requested", text, actor=requester)
 
 
 def on_event(record: IncidentRecord, kind: EventKind, now: datetime) -> Step | None:
@@ -115,15 +149,18 @@ def on_event(record: IncidentRecord, kind: EventKind, now: datetime) -> Step | N
     for the first word heard of an incident too.
     """
     tell = Narration(record, now)
-    if record.state is State.RECEIVED and kind not in (*_WITHDRAWN_BY, EventKind.PING, EventKind.OTHER):
+    if kind is EventKind.REQUESTED:
+        # SAFETY: a wish of which nobody says whose it was may be anybody's.
+        return on_request(record, ANONYMOUS, now)
+    if record.state is State.RECEIVED and kind not in (*WITHDRAWN_BY, EventKind.PING, EventKind.OTHER):
         return begun(record, now, acknowledged=kind is EventKind.ACKNOWLEDGED)
     if kind is EventKind.REOPENED and record.state.final:
         return reopened(record, now)
     if kind is EventKind.ACKNOWLEDGED and not record.human_acknowledged:
         text = "a person acknowledged the incident; nothing will be done without an approval"
         return tell.step(record.state, "incident_acknowledged", text, changes={"human_acknowledged": True})
-    if kind in _WITHDRAWN_BY and record.state in _PLANNING:
-        return withdrawn(record, _WITHDRAWN_BY[kind], now)
+    if kind in WITHDRAWN_BY and record.state in PLANNING:
+        return withdrawn(record, WITHDRAWN_BY[kind], now)
     return None
 
 

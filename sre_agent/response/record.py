@@ -40,6 +40,14 @@ class State(StrEnum):
 ANONYMOUS = "somebody"
 """The requester of an investigation who cannot be told: it may be anybody, so two people must then approve."""
 
+OUTSIDER = "pagerduty:"
+"""Before the PagerDuty id of a requester whom teams.yaml does not list by it."""
+
+
+def unidentified(requester: str | None) -> bool:
+    """Whether somebody asked who may be any of the approvers, under an identity that nobody joined to them."""
+    return requester is not None and (requester == ANONYMOUS or requester.startswith(OUTSIDER))
+
 
 class Announced(BaseModel):
     """A question as it stands where people answer: `message` is the channel's own id of it (Slack: its ts)."""

@@ -14,6 +14,7 @@ from sre_agent.response import lifecycle
 from sre_agent.response.assess import Assessor
 from sre_agent.response.conclude import assessed, model_paid
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
+from sre_agent.response.requester import nobody_known
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.runbook.runbook import Runbook
@@ -37,6 +38,8 @@ class Responder:
     own_agent_id: Callable[[], Awaitable[str | None]]
     forget: Callable[[str], Awaitable[None]] | None = None
     """Drops an investigation's checkpoints, once its result is stored."""
+    requester: Callable[[IncidentEvent], str] = nobody_known
+    """Who asked for an investigation (requester.py)."""
 
     async def take(self, event: IncidentEvent) -> None:
         """One accepted event: create or move the record. Events about our own writes change nothing."""
@@ -48,9 +51,17 @@ class Responder:
         if event.kind is EventKind.TRIGGERED or await self.walk.store.load(event.incident_id) is None:
             fresh = IncidentRecord(id=event.incident_id, received_at=now, updated_at=now)
             await self.walk.store.create(fresh, ())
-        await self.walk.advance(event.incident_id, lambda r: lifecycle.on_event(r, event.kind, self.walk.clock.now()))
+        await self.walk.advance(event.incident_id, lambda r: self._heard(r, event))
         await self._notice_snooze(event)
         await self._close_approval(event.incident_id)
+
+    def _heard(self, record: IncidentRecord, event: IncidentEvent) -> Step | None:
+        now = self.walk.clock.now()
+        if event.kind is EventKind.REQUESTED:
+            return lifecycle.on_request(record, self.requester(event), now)
+        if event.kind is EventKind.REOPENED and lifecycle.taken_up(record, event.occurred_at):
+            return None
+        return lifecycle.on_event(record, event.kind, now)
 
     async def _is_ours(self, event: IncidentEvent) -> bool:
         """The agent's own write, echoed. Not being able to tell means that a person did it: that only restricts."""

@@ -19,10 +19,12 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from sre_agent.testing.pagerduty_account import Account, ApiError, Json, reference
+from sre_agent.testing.pagerduty_action import TOKEN_HEADER, post, pressed
 from sre_agent.testing.pagerduty_alerts import AlertShape, Labels
 from sre_agent.testing.pagerduty_faults import Faults
 from sre_agent.testing.pagerduty_http import RestServer
 from sre_agent.testing.pagerduty_routes import Call, answer, webhook_data
+from sre_agent.testing.pagerduty_subscriptions import PING
 from sre_agent.testing.pagerduty_webhooks import Delivery, Pauses, Subscription, WebhookSender
 
 TOKEN = "standin-token"  # noqa: S105 - opens nothing but this stand-in
@@ -116,12 +118,20 @@ class PagerDutyStandIn:
         with self.lock:
             self.account.users[identity] = {"id": identity, "type": "user", "name": name, "summary": name, "email": email}
 
-    def add_service(self, identity: str, name: str, policy_id: str, acknowledgement_timeout: int | None = None) -> None:
-        """One more service."""
+    def add_service(
+        self, identity: str, name: str, policy_id: str, acknowledgement_timeout: int | None = None, team: str | None = None
+    ) -> None:
+        """One more service, of a team that was added before."""
         with self.lock:
             policy = reference(self.account.policies[policy_id])
             service = {"id": identity, "type": "service", "name": name, "summary": name, "escalation_policy": policy}
-            self.account.services[identity] = {**service, "acknowledgement_timeout": acknowledgement_timeout}
+            teams = [] if team is None else [reference(self.account.teams[team])]
+            self.account.services[identity] = {**service, "acknowledgement_timeout": acknowledgement_timeout, "teams": teams}
+
+    def add_team(self, identity: str, name: str) -> None:
+        """One more team."""
+        with self.lock:
+            self.account.teams[identity] = {"id": identity, "type": "team", "name": name, "summary": name}
 
     def add_incident(
         self,
@@ -235,8 +245,19 @@ class PagerDutyStandIn:
             self.account.write_note(incident_id, text, self.account.user(user))
 
     def ping(self) -> list[Delivery]:
-        """Pagey says hello."""
-        return self.webhooks.emit("pagey.ping", {"message": "Hello from your friend Pagey!", "type": "ping"}, None, "pagey")
+        """Pagey says hello to every subscription that sends."""
+        known = [s.id for s in list(self.webhooks.subscriptions.values()) if s.active and not s.temporarily_disabled]
+        return [d for one in known for d in self.webhooks.emit("pagey.ping", PING, None, "pagey", only=one)]
+
+    def press(self, incident_id: str, url: str, token: str | None, user: str | None = person) -> int | str:
+        """Somebody presses the Custom Incident Action on an incident's page; the status, or the name of what went wrong.
+
+        `token` None: the action has no header; `user` None: the body does not say who it was.
+        """
+        with self.lock:
+            who = None if user is None else reference(self.account.user(user))
+            body = pressed(json.loads(json.dumps(self.account.incident(incident_id))), who, self.account.stamp())
+        return post(url, body, {} if token is None else {TOKEN_HEADER: token})
 
     def incident(self, incident_id: str) -> Json:
         """The incident as it is now: a copy."""
@@ -270,4 +291,7 @@ class PagerDutyStandIn:
         """To the webhook sender, in the shape webhooks have."""
         incident = data if data.get("type") == "incident" else data["incident"]
         shown = webhook_data(data) if data.get("type") == "incident" else data
-        self.webhooks.emit(event_type, shown, None if agent is None else reference(agent), incident["id"])
+        service = self.account.services[self.account.incident(incident["id"])["service"]["id"]]
+        concerns = frozenset({service["id"], *(team["id"] for team in service["teams"])})
+        who = None if agent is None else reference(agent)
+        self.webhooks.emit(event_type, shown, who, incident["id"], concerns=concerns)

@@ -24,7 +24,7 @@ class ApiError(Exception):
 
 
 class Account:
-    """Users, policies, services, incidents with alerts and notes, change events.
+    """Users, policies, teams, services, incidents with alerts and notes, change events.
 
     `on_call` has user ids by escalation policy.
     `past` and `related` hold the incidents that PagerDuty finds alike, by incident; None: the plan does not include them.
@@ -37,6 +37,7 @@ class Account:
         self.policies: dict[str, Json] = {}
         self.on_call: dict[str, list[str]] = {}
         self.services: dict[str, Json] = {}
+        self.teams: dict[str, Json] = {}
         self.incidents: dict[str, Json] = {}
         self.alerts: dict[str, list[Json]] = {}
         self.notes: dict[str, list[Json]] = {}
@@ -71,6 +72,7 @@ class Account:
             "status": "triggered",
             "incident_key": None,
             "created_at": self.stamp(),
+            "last_status_change_at": self.stamp(),
             "urgency": "high",
             "service": reference(service),
             "escalation_policy": reference(policy),

@@ -4,14 +4,14 @@ Wrapping, classic pagination with its limits, the From header, error codes and t
 """
 
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sre_agent.testing.pagerduty_account import Account, ApiError, Json, reference
-from sre_agent.testing.pagerduty_webhooks import Subscription, WebhookSender
+from sre_agent.testing.pagerduty_subscriptions import listing, subscriptions
+from sre_agent.testing.pagerduty_webhooks import WebhookSender
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,10 @@ def answer(account: Account, sender: WebhookSender, call: Call) -> Answered:
         match = re.fullmatch(pattern, call.path)
         if match and method == call.method:
             return handler(account, call, list(match.groups()))
+    if call.path == "/webhook_subscriptions" and call.method == "GET":
+        return page(call, "webhook_subscriptions", listing(sender, call.query))
     if call.path.startswith("/webhook_subscriptions"):
-        return _subscriptions(account, sender, call)
+        return subscriptions(account, sender, call.method, call.path, call.body)
     raise ApiError(404, 2100, "Not Found")
 
 
@@ -59,12 +61,13 @@ def page(call: Call, name: str, found: list[Json]) -> Answered:
 def _list_incidents(account: Account, call: Call, _ids: list[str]) -> Answered:
     since, until = _span(account, call, timedelta(days=30))
     wanted = call.query.get("statuses[]", ["triggered", "acknowledged", "resolved"])
-    services = call.query.get("service_ids[]")
+    services, teams = call.query.get("service_ids[]"), call.query.get("team_ids[]")
     found = [
         _shown(incident)
         for incident in account.incidents.values()
         if incident["status"] in wanted
         and (services is None or incident["service"]["id"] in services)
+        and (teams is None or any(t["id"] in teams for t in account.services[incident["service"]["id"]]["teams"]))
         and since <= datetime.fromisoformat(incident["created_at"]) <= until
     ]
     return page(call, "incidents", found)
@@ -196,6 +199,12 @@ def _get_service(account: Account, _call: Call, ids: list[str]) -> Answered:
     return 200, {"service": account.services[ids[0]]}
 
 
+def _get_team(account: Account, _call: Call, ids: list[str]) -> Answered:
+    if ids[0] not in account.teams:
+        raise ApiError(404, 2100, "Not Found")
+    return 200, {"team": account.teams[ids[0]]}
+
+
 def _policies(account: Account, call: Call, _ids: list[str]) -> Answered:
     return page(call, "escalation_policies", list(account.policies.values()))
 
@@ -209,39 +218,6 @@ def _on_calls(account: Account, call: Call, _ids: list[str]) -> Answered:
         for user in account.on_call.get(policy, [])
     ]
     return page(call, "oncalls", found)
-
-
-def _subscriptions(account: Account, sender: WebhookSender, call: Call) -> Answered:
-    """Create (the secret is shown this once), list, enable, ping, delete."""
-    match = re.fullmatch(r"/webhook_subscriptions(?:/(\w+))?(?:/(enable|ping))?", call.path)
-    identity, verb = match.groups() if match else (None, None)
-    if identity is None and call.method == "POST":
-        wanted = _wrapped(call, "webhook_subscription")
-        method = wanted["delivery_method"]
-        secret = secrets.token_urlsafe(48)
-        headers = {h["name"]: h["value"] for h in method.get("custom_headers", [])}
-        events = frozenset(wanted.get("events", [])) or None
-        made = sender.subscribe(Subscription(account.identity("P"), method["url"], [secret], events, headers))
-        return 201, {"webhook_subscription": _subscription(made, secret)}
-    if identity is None:
-        return page(call, "webhook_subscriptions", [_subscription(s, None) for s in sender.subscriptions.values()])
-    if identity not in sender.subscriptions:
-        raise ApiError(404, 2100, "Not Found")
-    if verb == "enable":
-        sender.enable(identity)
-    elif verb == "ping":
-        sender.emit("pagey.ping", {"message": "Hello from your friend Pagey!", "type": "ping"}, None, "pagey")
-        return 202, None
-    elif call.method == "DELETE":
-        del sender.subscriptions[identity]
-        return 204, None
-    return 200, {"webhook_subscription": _subscription(sender.subscriptions[identity], None)}
-
-
-def _subscription(made: Subscription, secret: str | None) -> Json:
-    method = {"type": "http_delivery_method", "url": made.url, "secret": secret, "temporarily_disabled": made.temporarily_disabled}
-    events = sorted(made.events or [])
-    return {"id": made.id, "type": "webhook_subscription", "active": made.active, "delivery_method": method, "events": events}
 
 
 def _wrapped(call: Call, name: str) -> Json:
@@ -290,6 +266,7 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/users", _users),
     ("GET", f"/users/{_ID}", _get_user),
     ("GET", f"/services/{_ID}", _get_service),
+    ("GET", f"/teams/{_ID}", _get_team),
     ("GET", "/escalation_policies", _policies),
     ("GET", "/oncalls", _on_calls),
 ]

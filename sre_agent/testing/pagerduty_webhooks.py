@@ -29,7 +29,8 @@ class DeliveryState(StrEnum):
 
 @dataclass
 class Subscription:
-    """Where events go. Several `secrets` give several signatures, as during a rotation. `events` None: all of them."""
+    """Where events go. Several `secrets` give several signatures. `events` None: all of them. `filter` is a reference to the
+    service or team whose events are sent; without one, or with an account's, everybody's are."""
 
     id: str
     url: str
@@ -39,6 +40,16 @@ class Subscription:
     active: bool = True
     temporarily_disabled: bool = False
     drops_in_a_row: int = 0
+    filter: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
+    removed: bool = False
+
+    def wants(self, event_type: str, concerns: frozenset[str]) -> bool:
+        """Whether an event about these services and teams is sent there."""
+        if not self.active or self.temporarily_disabled:
+            return False
+        meant = self.filter.get("id")
+        return (self.events is None or event_type in self.events) and (meant is None or meant in concerns)
 
 
 @dataclass
@@ -88,8 +99,24 @@ class WebhookSender:
         self.subscriptions[subscription.id] = subscription
         return subscription
 
-    def emit(self, event_type: str, data: Mapping[str, Any], agent: Mapping[str, Any] | None, lane: str) -> list[Delivery]:
-        """Queue one event for every subscription that wants it; `lane` is the incident or other resource."""
+    def unsubscribe(self, subscription_id: str) -> None:
+        """Send nothing more to it; what is queued is dropped."""
+        self.subscriptions.pop(subscription_id).removed = True
+
+    def emit(
+        self,
+        event_type: str,
+        data: Mapping[str, Any],
+        agent: Mapping[str, Any] | None,
+        lane: str,
+        *,
+        only: str = "",
+        concerns: frozenset[str] = frozenset(),
+    ) -> list[Delivery]:
+        """Queue one event for every subscription that wants it (`only`: for this one, whatever it listens to).
+
+        `lane` is the incident or other resource, `concerns` the service and teams it belongs to.
+        """
         self._count += 1
         event = {
             "id": f"01STANDIN{self._count:017d}",
@@ -101,8 +128,8 @@ class WebhookSender:
             "data": data,
         }
         body = json.dumps({"event": event}, ensure_ascii=False).encode()
-        wanted = [s for s in self.subscriptions.values() if s.active and not s.temporarily_disabled]
-        wanted = [s for s in wanted if s.events is None or event_type in s.events or event_type == "pagey.ping"]
+        known = list(self.subscriptions.values())
+        wanted = [s for s in known if (s.id == only if only else s.wants(event_type, concerns))]
         made = [Delivery(str(uuid.uuid4()), s, event_type, lane, body) for s in wanted]
         for delivery in made:
             self._enqueue(delivery)
@@ -157,7 +184,7 @@ class WebhookSender:
         """Attempt until delivered, dropped, or stopped."""
         pause = self._pauses.first_s
         subscription = delivery.subscription
-        while not subscription.temporarily_disabled:
+        while not (subscription.temporarily_disabled or subscription.removed):
             outcome = self._post(delivery)
             with self._changed:
                 delivery.attempts.append(outcome)

@@ -4,12 +4,14 @@ Jobs run when `settle` or `pass_time` is called; time is the clock's, so an hour
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.request import Answer
+from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Readers
 from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands
@@ -23,6 +25,7 @@ from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.record import IncidentRecord, Job, JobKind
+from sre_agent.response.requester import requester_of
 from sre_agent.response.responder import Responder
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
@@ -60,6 +63,7 @@ class Walkthrough:
         guard = Guard(self.bundle, "sre-agent", KEY)
         assessor = Assessor(self.investigator, guard, self._facts_for, declared.targets.find, declared.ownership)
         self.responder = Responder(walk, self.tracker, assessor, self.probes, self.runbooks, self.mode, self._new_id, self._own_id)
+        self.responder = replace(self.responder, requester=partial(requester_of, Teams(declared.people)))
         self.follow_up = FollowUp(walk, self.tracker, self.probes, self.runbooks, declared.ownership)
         tools = Tools(Hands(), Readers(), self.clock.sleep)
         self.operator = Operator(

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 
 from sre_agent import __version__
 from sre_agent.incident.errors import SreAgentError
-from sre_agent.web import api, health, modes, slack, switch, webhooks
+from sre_agent.web import api, health, investigate, modes, slack, switch, webhooks
 from sre_agent.web.front import Front
 from sre_agent.web.ports import WebPorts
 
@@ -28,7 +28,7 @@ def create_app(ports: WebPorts) -> FastAPI:
     if ports.modes is not None:
         app.include_router(modes.routes(ports.modes))
     app.add_exception_handler(SreAgentError, _unavailable)
-    doors = {"/webhooks/pagerduty": webhooks.pagerduty(ports)}
+    doors = {"/webhooks/pagerduty": webhooks.pagerduty(ports), investigate.PATH: investigate.investigate(ports)}
     if ports.slack is not None:
         doors["/slack/interactions"] = slack.interactions(ports.slack)
     app.add_middleware(Front, doors=doors, entrance=ports.entrance)

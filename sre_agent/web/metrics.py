@@ -4,6 +4,7 @@ Counters start at zero with the process and count what this process did; sums ov
 Alert on `time() - sre_agent_heartbeat_timestamp_seconds`: a silent agent is the worst one.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
@@ -47,12 +48,24 @@ class Metrics:
         self._actions = Counter("sre_agent_actions", "Actions by outcome.", ("outcome",), registry=self.registry)
         self._model = _ModelMetrics(self.registry)
         self._heartbeat = Gauge("sre_agent_heartbeat_timestamp_seconds", "Unix time of the last beat.", registry=self.registry)
+        self._reconciled = Gauge(
+            "sre_agent_reconcile_timestamp_seconds", "Unix time of the last comparison with PagerDuty.", registry=self.registry
+        )
+        self._missed = Counter(
+            "sre_agent_deliveries_missed", "Events found by comparing, which no delivery told.", ("kind",), registry=self.registry
+        )
         self._halted = Gauge(
             "sre_agent_halted", "The kill switch: 1 where it is engaged for this cause.", ("cause",), registry=self.registry
         )
         self._books = Gauge(
             "sre_agent_policies", "Policy and runbook files on disk: 1 where it is so.", ("state",), registry=self.registry
         )
+
+    def reconciled(self, found: Mapping[EventKind, int], now: datetime) -> None:
+        """A comparison with PagerDuty's open incidents ended; `found` is what no delivery had told."""
+        self._reconciled.set(now.timestamp())
+        for kind, times in found.items():
+            self._missed.labels(kind.value).inc(times)
 
     def delivered(self, door: str, kind: EventKind, new: bool) -> None:
         """One authentic delivery; `new` is False for a repeat."""

@@ -63,7 +63,8 @@ class ModeTable(Protocol):
 class WebPorts:
     """Everything an app is made of.
 
-    `pagerduty_secrets` is by subscription id, "" for any; empty answers 503 at that door. `probes` are the
+    `pagerduty_secrets` is by subscription id, "" for any; empty answers 503 at that door. It may change while it is looked at.
+    `pagerduty_action_token` opens the door of the button; empty answers 503 there. `probes` are the
     conditions of `/readyz`: database, migrations, bundle, workers. `notes` are told there and make nothing unready. Without
     a `switch` nothing is told of it and nothing moves it; without `modes` they are not told; without an `entrance` nobody
     signs in; without `slack` there is no door for its presses.
@@ -73,6 +74,7 @@ class WebPorts:
     clock: Clock
     metrics: Metrics
     pagerduty_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    pagerduty_action_token: str = field(default="", repr=False)
     probes: tuple[Probe, ...] = ()
     notes: tuple[Probe, ...] = ()
     switch: Switch | None = None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal
 
 from sre_agent.adapters.heartbeat import Heartbeat
@@ -32,6 +33,7 @@ from sre_agent.policy.people import People
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
+from sre_agent.response.requester import requester_of
 from sre_agent.response.responder import Responder
 from sre_agent.response.sweep import Sweep
 from sre_agent.response.walk import Walk
@@ -40,10 +42,12 @@ from sre_agent.web.metrics import Metrics
 from sre_agent.web.ports import Probe, WebPorts
 from sre_agent.wiring import brain, discovery, readers
 from sre_agent.wiring.clock import SystemClock
+from sre_agent.wiring.extension import door_secrets
 from sre_agent.wiring.hands import new_id, tools
 from sre_agent.wiring.jobs import Desks
 from sre_agent.wiring.modes import ModeBoard, earned_modes, mode_board
 from sre_agent.wiring.readers import Eyes
+from sre_agent.wiring.reconcile import reconcile, reconciling
 from sre_agent.wiring.redaction import tag_redactions
 from sre_agent.wiring.slack import Presses, open_presses
 from sre_agent.wiring.state import State, StateOpener, opened_state
@@ -85,6 +89,8 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
             running.append(jobs.run_worker(QUEUES[role], stop))
         if WORK in QUEUES[role]:
             running.append(_sweeping(Sweep(Walk(state.store, SystemClock())), stop))
+        if WORK in QUEUES[role] and tracker is not None:
+            running.append(reconciling(settings, reconcile(settings, state, tracker), metrics, stop))
         if role in ("all", "web"):
             watch = BooksWatch(settings, books, metrics)
             desk = SwitchDesk(state.halt, SystemClock(), Teams(books.bundle.declared.people))
@@ -149,6 +155,7 @@ async def _desks(
         new_id=new_id,
         own_agent_id=tracker.own_user_id,
         forget=state.checkpoints.prune,
+        requester=partial(requester_of, Teams(books.bundle.declared.people)),
     )
     follow_up = FollowUp(walk, tracker, looking.probes, books.runbooks, assessor.ownership, settings.public_url or "")
     operator = None
@@ -202,17 +209,18 @@ async def _web(
     from sre_agent.web.slack import SlackDoor
     from sre_agent.wiring.sign_in import entrance
 
-    metrics, watch, desk, board, presses = shown
+    (metrics, watch, desk, board, presses), secrets_held = shown, door_secrets(settings)
     listener = listen(*address)
     secret = settings.slack_signing_secret.get_secret_value() if settings.slack_signing_secret else ""
-    notes = [Probe("policies", watch.note)]
+    notes = [Probe("policies", watch.note), Probe("webhook secrets", secrets_held.note)]
     if presses is not None and presses.socket is not None:
         notes.append(Probe("slack", presses.socket.note))
     ports = WebPorts(
         store=state.store,
         clock=SystemClock(),
         metrics=metrics,
-        pagerduty_secrets=settings.webhook_secrets,
+        pagerduty_secrets=secrets_held,
+        pagerduty_action_token=settings.pagerduty_action_token.get_secret_value() if settings.pagerduty_action_token else "",
         probes=(Probe("database", lambda: _unwell(state)),),
         notes=tuple(notes),
         switch=desk,

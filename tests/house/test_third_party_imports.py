@@ -65,6 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "web.headers": {"starlette"},
     "web.health": {"fastapi", "starlette"},
     "web.visitor": {"fastapi", "starlette"},
+    "web.investigate": {"starlette"},
     "web.metrics": {"prometheus_client"},
     "web.modes": {"fastapi"},
     "web.oidc": {"authlib", "httpx", "joserfc"},

@@ -17,6 +17,7 @@ from sre_agent.verification.verify import Recovery, Sample
 
 NOW = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
 FINAL = [s for s in State if s.final]
+MOVES_THE_FINISHED = (EventKind.REOPENED, EventKind.ACKNOWLEDGED, EventKind.REQUESTED)
 
 
 def record(state: State, **more: object) -> IncidentRecord:
@@ -88,7 +89,7 @@ def test_a_reopened_incident_starts_a_new_round_with_a_clean_plan(state: State) 
 
 
 @pytest.mark.parametrize("state", FINAL)
-@pytest.mark.parametrize("kind", [k for k in EventKind if k not in (EventKind.REOPENED, EventKind.ACKNOWLEDGED)])
+@pytest.mark.parametrize("kind", [k for k in EventKind if k not in MOVES_THE_FINISHED])
 def test_a_finished_incident_is_moved_by_nothing_else(state: State, kind: EventKind) -> None:
     assert lifecycle.on_event(record(state), kind, NOW) is None
 

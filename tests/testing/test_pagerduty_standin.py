@@ -257,6 +257,7 @@ def test_a_new_subscription_shows_its_secret_once(pagerduty, receiver):
                 "custom_headers": [{"name": "X-Token", "value": "v"}],
             },
             "events": ["incident.triggered"],
+            "filter": {"type": "account_reference"},
         }
     }
     status, made, _ = ask(pagerduty, "POST", "/webhook_subscriptions", wanted)

@@ -16,6 +16,10 @@ class NotAvailable(Permanent):
     """The account's plan or the key's rights do not include this (402, 403): not the same as "nothing there"."""
 
 
+class LimitReached(Permanent):
+    """A product limit, such as ten webhook subscriptions for one service (code 2019)."""
+
+
 _CODES: Final[dict[int, tuple[type[Permanent], str]]] = {
     1001: (Conflict, "the incident is resolved already"),
     1002: (Conflict, "the incident is acknowledged already"),
@@ -34,7 +38,7 @@ _CODES: Final[dict[int, tuple[type[Permanent], str]]] = {
     2006: (ConfigurationError, "the API key is not accepted; check PAGERDUTY_API_TOKEN"),
     2010: (NotAvailable, "the API key lacks the right to this; check the rights of PAGERDUTY_API_TOKEN"),
     2014: (NotAvailable, "the account's plan does not include this"),
-    2019: (Permanent, "a product limit is reached"),
+    2019: (LimitReached, "a product limit is reached"),
     2100: (NotFound, "PagerDuty does not know it"),
     5001: (NotFound, "PagerDuty does not know it"),
 }

@@ -48,7 +48,7 @@ class Gateway:
         """Read; repeated after network failures, 429 and 5xx until the deadline."""
         return await self._call(Request("GET", path, params or {}), self._patience.attempts)
 
-    async def write(self, method: str, path: str, body: Mapping[str, object]) -> dict[str, object]:
+    async def write(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
         """Write, once. Only a 429, which says that nothing was done, is followed by another attempt.
 
         Raises OutcomeUnknown when it may or may not have happened.

@@ -25,7 +25,8 @@ class PagerDuty:
     """handback.tracker.IncidentTracker over PagerDuty's REST API."""
 
     def __init__(self, gateway: Gateway, from_email: str) -> None:
-        self._gateway, self._from_email = gateway, from_email.strip()
+        self.gateway = self._gateway = gateway
+        self._from_email = from_email.strip()
         self._notes, self._history = Notes(gateway), History(gateway)
         self._own_user: str | None = None
         self._own_user_known = False
@@ -89,12 +90,23 @@ class PagerDuty:
                 raise Transient(f"{error}; the incident was read again and has not been handed over", error.retry_after) from error
         return True
 
-    async def open_incidents(self, since: datetime) -> tuple[OpenIncident, ...]:
-        """Every incident triggered or acknowledged that began at `since` or later, wherever it is."""
+    async def open_incidents(
+        self, since: datetime, *, services: tuple[str, ...] = (), teams: tuple[str, ...] = ()
+    ) -> tuple[OpenIncident, ...]:
+        """Every incident triggered or acknowledged that began at `since` or later: wherever it is, or of these services, or of
+        these teams.
+        """
         own = await self._own_user_or_nobody()
         params: dict[str, str | list[str]] = {"statuses[]": ["triggered", "acknowledged"], "since": _stamp(since)}
+        params |= {"service_ids[]": list(services)} if services else {}
+        params |= {"team_ids[]": list(teams)} if teams else {}
         listed = await self._gateway.pages("/incidents", "incidents", {**params, "sort_by": "created_at:asc"})
         return tuple(found for shape in listed if (found := open_incident_from_rest(shape, own)) is not None)
+
+    async def standing(self, incident_id: str) -> OpenIncident | None:
+        """One incident as it stands; None when it is resolved. NotFound when PagerDuty does not know it."""
+        found = await self._incident(_checked(incident_id, "incident"))
+        return open_incident_from_rest(found, await self._own_user_or_nobody())
 
     async def own_user_id(self) -> str | None:
         """The id of the agent's own user, by PAGERDUTY_FROM_EMAIL; None when there is none. Asked once."""

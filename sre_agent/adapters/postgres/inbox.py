@@ -109,6 +109,20 @@ class Inbox:
         )
         return tuple(IncidentEvent.model_validate_json(row[0]) for row in rows)
 
+    async def newest(self) -> int:
+        """The number of the newest row; 0 when there is none."""
+        found = await self._database.row("SELECT coalesce(max(id), 0) FROM inbox")
+        return int(found[0]) if found else 0
+
+    async def pinged(self, subscription: str, after: int) -> bool:
+        """Whether a test delivery of this subscription was kept in a row after that one."""
+        found = await self._database.row(
+            "SELECT 1 FROM inbox WHERE id > %(after)s AND door = 'pagerduty'"
+            " AND event ->> 'kind' = 'ping' AND event ->> 'subscription_id' = %(subscription)s LIMIT 1",
+            {"after": after, "subscription": subscription},
+        )
+        return found is not None
+
     async def _write(self) -> None:
         """Write until nobody waits."""
         while self._waiting:

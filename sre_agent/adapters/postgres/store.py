@@ -8,7 +8,7 @@ from sre_agent.adapters.postgres.inbox import Inbox
 from sre_agent.approval.decide import answered
 from sre_agent.approval.request import Answer, ApprovalRequest
 from sre_agent.audit.record import AuditEntry, AuditRecord, first_break
-from sre_agent.incident.errors import Conflict, Permanent
+from sre_agent.incident.errors import ConfigurationError, Conflict, Permanent
 from sre_agent.incident.event import IncidentEvent
 from sre_agent.response.applied import advanced, answer_entry, replaceable
 from sre_agent.response.document import document
@@ -39,7 +39,7 @@ class PostgresStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._inbox = Inbox(database)
+        self._inbox = self.arrivals = Inbox(database)
 
     async def accept(self, event: IncidentEvent, body: bytes, received_at: datetime) -> bool:
         """Inbox row plus its job; False when this delivery, event or occurrence was here before."""
@@ -126,6 +126,14 @@ class PostgresStore:
             await _put_approval(connection, after)
             await chain.append(connection, [answer_entry(after, answer)])
         return after
+
+    async def installed_at(self) -> datetime:
+        """When this database was made: the first start of an agent that remembers in it."""
+        found = await self._database.row("SELECT min(applied_at) FROM schema_version")
+        if found is None or found[0] is None:
+            raise ConfigurationError("The database has no tables. Run: sre-agent migrate")
+        installed: datetime = found[0]
+        return installed
 
     async def append_audit(self, entry: AuditEntry) -> AuditRecord:
         """Append one record to the chain."""
