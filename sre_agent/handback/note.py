@@ -38,6 +38,7 @@ class NoteContent(BaseModel):
     undo: str = ""
     checklist: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
+    asking: str = ""
     outcome: str | None = None
     measured: dict[str, float | int | str] = {}
     level_before: float | None = None
@@ -125,6 +126,7 @@ def _decided_lines(note: NoteContent) -> list[str]:
         lines += [f"Undo: {note.undo.strip()}"] if note.undo else []
     if note.approvers:
         lines.append(f"Approved by: {', '.join(note.approvers)}")
+    lines += [note.asking] if note.asking else []
     return lines
 
 

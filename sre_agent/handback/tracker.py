@@ -28,6 +28,13 @@ class IncidentTracker(Protocol):
         """
         ...
 
+    async def ask_in(self, incident_id: str, escalation_policy_id: str, message: str) -> bool:
+        """Ask who is on call for a policy to join the incident. False: the same was asked with the same words before.
+
+        Conflict when the incident is resolved.
+        """
+        ...
+
     async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
         """Hand the incident to an escalation policy. False: it was there already."""
         ...

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sre_agent.approval.request import ApprovalRequest
 from sre_agent.audit.record import anchor
-from sre_agent.handback.board import Place, Question, QuestionBoard
 from sre_agent.handback.note import NoteContent, marker, render
 from sre_agent.handback.tracker import IncidentTracker
 from sre_agent.incident.errors import Conflict, Permanent, SreAgentError
 from sre_agent.incident.incident import Incident
 from sre_agent.response import lifecycle
-from sre_agent.response.record import Announced, IncidentRecord, JobKind, State, Step
+from sre_agent.response.record import IncidentRecord, JobKind, State, Step
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.triage.ownership import Ownership
@@ -29,7 +27,6 @@ class FollowUp:
     runbooks: Mapping[str, Runbook]
     ownership: Ownership
     public_url: str = ""
-    board: QuestionBoard | None = None
 
     async def verify(self, incident_id: str) -> None:
         """Take one look and judge all looks so far."""
@@ -64,32 +61,6 @@ class FollowUp:
         note_id = await self.tracker.write_note(incident_id, marker(incident_id), text, record.note_id)
         if note_id != record.note_id:
             await self.walk.advance(incident_id, lambda r: Step(to=r.state, changes={"note_id": note_id}))
-
-    async def announce(self, incident_id: str) -> None:
-        """Put the newest question where people answer, or show there what became of it. Nothing without a board."""
-        record = await self.walk.load(incident_id)
-        if self.board is None or record.approval_id is None:
-            return
-        request = await self.walk.store.approval(record.approval_id)
-        if request is None:
-            return
-        known = record.announced
-        same = known is not None and known.approval_id == request.id
-        place = Place(channel=known.channel, message=known.message) if known is not None and same else None
-        shown = await self.board.show(self._question(record, request), place)
-        now = Announced(approval_id=request.id, channel=shown.channel, message=shown.message)
-        if now != known:
-            await self.walk.advance(incident_id, lambda r: Step(to=r.state, changes={"announced": now}))
-
-    def _question(self, record: IncidentRecord, request: ApprovalRequest) -> Question:
-        incident = record.incident
-        return Question(
-            request=request,
-            content=note_content(record, self.runbooks, self.public_url),
-            title=incident.title if incident else "",
-            number=incident.number if incident else None,
-            url=incident.html_url if incident else "",
-        )
 
     async def hand_back(self, incident_id: str) -> None:
         """Move the incident to its owner's escalation policy, then tell why."""
@@ -140,9 +111,19 @@ def note_content(record: IncidentRecord, runbooks: Mapping[str, Runbook], public
         recovery=record.recovery,
         reason=record.reason,
         handed_to=record.handed_to,
-        link=f"{public_url}/incidents/{record.id}" if public_url else "",
+        link=lifecycle.page_of(record.id, public_url),
+        asking=asking(record),
         model_total=record.model_total,
     )
+
+
+def asking(record: IncidentRecord) -> str:
+    """How people answer the question that waits, or why it is not where they look for it; "" when none waits."""
+    if record.state is not State.AWAITING_APPROVAL or record.approval_id is None:
+        return ""
+    command = "sre-agent approvals"
+    known = lifecycle.untold_of(record)
+    return known or f"Answer with `{command} approve {record.approval_id}` or `{command} deny {record.approval_id}`"
 
 
 def checklist_for(record: IncidentRecord, runbooks: Mapping[str, Runbook]) -> tuple[str, ...]:

@@ -50,13 +50,17 @@ def unidentified(requester: str | None) -> bool:
 
 
 class Announced(BaseModel):
-    """A question as it stands where people answer: `message` is the channel's own id of it (Slack: its ts)."""
+    """A question as it stands where people answer: `message` is the channel's own id of it (Slack: its ts).
+
+    `message` "" says that it is being posted, or was when a worker died. `digest`: it stands in that digest, not by itself.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     approval_id: str
     channel: str
     message: str
+    digest: str = ""
 
 
 class IncidentRecord(BaseModel):

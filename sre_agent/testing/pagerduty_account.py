@@ -82,6 +82,7 @@ class Account:
             "teams": [],
             "priority": None,
             "resolve_reason": None,
+            "responder_requests": [],
             "log": [],
         }
         self.incidents[identity] = incident

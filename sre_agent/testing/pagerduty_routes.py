@@ -148,6 +148,26 @@ def _merge(account: Account, call: Call, ids: list[str]) -> Answered:
     return 200, {"incident": _shown(account.incident(ids[0]))}
 
 
+def _responder_requests(account: Account, call: Call, ids: list[str]) -> Answered:
+    """The body is flat, and its requester is a user's id; the request then shows on the incident."""
+    incident = account.incident(ids[0])
+    requester = account.user(str(call.body.get("requester_id", "")))
+    if incident["status"] == "resolved":
+        raise ApiError(400, 1001, "Incident Already Resolved")
+    targets = [t["responder_request_target"] for t in call.body["responder_request_targets"]]
+    if not targets or any(t["id"] not in account.policies and t["id"] not in account.users for t in targets):
+        raise ApiError(400, 2001, "Invalid responder request target")
+    made = {
+        "incident": reference(incident, "incident_reference"),
+        "requester": reference(requester),
+        "requested_at": account.stamp(),
+        "message": str(call.body.get("message", "")),
+        "responder_request_targets": [{"responder_request_target": {**t, "incidents_responders": []}} for t in targets],
+    }
+    incident["responder_requests"].append(made)
+    return 200, {"responder_request": made}
+
+
 def _change_events(account: Account, call: Call, ids: list[str]) -> Answered:
     since, until = _span(account, call, timedelta(days=90))
     found = [c for c in account.changes if since <= datetime.fromisoformat(c["timestamp"]) <= until]
@@ -258,6 +278,7 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"/incidents/{_ID}/log_entries", _log_entries),
     ("POST", f"/incidents/{_ID}/snooze", _snooze),
     ("PUT", f"/incidents/{_ID}/merge", _merge),
+    ("POST", f"/incidents/{_ID}/responder_requests", _responder_requests),
     ("GET", f"/incidents/{_ID}/related_change_events", _related_changes),
     ("GET", f"/incidents/{_ID}/past_incidents", _past_incidents),
     ("GET", f"/incidents/{_ID}/related_incidents", _related_incidents),

@@ -58,6 +58,7 @@ class MemoryTracker:
     failure: Exception | None = None
     listed: list[OpenIncident] = field(default_factory=list)
     own_user: str | None = None
+    asked_in: list[tuple[str, str, str]] = field(default_factory=list)
 
     def put(self, incident: Incident) -> None:
         """The incident as it is now."""
@@ -81,6 +82,14 @@ class MemoryTracker:
         found = int(note_id) if note_id is not None else next((i for i, n in enumerate(notes) if marker in n), len(notes))
         notes[found : found + 1] = [text]
         return str(found)
+
+    async def ask_in(self, incident_id: str, escalation_policy_id: str, message: str) -> bool:
+        """Remember who was asked in, once for the same words."""
+        self._fail()
+        asked = (incident_id, escalation_policy_id, message)
+        new = asked not in self.asked_in
+        self.asked_in += [asked] if new else []
+        return new
 
     async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
         """Remember where it went."""

@@ -30,6 +30,7 @@ from sre_agent.incident.errors import Conflict, SreAgentError, Transient
 from sre_agent.investigation.graph import build_investigator
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.people import People
+from sre_agent.response.announce import Announcer
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
@@ -41,6 +42,7 @@ from sre_agent.settings import Settings
 from sre_agent.web.metrics import Metrics
 from sre_agent.web.ports import Probe, WebPorts
 from sre_agent.wiring import brain, discovery, readers
+from sre_agent.wiring.board import announcer, open_board
 from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.extension import door_secrets
 from sre_agent.wiring.hands import new_id, tools
@@ -78,13 +80,15 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
     async with AsyncExitStack() as stack:
         # Before the database is started: a missing token is told at once, and leaves nothing running behind.
         tracker = readers.tracker(settings) if QUEUES[role] else None
+        shown_at = await stack.enter_async_context(open_board(settings)) if QUEUES[role] else None
         state = await stack.enter_async_context(parts.opened(settings, (metrics.observe,), migrated=True))
         await _enter(state, acting=HANDS in QUEUES[role])
         running: list[Coroutine[Any, Any, None]] = []
         if tracker is not None:
             stack.push_async_callback(tracker.aclose)
             actions = parts.actions() if HANDS in QUEUES[role] else None
-            desks = await _desks(settings, books, state, tracker, actions)
+            asking = announcer(settings, books, state, tracker, shown_at)
+            desks = await _desks(settings, books, state, (tracker, asking), actions)
             jobs = build_app(state.url, desks.handlers(), given_up=desks.given_up, concurrency=settings.worker_concurrency)
             running.append(jobs.run_worker(QUEUES[role], stop))
         if WORK in QUEUES[role]:
@@ -137,9 +141,14 @@ async def _together(running: Sequence[Coroutine[Any, Any, None]], stop: asyncio.
 
 
 async def _desks(
-    settings: Settings, books: brain.Books, state: State, tracker: PagerDuty, actions: Mapping[str, Action] | None
+    settings: Settings,
+    books: brain.Books,
+    state: State,
+    people: tuple[PagerDuty, Announcer],
+    actions: Mapping[str, Action] | None,
 ) -> Desks:
     """Responder, follow-up and, where there are `actions`, the operator: it alone shares the guard's sealing key."""
+    tracker, asking = people
     clock, looking, key = SystemClock(), readers.eyes(settings, tracker, books.bundle.declared.targets), secrets.token_bytes(32)
     guard = books.guard(key)
     looks = Looks(state.plain_store, state.ledger, tracker, looking.probes.metrics, looking.readers.kubernetes)
@@ -172,7 +181,7 @@ async def _desks(
             count_approvals=Approvers(books.bundle).count,
             new_id=new_id,
         )
-    return Desks(state.store, responder, follow_up, operator)
+    return Desks(state.store, responder, follow_up, operator, asking)
 
 
 async def _assessor(

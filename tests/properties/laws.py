@@ -305,6 +305,19 @@ def told_once(stage: Stage) -> Iterator[str]:
             yield f"the note of {record.id} does not say {record.state.value}: {notes[0][:60]!r}"
 
 
+def asked_once(stage: Stage) -> Iterator[str]:
+    """L3: a question stands in one message, and asks nobody anything that is over; an owner is asked in once for a digest."""
+    shown = stage.board.questions
+    yield from (f"{q.request.id} still asks, and is over" for q in shown if q.open)
+    yield from (f"{d.id} still lists what is over" for d in stage.board.digests if d.waiting)
+    if stage.world.entries("stalled"):
+        return  # a process that slept past its lease posts what its heir, who looked, had to post as well
+    ids = [q.request.id for q in shown] + [d.id for d in stage.board.digests]
+    yield from (f"{i} stands in {ids.count(i)} messages" for i in sorted(set(ids)) if ids.count(i) > 1)
+    asked = [(message.partition("]")[0], policy) for _, policy, message in stage.tracker.asked_in]
+    yield from (f"{a} was asked in {asked.count(a)} times" for a in sorted(set(asked)) if asked.count(a) > 1)
+
+
 LAWS: dict[str, Callable[[Stage], Iterator[str]]] = {
     "P1": decided_first,
     "P2": only_infra,
@@ -321,6 +334,7 @@ LAWS: dict[str, Callable[[Stage], Iterator[str]]] = {
     "W3": done_is_done,
     "L1": nothing_hangs,
     "L2": told_once,
+    "L3": asked_once,
 }
-FINAL = ("L1", "L2", "P9")
+FINAL = ("L1", "L2", "L3", "P9")
 EVER = tuple(name for name in LAWS if name not in FINAL)

@@ -14,7 +14,7 @@ from tests.properties.relabelling import relabelled
 from tests.properties.stage import Stage
 from tests.properties.world import Lies, honest
 
-FALLIBLE = ("store.", "ledger.", "tracker.", "target.observe")
+FALLIBLE = ("store.", "ledger.", "tracker.", "board.", "target.observe")
 """Calls that may fail by their protocol; the others answer whatever happens behind them."""
 
 FREEZE = Freezes(windows=(FreezeWindow.model_validate({"id": "now", "from": "2026-03-01", "to": "2026-04-01", "tz": "UTC"}),))
@@ -250,7 +250,9 @@ class Stall:
 
     def on(self, stage: Stage) -> None:
         name = _named(stage, self.who)
-        if stage.people().stall(name) is not None:
+        ghost = stage.people().stall(name)
+        if ghost is not None:
+            stage.note("stalled", ghost)
             stage.locks.lose(name)
             stage.clock.advance(self.seconds)
 

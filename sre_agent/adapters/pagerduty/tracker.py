@@ -1,5 +1,6 @@
-"""The incident tracker: what the agent reads from PagerDuty, and the two things it may write there."""
+"""The incident tracker: what the agent reads from PagerDuty, and the three things it may write there."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,7 +17,7 @@ from sre_agent.incident.errors import ConfigurationError, Conflict, OutcomeUnkno
 from sre_agent.incident.incident import Incident, OpenIncident
 from sre_agent.intake.alert_details import alerts_from_rest
 from sre_agent.intake.incident_rest import incident_from_rest, open_incident_from_rest
-from sre_agent.intake.untrusted import fields, pagerduty_id, text
+from sre_agent.intake.untrusted import fields, items, pagerduty_id, text
 
 _INCIDENT: Final[dict[str, str | list[str]]] = {"include[]": ["services"]}
 
@@ -90,6 +91,35 @@ class PagerDuty:
                 raise Transient(f"{error}; the incident was read again and has not been handed over", error.retry_after) from error
         return True
 
+    async def ask_in(self, incident_id: str, escalation_policy_id: str, message: str) -> bool:
+        """Ask who is on call for a policy to join the incident (a responder request). False: the same words asked them before.
+
+        PagerDuty shows an incident's requests on the incident: it is looked at first, and again when no answer comes.
+        Raises Conflict when the incident is resolved.
+        """
+        self._require_sender()
+        incident, policy = _checked(incident_id, "incident"), _checked(escalation_policy_id, "escalation policy")
+        requester = await self.own_user_id()
+        if requester is None:
+            raise ConfigurationError("no user has the e-mail PAGERDUTY_FROM_EMAIL; only a user can ask others in")
+        found = await self._incident(incident)
+        if found.get("status") == "resolved":
+            raise Conflict(f"PagerDuty: incident {incident} is resolved; nobody is asked in any more")
+        if _asked_in(found, policy, message):
+            return False
+        target = {"responder_request_target": {"id": policy, "type": "escalation_policy_reference"}}
+        body = {"requester_id": requester, "message": message, "responder_request_targets": [target]}
+        try:
+            await self._gateway.write("POST", f"/incidents/{incident}/responder_requests", body)
+        except OutcomeUnknown as error:
+            found = await self._incident(incident)
+            if not isinstance(found.get("responder_requests"), list):
+                # SAFETY: without the list nobody can tell, and people are not woken twice on a guess.
+                raise Permanent(f"{error}; the incident does not show whom PagerDuty asked in, so nobody knows") from error
+            if not _asked_in(found, policy, message):
+                raise Transient(f"{error}; the incident was read again and nobody was asked in", error.retry_after) from error
+        return True
+
     async def open_incidents(
         self, since: datetime, *, services: tuple[str, ...] = (), teams: tuple[str, ...] = ()
     ) -> tuple[OpenIncident, ...]:
@@ -150,6 +180,15 @@ class PagerDuty:
 def connect(credentials: Credentials, pace: Pace | None = None, patience: Patience | None = None) -> PagerDuty:
     """The tracker over a real connection. Raises ConfigurationError for a key or URL that cannot work."""
     return PagerDuty(Gateway(PdpyrasTransport(credentials), pace, patience), credentials.from_email)
+
+
+def _asked_in(incident: Mapping[str, object], policy_id: str, message: str) -> bool:
+    """Whether an incident shows a request to the policy in these words."""
+    for request in map(fields, items(incident.get("responder_requests"))):
+        targets = (fields(fields(t).get("responder_request_target")) for t in items(request.get("responder_request_targets")))
+        if request.get("message") == message and any(t.get("id") == policy_id for t in targets):
+            return True
+    return False
 
 
 def _checked(identity: str, what: str) -> str:
