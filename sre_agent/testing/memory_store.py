@@ -259,6 +259,11 @@ class MemoryLedger:
         chosen = [row for row in self._rows.values() if row.incident_id == incident_id and row.state is IntentState.INTENT]
         return tuple(sorted(chosen, key=lambda row: (row.created_at, row.key)))
 
+    async def of(self, incident_id: str) -> tuple[Intent, ...]:
+        """Every row of an incident, oldest first."""
+        chosen = [row for row in self._rows.values() if row.incident_id == incident_id]
+        return tuple(sorted(chosen, key=lambda row: (row.created_at, row.key)))
+
     async def since(self, moment: datetime) -> tuple[Intent, ...]:
         """Rows opened after `moment`, and all that are open, oldest first."""
         chosen = [row for row in self._rows.values() if row.created_at > moment or row.state is IntentState.INTENT]
