@@ -40,7 +40,7 @@ from sre_agent.response.sweep import Sweep
 from sre_agent.response.walk import Walk
 from sre_agent.settings import Settings
 from sre_agent.web.metrics import Metrics
-from sre_agent.web.ports import Probe, WebPorts
+from sre_agent.web.ports import PagePorts, Probe, WebPorts
 from sre_agent.wiring import brain, discovery, readers
 from sre_agent.wiring.board import announcer, open_board
 from sre_agent.wiring.clock import SystemClock
@@ -48,6 +48,7 @@ from sre_agent.wiring.extension import door_secrets
 from sre_agent.wiring.hands import new_id, tools
 from sre_agent.wiring.jobs import Desks
 from sre_agent.wiring.modes import ModeBoard, earned_modes, mode_board
+from sre_agent.wiring.pages import page_ports
 from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.reconcile import reconcile, reconciling
 from sre_agent.wiring.redaction import tag_redactions
@@ -101,7 +102,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
             presses = await stack.enter_async_context(open_presses(settings, books.bundle, state.store, metrics.pressed))
             if presses is not None and presses.socket is not None:
                 running.append(presses.socket.run(stop))
-            shown = (metrics, watch, desk, mode_board(settings, books, state), presses)
+            shown = (metrics, watch, desk, mode_board(settings, books, state), presses, page_ports(state, books))
             running += [watch.run(stop), _web(settings, state, shown, books.bundle.declared.people, (host, port), stop)]
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
@@ -207,7 +208,7 @@ async def _assessor(
 async def _web(
     settings: Settings,
     state: State,
-    shown: tuple[Metrics, BooksWatch, SwitchDesk, ModeBoard, Presses | None],
+    shown: tuple[Metrics, BooksWatch, SwitchDesk, ModeBoard, Presses | None, PagePorts],
     people: People,
     address: tuple[str, int],
     stop: asyncio.Event,
@@ -218,7 +219,7 @@ async def _web(
     from sre_agent.web.slack import SlackDoor
     from sre_agent.wiring.sign_in import entrance
 
-    (metrics, watch, desk, board, presses), secrets_held = shown, door_secrets(settings)
+    (metrics, watch, desk, board, presses, pages), secrets_held = shown, door_secrets(settings)
     listener = listen(*address)
     secret = settings.slack_signing_secret.get_secret_value() if settings.slack_signing_secret else ""
     notes = [Probe("policies", watch.note), Probe("webhook secrets", secrets_held.note)]
@@ -236,6 +237,7 @@ async def _web(
         modes=board,
         entrance=entrance(settings, people, listener),
         slack=SlackDoor(presses.line.take, SystemClock(), metrics, secret) if presses is not None else None,
+        pages=pages,
     )
     await serve(create_app(ports), listener, stop)
 
