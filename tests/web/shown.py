@@ -1,11 +1,13 @@
-"""The pages over the shipped doubles: incidents as an investigation leaves them, and a visitor whom a test names."""
+"""The pages over the shipped doubles: incidents as an investigation leaves them, and a visitor whom the test names."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
+from ipaddress import ip_network
 from urllib.parse import urlencode
 
 import httpx
@@ -25,9 +27,10 @@ from sre_agent.settings import fixed
 from sre_agent.testing.memory_headlines import MemoryHeadlines
 from sre_agent.testing.memory_store import MemoryHalt, MemoryStore
 from sre_agent.web.app import create_app
+from sre_agent.web.entrance import Entrance, Proxies
 from sre_agent.web.metrics import Metrics
 from sre_agent.web.ports import PagePorts, WebPorts
-from sre_agent.web.visitor import SCOPE_KEY, Role, Visitor
+from sre_agent.web.session import Sessions
 from sre_agent.wiring.brain import Books
 from sre_agent.wiring.pages import Answering
 from sre_agent.wiring.recorded import dry_run, replay_books
@@ -35,7 +38,6 @@ from sre_agent.wiring.switch import SwitchDesk
 from tests.house.tree import ROOT
 
 ADDRESS = "http://127.0.0.1:8080"
-CSRF = "the-token-of-this-visitor"
 
 
 @cache
@@ -68,16 +70,12 @@ class Clock:
         return self.at
 
 
-def visitor(person: str | None = "ana", role: Role = Role.APPROVER) -> Visitor:
-    return Visitor(role, person, "Ana Example" if person else "somebody", "oidc", CSRF)
-
-
 @dataclass
 class Shown:
-    """One app. Ask it with `get` and `press`; `visitor` is who asks, None for nobody."""
+    """One app behind a proxy that says who asks: the user in `asks`, "" for nobody. Ask it with `get` and `press`."""
 
     at: datetime
-    visitor: Visitor | None = field(default_factory=visitor)
+    asks: str = "ana@example.com"
     store: MemoryStore = field(default_factory=MemoryStore)
     intents: dict[str, tuple[Intent, ...]] = field(default_factory=dict)
     bundle: Bundle = field(default_factory=lambda: books().bundle)
@@ -87,6 +85,9 @@ class Shown:
         self.clock = Clock(self.at)
         self.halt = MemoryHalt(store=self.store)
         teams = Teams(self.bundle.declared.people)
+        self.sessions = Sessions(b"k" * 32, "proxy", secure=False)
+        proxies = Proxies((ip_network("127.0.0.0/8"),))
+        entrance = Entrance(self.sessions, teams, self.clock, public_url=ADDRESS, proxies=proxies)
         desk = AnswerDesk(Walk(self.store, self.clock), teams, Approvers(self.bundle))
         pages = PagePorts(
             headlines=MemoryHeadlines(self.store),
@@ -98,30 +99,39 @@ class Shown:
             runbooks=self.runbooks,
         )
         switch = SwitchDesk(self.halt, self.clock, teams)
-        ports = WebPorts(store=self.store, clock=self.clock, metrics=Metrics(), switch=switch, pages=pages)
-        self._app = create_app(ports)
+        self.app = create_app(
+            WebPorts(store=self.store, clock=self.clock, metrics=Metrics(), switch=switch, pages=pages, entrance=entrance)
+        )
+
+    def with_admin(self, person: str, token: str) -> "Shown":
+        """Another app over the same store, in which this person is an admin with this token."""
+        people = self.bundle.declared.people
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        proved = tuple(p.model_copy(update={"cli_token_sha256": digest}) if p.id == person else p for p in people.people)
+        declared = replace(self.bundle.declared, people=people.model_copy(update={"people": proved, "admins": (person,)}))
+        return Shown(self.at, self.asks, self.store, bundle=replace(self.bundle, declared=declared))
 
     async def _intents(self, incident_id: str) -> tuple[Intent, ...]:
         return self.intents.get(incident_id, ())
-
-    async def __call__(self, scope, receive, send) -> None:
-        """The app, told who asks as the sign-in in front tells it."""
-        await self._app({**scope, SCOPE_KEY: self.visitor} if scope["type"] == "http" else scope, receive, send)
 
     async def put(self, record: IncidentRecord, question: ApprovalRequest | None = None) -> IncidentRecord:
         """Store an incident, and its question."""
         stored = await self.store.create(record, ())
         return await self.store.advance(stored, Step(to=record.state, approval=question)) if question else stored
 
-    async def get(self, path: str, **more: object) -> httpx.Response:
+    async def get(self, path: str, **headers: str) -> httpx.Response:
         async with self._client() as client:
-            return await client.get(path, **more)
+            return await client.get(path, headers=headers)
 
     async def press(self, path: str, **fields: str) -> httpx.Response:
         """Post a form as a browser does from a page of ours."""
         headers = {"content-type": "application/x-www-form-urlencoded", "origin": ADDRESS, "sec-fetch-site": "same-origin"}
         async with self._client() as client:
-            return await client.post(path, content=urlencode({"csrf": CSRF, **fields}), headers=headers)
+            return await client.post(
+                path, content=urlencode({"csrf": self.sessions.csrf(f"proxy {self.asks}"), **fields}), headers=headers
+            )
 
     def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app=self, client=("127.0.0.1", 50000)), base_url=ADDRESS)
+        transport = httpx.ASGITransport(app=self.app, client=("127.0.0.1", 50000))
+        user = {"X-Forwarded-Email": self.asks} if self.asks else {}
+        return httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers=user)

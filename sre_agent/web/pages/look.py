@@ -67,11 +67,14 @@ class Look:
         self._templates.filters |= {
             "cut": _cut,
             "when": words.day_and_time,
+            "day": words.day,
             "clock": words.clock,
             "iso": words.iso,
-            "day": words.day,
+            "ago": words.ago,
+            "span": words.span,
+            "size": words.size,
+            "link": words.web_link,
         }
-        self._templates.filters |= {"size": words.size, "span": words.span, "ago": words.ago, "link": words.web_link, "day": words.day}
         self._templates.globals |= {
             "static": self._address,
             "says_more": words.says_more,
