@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,11 @@ def investigated(slug: str) -> tuple[IncidentRecord, ApprovalRequest | None]:
     fresh = IncidentRecord(id=case.incident.id, received_at=heard, updated_at=heard, state=State.INVESTIGATING)
     step = assessed(fresh, case.incident, found, case.at, "apr_1")
     return advanced(fresh, step), step.approval
+
+
+def words(html: str) -> str:
+    """What a reader sees, on one line."""
+    return " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"<(style|script|svg)\b.*?</\1>", " ", html, flags=re.DOTALL)).split())
 
 
 class Clock:
