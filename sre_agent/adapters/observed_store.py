@@ -11,6 +11,7 @@ from sre_agent.approval.request import Answer, ApprovalRequest
 from sre_agent.audit.record import AuditEntry, AuditRecord
 from sre_agent.incident.event import IncidentEvent
 from sre_agent.response.applied import answer_entry
+from sre_agent.response.fatigue import Digest
 from sre_agent.response.record import IncidentRecord, State, Step
 from sre_agent.response.store import Store
 
@@ -66,6 +67,18 @@ class ObservedStore:
     async def approvals(self, pending_only: bool) -> tuple[ApprovalRequest, ...]:
         """As the store underneath."""
         return await self._store.approvals(pending_only)
+
+    async def approvals_since(self, since: datetime) -> tuple[ApprovalRequest, ...]:
+        """As the store underneath."""
+        return await self._store.approvals_since(since)
+
+    async def digest(self, digest_id: str | None) -> Digest | None:
+        """As the store underneath."""
+        return await self._store.digest(digest_id)
+
+    async def put_digest(self, digest: Digest) -> Digest:
+        """As the store underneath."""
+        return await self._store.put_digest(digest)
 
     async def answer(self, approval_id: str, answer: Answer, now: datetime) -> ApprovalRequest:
         """As the store underneath; told the answer."""

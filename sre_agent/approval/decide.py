@@ -11,6 +11,7 @@ from sre_agent.incident.errors import Conflict
 from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.checked import ENGINE_FAULTS, check_probes
 from sre_agent.policy.decision import Decision, Verdict
+from sre_agent.policy.people import Person
 from sre_agent.policy.request import Entity, Question, digest, uid
 
 NOT_A_MEMBER = "default-deny"
@@ -35,6 +36,10 @@ class Approvers:
         except ENGINE_FAULTS as fault:
             # SAFETY: a question that cannot be asked is answered no.
             return _denied("guard-fault", f"could not judge who may approve: {type(fault).__name__}: {fault}", fault=True)
+
+    def among(self, people: tuple[Person, ...], request: ApprovalRequest, now: datetime) -> tuple[Person, ...]:
+        """Those of `people` whose yes would count now, in their order."""
+        return tuple(p for p in people if self.eligible(request, p.id, now).verdict is Verdict.ALLOW)
 
     def count(self, request: ApprovalRequest, plan_hash: str, now: datetime) -> int:
         """How many distinct people's yes counts for this plan now: asked again for each, right before execution."""

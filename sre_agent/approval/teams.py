@@ -38,6 +38,11 @@ class Teams:
         ids = self._people.teams.get(team, ())
         return tuple(p for p in self._people.people if p.id in ids)
 
+    def name_of(self, person: str) -> str:
+        """How a person is written; the id itself for who is not (or no longer) known."""
+        found = self.find("id", person)
+        return found.name if found is not None else person
+
     def proves(self, person: str, token: str) -> bool:
         """True when `token` is the person's own. Compared in constant time, also for people who do not exist."""
         found = self.find("id", person)

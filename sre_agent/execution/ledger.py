@@ -83,6 +83,10 @@ class Ledger(Protocol):
         """Rows still in INTENT for an incident: to be observed before anything else."""
         ...
 
+    async def of(self, incident_id: str) -> tuple[Intent, ...]:
+        """Every row of an incident, whatever became of it; oldest first."""
+        ...
+
     async def since(self, moment: datetime) -> tuple[Intent, ...]:
         """Rows opened after `moment`, whatever became of them, and all that are open; oldest first."""
         ...

@@ -36,10 +36,9 @@ class NoteContent(BaseModel):
     proposal: Proposal | None = None
     worst_case: str = ""
     undo: str = ""
-    runbook: str = ""
-    """The runbook of the plan, or else of the checklist."""
     checklist: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
+    asking: str = ""
     outcome: str | None = None
     measured: dict[str, float | int | str] = {}
     level_before: float | None = None
@@ -48,10 +47,6 @@ class NoteContent(BaseModel):
     recovery: Recovery | None = None
     reason: str = ""
     handed_to: str | None = None
-    handed_on: str = ""
-    """Why it went to its owner once more although somebody had acknowledged it, and how that ended."""
-    marks: tuple[str, ...] = ()
-    """What else was set on the incident, or could not be."""
     link: str = ""
     model_total: Spend = Spend()
     audit: str = ""
@@ -131,6 +126,7 @@ def _decided_lines(note: NoteContent) -> list[str]:
         lines += [f"Undo: {note.undo.strip()}"] if note.undo else []
     if note.approvers:
         lines.append(f"Approved by: {', '.join(note.approvers)}")
+    lines += [note.asking] if note.asking else []
     return lines
 
 
@@ -182,9 +178,6 @@ def _owner_lines(note: NoteContent) -> list[str]:
         lines += ["", f"{'Why it stopped' if note.status == 'cancelled' else 'Why it is yours'}: {note.reason}"]
     if note.handed_to:
         lines.append(f"Handed to: {note.handed_to}")
-    if note.handed_on:
-        lines.append(f"Wrong team: {note.handed_on}")
-    lines += [f"Also: {mark}" for mark in note.marks]
     if note.checklist:
         lines += ["Next steps:", *(f"- {c}" for c in note.checklist)]
     if note.link:

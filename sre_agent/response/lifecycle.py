@@ -26,7 +26,9 @@ WITHDRAWN_BY = {
 }
 """Events that withdraw a plan, and the reason as it is then on record."""
 
-_TELLING = frozenset({JobKind.PUBLISH, JobKind.ANNOUNCE, JobKind.HAND_BACK, JobKind.MARK})
+_TELLING = frozenset({JobKind.PUBLISH, JobKind.ANNOUNCE, JobKind.HAND_BACK})
+UNTOLD = "question_untold"
+"""The timeline's word for a question that could not be shown where people answer."""
 _RETELL_FIRST, _RETELL_LAST, _RETELL_FOR = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
 _ASKED_AGAIN = timedelta(minutes=1)
 PLANNING = frozenset({State.RECEIVED, State.INVESTIGATING, State.AWAITING_APPROVAL, State.EXECUTING})
@@ -62,6 +64,11 @@ class Narration:
 def job(kind: JobKind, incident_id: str, at: datetime | None = None, **arguments: Any) -> Job:
     """A job of this incident."""
     return Job(kind=kind, incident_id=incident_id, at=at, arguments=arguments)
+
+
+def page_of(incident_id: str, public_url: str) -> str:
+    """Where an incident is shown; "" without a public URL."""
+    return f"{public_url}/incidents/{incident_id}" if public_url else ""
 
 
 def telling(record: IncidentRecord, note: JobKind = JobKind.PUBLISH) -> tuple[Job, ...]:
@@ -103,9 +110,6 @@ def _anew(record: IncidentRecord) -> dict[str, Any]:
         "reason": "",
         "handed_to": None,
         "requested_by": None,
-        "acknowledgements": (),
-        "handed_on": None,
-        "marks": {},
     }
 
 
@@ -203,7 +207,7 @@ def asked(record: IncidentRecord, approval: ApprovalRequest, now: datetime, **mo
         job(JobKind.EXPIRE_APPROVAL, record.id, at=approval.expires_at, approval_id=approval.id),
     )
     minutes = (approval.expires_at - approval.created_at).total_seconds() / 60
-    text = f"approval asked: {approval.required} of team {approval.team}, within {minutes:.0f} min"
+    text = f"approval asked: {approval.required} of team {approval.team}, within {minutes:.0f} min ({approval.id})"
     return Narration(record, now).step(
         State.AWAITING_APPROVAL, "approval_requested", text, changes=changes, jobs=jobs, approval=approval, **more
     )
@@ -248,9 +252,12 @@ def on_expiry(record: IncidentRecord, approval: ApprovalRequest, now: datetime) 
 def on_failure(record: IncidentRecord, reason: str, now: datetime, kind: JobKind | None = None) -> Step:
     """A job failed for good. An unfinished incident goes to people; a finished one keeps its end and says what is missing.
 
+    INVARIANT: a question that could not be shown in one place keeps no incident up and ends none: it stays open elsewhere.
     INVARIANT: nothing accepted is lost. What could not be told (`kind`: a note, a hand-over) is tried again for a day,
     ever less often: a token is renewed, a permission is given, and the end of the incident still reaches people.
     """
+    if not record.state.final and kind is JobKind.ANNOUNCE:
+        return untold(record, reason, now) or Step(to=record.state)
     if not record.state.final:
         begun = record.state in (State.EXECUTING, State.VERIFYING)
         return handed_back(record, reason, now, kind="walk_failed", changes=in_vain(record) if begun else {})
@@ -265,6 +272,35 @@ def on_failure(record: IncidentRecord, reason: str, now: datetime, kind: JobKind
     if now + wait - since < _RETELL_FOR:
         return Step(to=record.state, jobs=(job(kind, record.id, at=now + wait),))
     return _untold(record, "follow_up_given_up", f"could not be told or handed over for a day, and is given up: {reason}", now)
+
+
+def untold(record: IncidentRecord, reason: str, now: datetime, page: str = "") -> Step | None:
+    """The open question could not be shown where people answer: the timeline and the note say so, and how to answer.
+
+    None when that was said of this question already, or nothing is asked.
+    """
+    if record.approval_id is None or untold_of(record):
+        return None
+    where = f"at {page} or " if page else ""
+    text = f"Slack could not be told: {reason}; answer {where}with {_command(record.approval_id)}"
+    return Narration(record, now).step(record.state, UNTOLD, text, jobs=(job(JobKind.PUBLISH, record.id),))
+
+
+def untold_of(record: IncidentRecord) -> str:
+    """What was said about the newest question's not being shown; "" when it was shown, or will be."""
+    ending = _command(record.approval_id or "")
+    return next((e.text for e in record.timeline if e.kind == UNTOLD and e.text.endswith(ending)), "")
+
+
+def _command(approval_id: str) -> str:
+    return f"`sre-agent approvals approve {approval_id}`"
+
+
+def remark(record: IncidentRecord, kind: str, text: str, now: datetime) -> Step | None:
+    """Something people should know that changes no state; None when it was said before."""
+    step = Narration(record, now).step(record.state, kind, text, jobs=(job(JobKind.PUBLISH, record.id),))
+    told = step.changes["timeline"][-1].text
+    return None if any(e.kind == kind and e.text == told for e in record.timeline) else step
 
 
 def _untold(record: IncidentRecord, kind: str, text: str, now: datetime, *again: Job) -> Step:

@@ -6,6 +6,7 @@ from typing import Protocol
 from sre_agent.approval.request import Answer, ApprovalRequest
 from sre_agent.audit.record import AuditEntry, AuditRecord
 from sre_agent.incident.event import IncidentEvent
+from sre_agent.response.fatigue import Digest
 from sre_agent.response.record import IncidentRecord, PastIncident, State, Step
 
 
@@ -42,6 +43,18 @@ class Store(Protocol):
 
     async def approvals(self, pending_only: bool) -> tuple[ApprovalRequest, ...]:
         """Approval requests, newest first."""
+        ...
+
+    async def approvals_since(self, since: datetime) -> tuple[ApprovalRequest, ...]:
+        """Approval requests asked after `since`, newest first."""
+        ...
+
+    async def digest(self, digest_id: str | None) -> Digest | None:
+        """A digest of questions; the newest when no id is given."""
+        ...
+
+    async def put_digest(self, digest: Digest) -> Digest:
+        """Write it, its version one higher: compare-and-set on `digest.version` (0: new). Conflict when somebody was first."""
         ...
 
     async def answer(self, approval_id: str, answer: Answer, now: datetime) -> ApprovalRequest:

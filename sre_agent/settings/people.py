@@ -46,7 +46,11 @@ class PeopleSettings(BaseSettings):
         "Switches Socket Mode on: nothing has to reach the agent from outside.",
     )
     slack_channel: str | None = env(
-        "SLACK_CHANNEL", None, "channel that plans are asked in", "The id (C...) is best: it outlives a renaming.", "channel id"
+        "SLACK_CHANNEL",
+        None,
+        "channel that plans are asked in",
+        "The id (C...), not the name: a message is updated by the id only. Goes with the bot token.",
+        "channel id",
     )
     slack_api_url: Url = env("SLACK_API_URL", "https://slack.com/api", "Slack's Web API", "A stand-in's address in tests.", "URL")
     slack_app_id: str | None = env(

@@ -1,9 +1,9 @@
 """Several workers on one store, taking turns: jobs at least once, crashes at any stop, takeover, retries. In memory.
 
 Keeps the queue's laws (adapters/jobs.py, adapters/postgres/queue.py; a test compares the two): jobs of one incident
-run one after another within one queue, what is due earlier goes first, a dead worker's job is put back after
-STALE_S, and a failed job is tried again or told to the desk as the retry rule says. Time passes when the clock is
-moved, and only then.
+run one after another within one queue (telling the board apart from the rest), what is due earlier goes first, a dead
+worker's job is put back after STALE_S, and a failed job is tried again or told to the desk as the retry rule says.
+Time passes when the clock is moved, and only then.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -233,7 +233,7 @@ class Crowd:
             self._put(INBOX, {"row": row}, f"work:{incident}" if incident else None, self.clock.now())
         jobs, self.store.jobs = self.store.jobs, []
         for job in jobs:
-            queue = "hands" if job.kind is JobKind.EXECUTE else "work"
+            queue = {JobKind.EXECUTE: "hands", JobKind.ANNOUNCE: "board"}.get(job.kind, "work")
             arguments = {**job.arguments, "incident_id": job.incident_id}
             self._put(job.kind.value, arguments, f"{queue}:{job.incident_id}", job.at or self.clock.now())
 

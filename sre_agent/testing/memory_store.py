@@ -27,6 +27,7 @@ from sre_agent.policy.facts import SpentBudget
 from sre_agent.policy.halt import HaltState, audited
 from sre_agent.response.applied import advanced, answer_entry, replaceable
 from sre_agent.response.document import as_stored
+from sre_agent.response.fatigue import Digest
 from sre_agent.response.record import IncidentRecord, Job, PastIncident, State, Step
 
 
@@ -41,6 +42,7 @@ class MemoryStore:
         self._seen: set[tuple[object, ...]] = set()
         self._records: dict[str, IncidentRecord] = {}
         self._approvals: dict[str, ApprovalRequest] = {}
+        self._digests: dict[str, Digest] = {}
         self._chain: list[AuditRecord] = []
 
     def take_jobs(self, now: datetime) -> tuple[Job, ...]:
@@ -131,6 +133,24 @@ class MemoryStore:
         """Newest first."""
         chosen = [a for a in self._approvals.values() if not pending_only or a.state is ApprovalState.PENDING]
         return tuple(sorted(chosen, key=lambda a: (a.created_at, a.id), reverse=True))
+
+    async def approvals_since(self, since: datetime) -> tuple[ApprovalRequest, ...]:
+        """Newest first."""
+        return tuple(a for a in await self.approvals(pending_only=False) if a.created_at > since)
+
+    async def digest(self, digest_id: str | None) -> Digest | None:
+        """By its id; the newest for None."""
+        chosen = [d for d in self._digests.values() if digest_id in (None, d.id)]
+        return max(chosen, key=lambda d: (d.opened_at, d.id), default=None)
+
+    async def put_digest(self, digest: Digest) -> Digest:
+        """Compare-and-set on the version."""
+        stored = self._digests.get(digest.id)
+        if digest.version != (stored.version if stored is not None else 0):
+            raise Conflict(f"Digest {digest.id} is no longer at version {digest.version}: somebody moved first.")
+        after = digest.model_copy(update={"version": digest.version + 1})
+        self._digests[digest.id] = as_stored(after)
+        return after
 
     async def answer(self, approval_id: str, answer: Answer, now: datetime) -> ApprovalRequest:
         """Record one person's answer."""
@@ -237,6 +257,11 @@ class MemoryLedger:
     async def unfinished(self, incident_id: str) -> tuple[Intent, ...]:
         """Open rows of an incident, oldest first."""
         chosen = [row for row in self._rows.values() if row.incident_id == incident_id and row.state is IntentState.INTENT]
+        return tuple(sorted(chosen, key=lambda row: (row.created_at, row.key)))
+
+    async def of(self, incident_id: str) -> tuple[Intent, ...]:
+        """Every row of an incident, oldest first."""
+        chosen = [row for row in self._rows.values() if row.incident_id == incident_id]
         return tuple(sorted(chosen, key=lambda row: (row.created_at, row.key)))
 
     async def since(self, moment: datetime) -> tuple[Intent, ...]:

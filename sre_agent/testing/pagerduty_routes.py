@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sre_agent.testing import pagerduty_marks
 from sre_agent.testing.pagerduty_account import Account, ApiError, Json, reference
 from sre_agent.testing.pagerduty_subscriptions import listing, subscriptions
 from sre_agent.testing.pagerduty_webhooks import WebhookSender
@@ -104,8 +103,6 @@ def _put_incident(account: Account, call: Call, ids: list[str]) -> Answered:
         account.delegate(incident["id"], wanted["escalation_policy"]["id"], user)
     if "assignments" in wanted:
         account.reassign(incident["id"], [a["assignee"]["id"] for a in wanted["assignments"]], user)
-    if "priority" in wanted:
-        account.prioritise(incident["id"], wanted["priority"]["id"], user)
     if wanted.get("status") == "acknowledged":
         account.acknowledge(incident["id"], user)
     if wanted.get("status") == "resolved":
@@ -149,6 +146,26 @@ def _merge(account: Account, call: Call, ids: list[str]) -> Answered:
     user = account.sender(call.from_email)
     account.merge(ids[0], [s["id"] for s in call.body.get("source_incidents", [])], user)
     return 200, {"incident": _shown(account.incident(ids[0]))}
+
+
+def _responder_requests(account: Account, call: Call, ids: list[str]) -> Answered:
+    """The body is flat, and its requester is a user's id; the request then shows on the incident."""
+    incident = account.incident(ids[0])
+    requester = account.user(str(call.body.get("requester_id", "")))
+    if incident["status"] == "resolved":
+        raise ApiError(400, 1001, "Incident Already Resolved")
+    targets = [t["responder_request_target"] for t in call.body["responder_request_targets"]]
+    if not targets or any(t["id"] not in account.policies and t["id"] not in account.users for t in targets):
+        raise ApiError(400, 2001, "Invalid responder request target")
+    made = {
+        "incident": reference(incident, "incident_reference"),
+        "requester": reference(requester),
+        "requested_at": account.stamp(),
+        "message": str(call.body.get("message", "")),
+        "responder_request_targets": [{"responder_request_target": {**t, "incidents_responders": []}} for t in targets],
+    }
+    incident["responder_requests"].append(made)
+    return 200, {"responder_request": made}
 
 
 def _change_events(account: Account, call: Call, ids: list[str]) -> Answered:
@@ -248,11 +265,6 @@ def webhook_data(incident: Json) -> Json:
     return {**shown, "number": incident["incident_number"], "assignees": assignees, "service": service, "conference_bridge": None}
 
 
-def _marked(handle: Callable[[Account, Json, str, str | None], Answered]) -> Handler:
-    """A route of pagerduty_marks, whose handlers take the body, the incident's id and the sender alone."""
-    return lambda account, call, ids: handle(account, call.body, ids[0] if ids else "", call.from_email)
-
-
 _ID = r"([^/]+)"
 _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/incidents", _list_incidents),
@@ -266,6 +278,7 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"/incidents/{_ID}/log_entries", _log_entries),
     ("POST", f"/incidents/{_ID}/snooze", _snooze),
     ("PUT", f"/incidents/{_ID}/merge", _merge),
+    ("POST", f"/incidents/{_ID}/responder_requests", _responder_requests),
     ("GET", f"/incidents/{_ID}/related_change_events", _related_changes),
     ("GET", f"/incidents/{_ID}/past_incidents", _past_incidents),
     ("GET", f"/incidents/{_ID}/related_incidents", _related_incidents),
@@ -277,5 +290,4 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"/teams/{_ID}", _get_team),
     ("GET", "/escalation_policies", _policies),
     ("GET", "/oncalls", _on_calls),
-    *((method, path, _marked(handle)) for method, path, handle in pagerduty_marks.ROUTES),
 ]

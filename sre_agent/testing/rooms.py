@@ -1,7 +1,7 @@
 """Doubles of what the walk talks to: clock, incident tracker, investigator, action. In memory, one event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -48,8 +48,7 @@ class ManualClock:
 class MemoryTracker:
     """handback.tracker.IncidentTracker over plain dicts. `fetches` counts looks; `failure` is raised by the next write.
 
-    `listed` is what the tracker has open, `own_user` the agent's own user there: what breakers look at. `failing` maps one of
-    the writes ("raise_priority", "set_fields", "post_status") to what it raises, every time; `sent` lets it happen all the same.
+    `listed` is what the tracker has open, `own_user` the agent's own user there: what breakers look at.
     """
 
     incidents: dict[str, Incident] = field(default_factory=dict)
@@ -59,12 +58,7 @@ class MemoryTracker:
     failure: Exception | None = None
     listed: list[OpenIncident] = field(default_factory=list)
     own_user: str | None = None
-    priorities: dict[str, str] = field(default_factory=dict)
-    fields: dict[str, dict[str, str]] = field(default_factory=dict)
-    statuses: dict[str, list[str]] = field(default_factory=dict)
-    assigned: list[tuple[str, str, bool]] = field(default_factory=list)
-    failing: dict[str, Exception] = field(default_factory=dict)
-    sent: bool = False
+    asked_in: list[tuple[str, str, str]] = field(default_factory=list)
 
     def put(self, incident: Incident) -> None:
         """The incident as it is now."""
@@ -89,35 +83,20 @@ class MemoryTracker:
         notes[found : found + 1] = [text]
         return str(found)
 
-    async def assign_policy(self, incident_id: str, escalation_policy_id: str, *, again: bool = False) -> bool:
+    async def ask_in(self, incident_id: str, escalation_policy_id: str, message: str) -> bool:
+        """Remember who was asked in, once for the same words."""
+        self._fail()
+        asked = (incident_id, escalation_policy_id, message)
+        new = asked not in self.asked_in
+        self.asked_in += [asked] if new else []
+        return new
+
+    async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
         """Remember where it went."""
         self._fail()
-        moved = again or self.policies.get(incident_id) != escalation_policy_id
+        moved = self.policies.get(incident_id) != escalation_policy_id
         self.policies[incident_id] = escalation_policy_id
-        self.assigned.append((incident_id, escalation_policy_id, again))
         return moved
-
-    async def raise_priority(self, incident_id: str, name: str) -> bool:
-        """Remember it; False when it has it already."""
-        moved = self.priorities.get(incident_id) != name
-        self._done("raise_priority", lambda: self.priorities.update({incident_id: name}))
-        return moved
-
-    async def set_fields(self, incident_id: str, values: Mapping[str, str]) -> None:
-        """Remember them."""
-        self._done("set_fields", lambda: self.fields.setdefault(incident_id, {}).update(values))
-
-    async def post_status(self, incident_id: str, message: str) -> None:
-        """Remember every one."""
-        self._done("post_status", lambda: self.statuses.setdefault(incident_id, []).append(message))
-
-    def _done(self, what: str, effect: Callable[[], None]) -> None:
-        self._fail()
-        failure = self.failing.get(what)
-        if failure is None or self.sent:
-            effect()
-        if failure is not None:
-            raise failure
 
     async def open_incidents(self, since: datetime) -> tuple[OpenIncident, ...]:
         """Those listed that began at `since` or later."""

@@ -4,25 +4,27 @@ Jobs run when `settle` or `pass_time` is called; time is the clock's, so an hour
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from sre_agent.approval.decide import Approvers
-from sre_agent.approval.placing import placing
 from sre_agent.approval.request import Answer
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Readers
 from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands
-from sre_agent.incident.errors import Conflict, Transient
+from sre_agent.handback.board import QuestionBoard
+from sre_agent.incident.errors import Conflict, Permanent, Transient
 from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.incident.incident import Incident
 from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.policy.guard import Guard
+from sre_agent.response.announce import Announcer
 from sre_agent.response.assess import Assessor
+from sre_agent.response.digest import DigestDesk
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.record import IncidentRecord, Job, JobKind
@@ -56,6 +58,8 @@ class Walkthrough:
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     tracker: MemoryTracker = field(default_factory=MemoryTracker)
     locks: MemoryLocks = field(default_factory=MemoryLocks)
+    board: QuestionBoard | None = None
+    asks_per_hour: int = 6
     given_up: list[str] = field(default_factory=list)
     _ids: int = 0
 
@@ -63,26 +67,19 @@ class Walkthrough:
         walk, declared = Walk(self.store, self.clock), self.bundle.declared
         guard = Guard(self.bundle, "sre-agent", KEY)
         assessor = Assessor(self.investigator, guard, self._facts_for, declared.targets.find, declared.ownership)
-        self.responder = Responder(
-            walk,
-            self.tracker,
-            assessor,
-            self.probes,
-            self.runbooks,
-            self.mode,
-            self._new_id,
-            self._own_id,
-            requester=partial(requester_of, Teams(declared.people)),
-            place=placing(Teams(declared.people)),
-        )
-        self.follow_up = FollowUp(
-            walk,
-            self.tracker,
-            self.probes,
-            self.runbooks,
-            declared.ownership,
-            handovers=declared.handovers,
-            target_team=assessor.team_of,
+        self.responder = Responder(walk, self.tracker, assessor, self.probes, self.runbooks, self.mode, self._new_id, self._own_id)
+        self.responder = replace(self.responder, requester=partial(requester_of, Teams(declared.people)))
+        self.follow_up = FollowUp(walk, self.tracker, self.probes, self.runbooks, declared.ownership)
+        approvers = Approvers(self.bundle)
+        teams = Teams(declared.people)
+        self.announcer = Announcer(
+            walk=walk,
+            board=self.board,
+            digests=DigestDesk(walk, self.tracker, declared.ownership, self.locks.target_lock, self.asks_per_hour),
+            runbooks=self.runbooks,
+            may_approve=lambda request, now: approvers.among(teams.members(request.team), request, now),
+            name_of=teams.name_of,
+            per_hour=self.asks_per_hour,
         )
         tools = Tools(Hands(), Readers(), self.clock.sleep)
         self.operator = Operator(
@@ -94,7 +91,7 @@ class Walkthrough:
             halt=self.halt,
             runbooks=self.runbooks,
             target_lock=self.locks.target_lock,
-            count_approvals=Approvers(self.bundle).count,
+            count_approvals=approvers.count,
             new_id=self._new_id,
         )
 
@@ -161,10 +158,9 @@ class Walkthrough:
             JobKind.EXPIRE_APPROVAL: self.responder.expire,
             JobKind.EXECUTE: self.operator.execute,
             JobKind.VERIFY: self.follow_up.verify,
-            JobKind.ANNOUNCE: self.follow_up.announce,
+            JobKind.ANNOUNCE: self.announcer.announce,
             JobKind.PUBLISH: self.follow_up.publish,
             JobKind.HAND_BACK: self.follow_up.hand_back,
-            JobKind.MARK: self.follow_up.mark,
         }
         try:
             await handlers[job.kind](incident_id=job.incident_id, **job.arguments)
@@ -173,3 +169,8 @@ class Walkthrough:
             if isinstance(later, Transient):
                 self.store.jobs.append(job.model_copy(update={"at": self.clock.now().replace(microsecond=0)}))
                 self.clock.advance(1.0)
+        except Permanent as failed:
+            self.given_up.append(f"{job.kind.value}: {failed}")
+            if job.kind is JobKind.EXECUTE:
+                await self.operator.abandon(job.incident_id, str(failed))
+            await self.responder.give_up(job.incident_id, f"{job.kind.value} failed for good: {failed}", job.kind)

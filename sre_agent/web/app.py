@@ -1,4 +1,4 @@
-"""The app: doors, health and API put together from ports. No I/O of its own."""
+"""The app: doors, health, API and pages put together from ports. No I/O of its own."""
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -8,6 +8,7 @@ from sre_agent import __version__
 from sre_agent.incident.errors import SreAgentError
 from sre_agent.web import api, health, investigate, modes, slack, switch, webhooks
 from sre_agent.web.front import Front
+from sre_agent.web.pages.site import add_pages
 from sre_agent.web.ports import WebPorts
 
 
@@ -28,6 +29,8 @@ def create_app(ports: WebPorts) -> FastAPI:
     if ports.modes is not None:
         app.include_router(modes.routes(ports.modes))
     app.add_exception_handler(SreAgentError, _unavailable)
+    if ports.pages is not None:
+        add_pages(app, ports, ports.pages)
     doors = {"/webhooks/pagerduty": webhooks.pagerduty(ports), investigate.PATH: investigate.investigate(ports)}
     if ports.slack is not None:
         doors["/slack/interactions"] = slack.interactions(ports.slack)

@@ -2,13 +2,20 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
+from sre_agent.approval.request import ApprovalRequest
+from sre_agent.execution.ledger import Intent
 from sre_agent.incident.clock import Clock
+from sre_agent.policy.bundle import Rule
+from sre_agent.policy.decision import Decision
 from sre_agent.policy.facts import Mode
 from sre_agent.policy.halt import HaltState
 from sre_agent.policy.modes import ModeRow
+from sre_agent.response.headline import Headlines
 from sre_agent.response.store import Store
+from sre_agent.runbook.runbook import Runbook
 from sre_agent.web.entrance import Entrance
 from sre_agent.web.metrics import Metrics
 from sre_agent.web.slack import SlackDoor
@@ -60,6 +67,34 @@ class ModeTable(Protocol):
 
 
 @dataclass(frozen=True)
+class Said:
+    """A person's answer to a question, as a page hands it in: the fields of response.desk.Given."""
+
+    approval_id: str
+    person: str
+    approve: bool
+    via: str
+    reason: str
+    plan: str
+
+
+@dataclass(frozen=True)
+class PagePorts:
+    """What the pages need besides: lists, the ledger's rows of an incident, and the books in force.
+
+    `answer` raises what response.desk.AnswerDesk.take does. `eligible` says whether a person's yes would count at a moment.
+    """
+
+    headlines: Headlines
+    intents: Callable[[str], Awaitable[tuple[Intent, ...]]]
+    answer: Callable[[Said], Awaitable[object]]
+    eligible: Callable[[ApprovalRequest, str, datetime], Decision]
+    rules: Mapping[str, Rule]
+    bundle_hash: str
+    runbooks: Mapping[str, Runbook]
+
+
+@dataclass(frozen=True)
 class WebPorts:
     """Everything an app is made of.
 
@@ -67,7 +102,7 @@ class WebPorts:
     `pagerduty_action_token` opens the door of the button; empty answers 503 there. `probes` are the
     conditions of `/readyz`: database, migrations, bundle, workers. `notes` are told there and make nothing unready. Without
     a `switch` nothing is told of it and nothing moves it; without `modes` they are not told; without an `entrance` nobody
-    signs in; without `slack` there is no door for its presses.
+    signs in; without `slack` there is no door for its presses; without `pages` there are none.
     """
 
     store: Store
@@ -81,3 +116,4 @@ class WebPorts:
     modes: ModeTable | None = None
     entrance: Entrance | None = None
     slack: SlackDoor | None = None
+    pages: PagePorts | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from sre_agent.adapters.jobs import Handler
 from sre_agent.adapters.postgres.queue import INBOX
+from sre_agent.response.announce import Announcer
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.record import JobKind
@@ -24,6 +25,7 @@ class Desks:
     responder: Responder
     follow_up: FollowUp
     operator: Operator | None
+    announcer: Announcer
 
     def handlers(self) -> Mapping[str, Handler]:
         """Job name to what runs it."""
@@ -32,10 +34,9 @@ class Desks:
             JobKind.INVESTIGATE.value: self.responder.investigate,
             JobKind.EXPIRE_APPROVAL.value: self.responder.expire,
             JobKind.VERIFY.value: self.follow_up.verify,
-            JobKind.ANNOUNCE.value: self.follow_up.announce,
+            JobKind.ANNOUNCE.value: self.announcer.announce,
             JobKind.PUBLISH.value: self.follow_up.publish,
             JobKind.HAND_BACK.value: self.follow_up.hand_back,
-            JobKind.MARK.value: self.follow_up.mark,
         }
         if self.operator is not None:
             handlers[JobKind.EXECUTE.value] = self.operator.execute

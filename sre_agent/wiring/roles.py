@@ -22,7 +22,6 @@ from sre_agent.adapters.pagerduty.tracker import PagerDuty
 from sre_agent.adapters.postgres.queue import HANDS, WORK
 from sre_agent.adapters.tracing import TracedInvestigator, traced_sources
 from sre_agent.approval.decide import Approvers
-from sre_agent.approval.placing import placing
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Action
 from sre_agent.execution.executor import Executor
@@ -31,6 +30,7 @@ from sre_agent.incident.errors import Conflict, SreAgentError, Transient
 from sre_agent.investigation.graph import build_investigator
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.people import People
+from sre_agent.response.announce import Announcer
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
@@ -40,13 +40,15 @@ from sre_agent.response.sweep import Sweep
 from sre_agent.response.walk import Walk
 from sre_agent.settings import Settings
 from sre_agent.web.metrics import Metrics
-from sre_agent.web.ports import Probe, WebPorts
+from sre_agent.web.ports import PagePorts, Probe, WebPorts
 from sre_agent.wiring import brain, discovery, readers
+from sre_agent.wiring.board import announcer, open_board
 from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.extension import door_secrets
 from sre_agent.wiring.hands import new_id, tools
 from sre_agent.wiring.jobs import Desks
 from sre_agent.wiring.modes import ModeBoard, earned_modes, mode_board
+from sre_agent.wiring.pages import page_ports
 from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.reconcile import reconcile, reconciling
 from sre_agent.wiring.redaction import tag_redactions
@@ -79,13 +81,15 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
     async with AsyncExitStack() as stack:
         # Before the database is started: a missing token is told at once, and leaves nothing running behind.
         tracker = readers.tracker(settings) if QUEUES[role] else None
+        shown_at = await stack.enter_async_context(open_board(settings)) if QUEUES[role] else None
         state = await stack.enter_async_context(parts.opened(settings, (metrics.observe,), migrated=True))
         await _enter(state, acting=HANDS in QUEUES[role])
         running: list[Coroutine[Any, Any, None]] = []
         if tracker is not None:
             stack.push_async_callback(tracker.aclose)
             actions = parts.actions() if HANDS in QUEUES[role] else None
-            desks = await _desks(settings, books, state, tracker, actions)
+            asking = announcer(settings, books, state, tracker, shown_at)
+            desks = await _desks(settings, books, state, (tracker, asking), actions)
             jobs = build_app(state.url, desks.handlers(), given_up=desks.given_up, concurrency=settings.worker_concurrency)
             running.append(jobs.run_worker(QUEUES[role], stop))
         if WORK in QUEUES[role]:
@@ -98,7 +102,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
             presses = await stack.enter_async_context(open_presses(settings, books.bundle, state.store, metrics.pressed))
             if presses is not None and presses.socket is not None:
                 running.append(presses.socket.run(stop))
-            shown = (metrics, watch, desk, mode_board(settings, books, state), presses)
+            shown = (metrics, watch, desk, mode_board(settings, books, state), presses, page_ports(state, books))
             running += [watch.run(stop), _web(settings, state, shown, books.bundle.declared.people, (host, port), stop)]
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
@@ -138,9 +142,14 @@ async def _together(running: Sequence[Coroutine[Any, Any, None]], stop: asyncio.
 
 
 async def _desks(
-    settings: Settings, books: brain.Books, state: State, tracker: PagerDuty, actions: Mapping[str, Action] | None
+    settings: Settings,
+    books: brain.Books,
+    state: State,
+    people: tuple[PagerDuty, Announcer],
+    actions: Mapping[str, Action] | None,
 ) -> Desks:
     """Responder, follow-up and, where there are `actions`, the operator: it alone shares the guard's sealing key."""
+    tracker, asking = people
     clock, looking, key = SystemClock(), readers.eyes(settings, tracker, books.bundle.declared.targets), secrets.token_bytes(32)
     guard = books.guard(key)
     looks = Looks(state.plain_store, state.ledger, tracker, looking.probes.metrics, looking.readers.kubernetes)
@@ -157,18 +166,8 @@ async def _desks(
         own_agent_id=tracker.own_user_id,
         forget=state.checkpoints.prune,
         requester=partial(requester_of, Teams(books.bundle.declared.people)),
-        place=placing(Teams(books.bundle.declared.people)),
     )
-    follow_up = FollowUp(
-        walk,
-        tracker,
-        looking.probes,
-        books.runbooks,
-        assessor.ownership,
-        settings.public_url or "",
-        handovers=books.bundle.declared.handovers,
-        target_team=assessor.team_of,
-    )
+    follow_up = FollowUp(walk, tracker, looking.probes, books.runbooks, assessor.ownership, settings.public_url or "")
     operator = None
     if actions is not None:
         operator = Operator(
@@ -183,7 +182,7 @@ async def _desks(
             count_approvals=Approvers(books.bundle).count,
             new_id=new_id,
         )
-    return Desks(state.store, responder, follow_up, operator)
+    return Desks(state.store, responder, follow_up, operator, asking)
 
 
 async def _assessor(
@@ -209,7 +208,7 @@ async def _assessor(
 async def _web(
     settings: Settings,
     state: State,
-    shown: tuple[Metrics, BooksWatch, SwitchDesk, ModeBoard, Presses | None],
+    shown: tuple[Metrics, BooksWatch, SwitchDesk, ModeBoard, Presses | None, PagePorts],
     people: People,
     address: tuple[str, int],
     stop: asyncio.Event,
@@ -220,7 +219,7 @@ async def _web(
     from sre_agent.web.slack import SlackDoor
     from sre_agent.wiring.sign_in import entrance
 
-    (metrics, watch, desk, board, presses), secrets_held = shown, door_secrets(settings)
+    (metrics, watch, desk, board, presses, pages), secrets_held = shown, door_secrets(settings)
     listener = listen(*address)
     secret = settings.slack_signing_secret.get_secret_value() if settings.slack_signing_secret else ""
     notes = [Probe("policies", watch.note), Probe("webhook secrets", secrets_held.note)]
@@ -238,6 +237,7 @@ async def _web(
         modes=board,
         entrance=entrance(settings, people, listener),
         slack=SlackDoor(presses.line.take, SystemClock(), metrics, secret) if presses is not None else None,
+        pages=pages,
     )
     await serve(create_app(ports), listener, stop)
 

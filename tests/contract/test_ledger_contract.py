@@ -115,6 +115,19 @@ async def test_a_closed_row_takes_no_step_and_no_second_end(side: Side) -> None:
     assert await ledger.unfinished("P1") == ()
 
 
+async def test_every_row_of_an_incident_is_told_whatever_became_of_it(side: Side) -> None:
+    ledger = side.ledger(WIDE)
+    await ledger.open(intent(2, incident_id="P1", created_at=NOW + timedelta(minutes=1)))
+    await ledger.open(intent(1))
+    await ledger.open(intent(3))
+    closed = await ledger.close("key-1", IntentState.FAILED, "refused by the server")
+    assert [(row.key, row.state) for row in await ledger.of("P1")] == [
+        ("key-1", closed.state),
+        ("key-2", IntentState.INTENT),
+    ]
+    assert await ledger.of("P9") == ()
+
+
 async def test_of_sixteen_racing_closes_one_wins(side: Side) -> None:
     ledger = side.ledger()
     await ledger.open(intent(1))

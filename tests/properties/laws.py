@@ -16,7 +16,6 @@ from sre_agent.incident.event import EventKind
 from sre_agent.incident.incident import Incident
 from sre_agent.policy.decision import Verdict
 from sre_agent.policy.facts import Mode
-from sre_agent.response.marks import SENDING
 from sre_agent.response.record import IncidentRecord, State
 from sre_agent.runbook.proposal import plan_hash
 from sre_agent.testing.turns import at_once
@@ -306,20 +305,17 @@ def told_once(stage: Stage) -> Iterator[str]:
             yield f"the note of {record.id} does not say {record.state.value}: {notes[0][:60]!r}"
 
 
-def announced_once(stage: Stage) -> Iterator[str]:
-    """W4: subscribers get one status update a round at most, whatever crashes, stalls or is retried."""
-    for record in stage.store.all_records():
-        sent = len(stage.tracker.statuses.get(record.id, []))
-        if sent > record.round:
-            yield f"{record.id}: {sent} status updates in {record.round} round(s)"
-
-
-def marked_in_the_end(stage: Stage) -> Iterator[str]:
-    """L3: whatever was handed back has everything declared for it, or says what is missing."""
-    for record in stage.store.all_records():
-        whole = set(record.marks) == {"priority", "custom fields", "status update"} and SENDING not in record.marks.values()
-        if record.state is State.HANDED_BACK and record.triage is not None and not whole:
-            yield f"{record.id} ended with {record.marks}"
+def asked_once(stage: Stage) -> Iterator[str]:
+    """L3: a question stands in one message, and asks nobody anything that is over; an owner is asked in once for a digest."""
+    shown = stage.board.questions
+    yield from (f"{q.request.id} still asks, and is over" for q in shown if q.open)
+    yield from (f"{d.id} still lists what is over" for d in stage.board.digests if d.waiting)
+    if stage.world.entries("stalled"):
+        return  # a process that slept past its lease posts what its heir, who looked, had to post as well
+    ids = [q.request.id for q in shown] + [d.id for d in stage.board.digests]
+    yield from (f"{i} stands in {ids.count(i)} messages" for i in sorted(set(ids)) if ids.count(i) > 1)
+    asked = [(message.partition("]")[0], policy) for _, policy, message in stage.tracker.asked_in]
+    yield from (f"{a} was asked in {asked.count(a)} times" for a in sorted(set(asked)) if asked.count(a) > 1)
 
 
 LAWS: dict[str, Callable[[Stage], Iterator[str]]] = {
@@ -336,10 +332,9 @@ LAWS: dict[str, Callable[[Stage], Iterator[str]]] = {
     "W": people_first,
     "W2": withdrawn_is_withdrawn,
     "W3": done_is_done,
-    "W4": announced_once,
     "L1": nothing_hangs,
     "L2": told_once,
-    "L3": marked_in_the_end,
+    "L3": asked_once,
 }
 FINAL = ("L1", "L2", "L3", "P9")
 EVER = tuple(name for name in LAWS if name not in FINAL)

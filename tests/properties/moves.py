@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from sre_agent.incident.errors import Conflict, OutcomeUnknown, Permanent, SreAgentError, Transient
+from sre_agent.incident.errors import Conflict, Permanent, SreAgentError, Transient
 from sre_agent.incident.event import EventKind
 from sre_agent.policy.calendar import Freezes, FreezeWindow
 from sre_agent.policy.facts import Mode
@@ -14,7 +14,7 @@ from tests.properties.relabelling import relabelled
 from tests.properties.stage import Stage
 from tests.properties.world import Lies, honest
 
-FALLIBLE = ("store.", "ledger.", "tracker.", "target.observe")
+FALLIBLE = ("store.", "ledger.", "tracker.", "board.", "target.observe")
 """Calls that may fail by their protocol; the others answer whatever happens behind them."""
 
 FREEZE = Freezes(windows=(FreezeWindow.model_validate({"id": "now", "from": "2026-03-01", "to": "2026-04-01", "tz": "UTC"}),))
@@ -250,7 +250,9 @@ class Stall:
 
     def on(self, stage: Stage) -> None:
         name = _named(stage, self.who)
-        if stage.people().stall(name) is not None:
+        ghost = stage.people().stall(name)
+        if ghost is not None:
+            stage.note("stalled", ghost)
             stage.locks.lose(name)
             stage.clock.advance(self.seconds)
 
@@ -267,8 +269,6 @@ class Break:
         name = _named(stage, self.who)
         Run(((self.who, self.turns),)).on(stage)
         error: SreAgentError | Defect = Defect("nobody foresaw this") if self.how == "defect" else Transient("the connection broke")
-        if stage.people().where(name) == "tracker.post_status done" and self.how != "defect":
-            error = OutcomeUnknown("the connection broke")  # what a tracker owes: this once it may have been sent
         if stage.people().where(name).startswith(FALLIBLE):
             stage.people().fail(name, error)
 

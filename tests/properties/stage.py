@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from sre_agent.approval.decide import Approvers
-from sre_agent.approval.placing import placing
 from sre_agent.approval.request import Answer
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Readers
@@ -17,19 +16,21 @@ from sre_agent.execution.hands import Hands
 from sre_agent.facts.assemble import assemble
 from sre_agent.facts.breakers import BreakerFacts, Looks, NoHistory
 from sre_agent.facts.modes import FixedMode
-from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.event import EventKind, IncidentEvent
+from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.policy.guard import Guard
-from sre_agent.policy.handover import Handover, HandoverFact, Handovers
+from sre_agent.response.announce import Announcer
 from sre_agent.response.assess import Assessor
 from sre_agent.response.desk import AnswerDesk
+from sre_agent.response.digest import DigestDesk
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.responder import Responder
 from sre_agent.response.sweep import Sweep
 from sre_agent.response.walk import Walk
+from sre_agent.testing.board import MemoryBoard
 from sre_agent.testing.crowd import INBOX, Crowd, TurnLocks
 from sre_agent.testing.rooms import ManualClock
 from sre_agent.testing.turns import at_once, stepped, stop
@@ -42,13 +43,7 @@ from tests.properties.investigator import WorldInvestigator
 from tests.properties.watched import PlaceAction, Tracker, WatchedGuard, WatchedHalt, WatchedLedger, WatchedStore
 from tests.properties.world import Entry, PlaceFacts, PlaceReaders, World
 
-HANDOVERS = Handovers(
-    {
-        alert_class: Handover(priority="P2", custom_fields={"verdict": HandoverFact.VERDICT}, status_update=True)
-        for alert_class in AlertClass
-    }
-)
-"""Everything there is to set, for every class."""
+ASKS_PER_HOUR = 2
 DIGESTS = {person: hashlib.sha256(token.encode()).hexdigest() for person, token in TOKENS.items()}
 
 
@@ -107,6 +102,7 @@ class Stage:
         self.halt = WatchedHalt(self.note, self.store)
         self.ledger = self.parts.ledger(self.note, halt=self.halt, clock=self.clock.now)
         self.tracker = Tracker(note=self.note)
+        self.board = MemoryBoard()
         self.locks = TurnLocks(lambda: self.people().acting)
         self.readers = PlaceReaders(self.world)
         self.investigator = WorldInvestigator(self.world, self.loop)
@@ -154,17 +150,8 @@ class Stage:
         guard = WatchedGuard(self.parts.guard(bundle, "sre-agent", key), self.world, self.note)
         assessor = Assessor(self.investigator, guard, facts, declared.targets.find, declared.ownership)
         probes = Probes(metrics=self.readers, redis=self.readers, kubernetes=self.readers)
-        asked = (walk, tracker, assessor, probes, RUNBOOKS, mode, self.new_id, _own_id)
-        responder = self.parts.responder(*asked, place=placing(Teams(declared.people)))
-        follow_up = FollowUp(
-            walk,
-            tracker,
-            probes,
-            RUNBOOKS,
-            declared.ownership,
-            handovers=HANDOVERS,
-            target_team=assessor.team_of,
-        )
+        responder = self.parts.responder(walk, tracker, assessor, probes, RUNBOOKS, mode, self.new_id, _own_id)
+        follow_up = FollowUp(walk, tracker, probes, RUNBOOKS, declared.ownership)
         actions = {n: PlaceAction(n, self.world, self.note, self.clock) for n in ("redis_failover", "restart_pod")}
         tools = Tools(Hands(), Readers(), self.clock.sleep)
         operator = self.parts.operator(
@@ -179,7 +166,20 @@ class Stage:
             count_approvals=self.parts.approvers(bundle).count,
             new_id=self.new_id,
         )
-        return WatchedDesks(Desks(store, responder, follow_up, operator), self)
+        return WatchedDesks(Desks(store, responder, follow_up, operator, self._announcer(walk, tracker, bundle)), self)
+
+    def _announcer(self, walk: Walk, tracker: Tracker, bundle: Bundle) -> Announcer:
+        """Questions on a board that all processes share; the third within an hour goes into a digest."""
+        declared = bundle.declared
+        return Announcer(
+            walk=walk,
+            board=stepped(self.board, "board"),
+            digests=DigestDesk(walk, tracker, declared.ownership, self.locks.target_lock, ASKS_PER_HOUR),
+            runbooks=RUNBOOKS,
+            may_approve=lambda request, now: (),
+            name_of=str,
+            per_hour=ASKS_PER_HOUR,
+        )
 
     # --- the people and systems around the agent ---
 

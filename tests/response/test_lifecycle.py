@@ -192,3 +192,39 @@ def test_a_new_failure_to_tell_days_later_has_a_day_of_its_own() -> None:
 def test_a_soak_sees_at_least_six_looks_and_a_long_one_thirty(soak_s: int, interval_s: float) -> None:
     runbook = load_runbooks(shipped("runbooks"))[0].model_copy(update={"soak_s": soak_s})
     assert verification_plan(record(State.EXECUTING), runbook, NOW).interval_s == pytest.approx(interval_s)
+
+
+@pytest.mark.parametrize("state", [s for s in State if not s.final])
+def test_a_question_that_could_not_be_shown_keeps_its_incident_where_it_is_and_is_told_once(state: State) -> None:
+    waiting = record(state, approval_id="apr_1")
+    step = lifecycle.on_failure(waiting, "announce failed for good: channel_not_found", NOW, JobKind.ANNOUNCE)
+    assert (step.to, kinds(step), "tried_in_vain" in step.changes) == (state, [JobKind.PUBLISH], False)
+    assert "answer with `sre-agent approvals approve apr_1`" in step.changes["timeline"][-1].text
+    told = waiting.model_copy(update={"timeline": step.changes["timeline"]})
+    again = lifecycle.on_failure(told, "announce failed for good: invalid_auth", NOW, JobKind.ANNOUNCE)
+    assert (again.to, again.changes, again.jobs) == (state, {}, ())
+    other = told.model_copy(update={"approval_id": "apr_11"})
+    assert lifecycle.untold(other, "invalid_auth", NOW) is not None
+
+
+def test_where_there_is_a_page_a_question_that_could_not_be_shown_names_it() -> None:
+    step = lifecycle.untold(record(State.AWAITING_APPROVAL, approval_id="apr_1"), "invalid_auth", NOW, "https://sre.example/i/1")
+    assert step is not None
+    text = step.changes["timeline"][-1].text
+    assert text == (
+        "Slack could not be told: invalid_auth; answer at https://sre.example/i/1 or with `sre-agent approvals approve apr_1`"
+    )
+
+
+def test_a_remark_is_made_once_and_moves_nothing() -> None:
+    known = record(State.AWAITING_APPROVAL)
+    step = lifecycle.remark(known, "approvers_asked_in", "P1 was asked in", NOW)
+    assert step is not None
+    assert (step.to, kinds(step)) == (State.AWAITING_APPROVAL, [JobKind.PUBLISH])
+    told = known.model_copy(update={"timeline": step.changes["timeline"]})
+    assert lifecycle.remark(told, "approvers_asked_in", "P1 was asked in", NOW) is None
+
+
+def test_a_finished_incident_whose_end_could_not_be_shown_tries_again_for_a_day() -> None:
+    step = lifecycle.on_failure(record(State.HANDED_BACK, approval_id="apr_1"), "invalid_auth", NOW, JobKind.ANNOUNCE)
+    assert (step.to, kinds(step)) == (State.HANDED_BACK, [JobKind.ANNOUNCE])

@@ -22,6 +22,7 @@ from sre_agent.web.app import create_app
 from sre_agent.web.metrics import Metrics
 from sre_agent.web.ports import Probe, WebPorts
 from sre_agent.wiring.switch import SwitchDesk
+from tests.web.shown import Shown, investigated
 
 NOW = datetime(2026, 11, 23, 3, 11, 9, tzinfo=UTC)
 TOKEN = "ana's own random token"
@@ -161,3 +162,19 @@ class Sender:
 @pytest.fixture
 def sender() -> Sender:
     return Sender()
+
+
+@pytest.fixture
+async def shown() -> Shown:
+    """The pages of a failover that waits for two people, a minute after it was asked."""
+    record, question = investigated("redis-slow-primary")
+    made = Shown(record.updated_at + timedelta(seconds=60))
+    await made.put(record, question)
+    return made
+
+
+@pytest.fixture
+def page() -> str:
+    """Where that incident is shown."""
+    record, _ = investigated("redis-slow-primary")
+    return f"/incidents/{record.id}"

@@ -1,4 +1,4 @@
-"""The incident tracker: what the agent reads from PagerDuty, and the few things it may write there."""
+"""The incident tracker: what the agent reads from PagerDuty, and the three things it may write there."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,7 +8,6 @@ from sre_agent.adapters.pagerduty.changes import change_from_event
 from sre_agent.adapters.pagerduty.failure import NotAvailable, NotFound
 from sre_agent.adapters.pagerduty.gateway import Gateway, Patience
 from sre_agent.adapters.pagerduty.history import History
-from sre_agent.adapters.pagerduty.marks import Marks
 from sre_agent.adapters.pagerduty.notes import Notes
 from sre_agent.adapters.pagerduty.pace import Pace
 from sre_agent.adapters.pagerduty.transport import Credentials, PdpyrasTransport
@@ -18,7 +17,7 @@ from sre_agent.incident.errors import ConfigurationError, Conflict, OutcomeUnkno
 from sre_agent.incident.incident import Incident, OpenIncident
 from sre_agent.intake.alert_details import alerts_from_rest
 from sre_agent.intake.incident_rest import incident_from_rest, open_incident_from_rest
-from sre_agent.intake.untrusted import fields, pagerduty_id, text
+from sre_agent.intake.untrusted import fields, items, pagerduty_id, text
 
 _INCIDENT: Final[dict[str, str | list[str]]] = {"include[]": ["services"]}
 
@@ -29,7 +28,7 @@ class PagerDuty:
     def __init__(self, gateway: Gateway, from_email: str) -> None:
         self.gateway = self._gateway = gateway
         self._from_email = from_email.strip()
-        self._notes, self._history, self._marks = Notes(gateway), History(gateway), Marks(gateway)
+        self._notes, self._history = Notes(gateway), History(gateway)
         self._own_user: str | None = None
         self._own_user_known = False
 
@@ -74,38 +73,52 @@ class PagerDuty:
         note = None if note_id is None else _checked(note_id, "note")
         return await self._notes.write(_checked(incident_id, "incident"), marker, text, note)
 
-    async def assign_policy(self, incident_id: str, escalation_policy_id: str, *, again: bool = False) -> bool:
-        """Hand the incident to an escalation policy. False: it was there already, and (`again`) nobody holds it there.
+    async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
+        """Hand the incident to an escalation policy. False: it was there already.
 
         Raises Conflict when the incident is resolved meanwhile.
         """
         self._require_sender()
         incident, policy = _checked(incident_id, "incident"), _checked(escalation_policy_id, "escalation policy")
-        if await self._assigned(incident, policy, again):
+        if await self._assigned(incident, policy):
             return False
         reference = {"id": policy, "type": "escalation_policy_reference"}
         try:
             body = {"incident": {"type": "incident_reference", "escalation_policy": reference}}
             await self._gateway.write("PUT", f"/incidents/{incident}", body)
         except OutcomeUnknown as error:
-            if not await self._assigned(incident, policy, again):
+            if not await self._assigned(incident, policy):
                 raise Transient(f"{error}; the incident was read again and has not been handed over", error.retry_after) from error
         return True
 
-    async def raise_priority(self, incident_id: str, name: str) -> bool:
-        """Raise the incident's priority to the named one, never lower it. See marks.py."""
-        self._require_sender()
-        return await self._marks.raise_priority(_checked(incident_id, "incident"), name)
+    async def ask_in(self, incident_id: str, escalation_policy_id: str, message: str) -> bool:
+        """Ask who is on call for a policy to join the incident (a responder request). False: the same words asked them before.
 
-    async def set_fields(self, incident_id: str, values: Mapping[str, str]) -> None:
-        """Give custom fields their values. See marks.py."""
+        PagerDuty shows an incident's requests on the incident: it is looked at first, and again when no answer comes.
+        Raises Conflict when the incident is resolved.
+        """
         self._require_sender()
-        await self._marks.set_fields(_checked(incident_id, "incident"), values)
-
-    async def post_status(self, incident_id: str, message: str) -> None:
-        """One status update, sent once. See marks.py."""
-        self._require_sender()
-        await self._marks.post_status(_checked(incident_id, "incident"), message)
+        incident, policy = _checked(incident_id, "incident"), _checked(escalation_policy_id, "escalation policy")
+        requester = await self.own_user_id()
+        if requester is None:
+            raise ConfigurationError("no user has the e-mail PAGERDUTY_FROM_EMAIL; only a user can ask others in")
+        found = await self._incident(incident)
+        if found.get("status") == "resolved":
+            raise Conflict(f"PagerDuty: incident {incident} is resolved; nobody is asked in any more")
+        if _asked_in(found, policy, message):
+            return False
+        target = {"responder_request_target": {"id": policy, "type": "escalation_policy_reference"}}
+        body = {"requester_id": requester, "message": message, "responder_request_targets": [target]}
+        try:
+            await self._gateway.write("POST", f"/incidents/{incident}/responder_requests", body)
+        except OutcomeUnknown as error:
+            found = await self._incident(incident)
+            if not isinstance(found.get("responder_requests"), list):
+                # SAFETY: without the list nobody can tell, and people are not woken twice on a guess.
+                raise Permanent(f"{error}; the incident does not show whom PagerDuty asked in, so nobody knows") from error
+            if not _asked_in(found, policy, message):
+                raise Transient(f"{error}; the incident was read again and nobody was asked in", error.retry_after) from error
+        return True
 
     async def open_incidents(
         self, since: datetime, *, services: tuple[str, ...] = (), teams: tuple[str, ...] = ()
@@ -149,10 +162,10 @@ class PagerDuty:
             raise Permanent(f"PagerDuty answered with incident {text(found.get('id'), 40)!r} when asked for {incident_id}")
         return found
 
-    async def _assigned(self, incident_id: str, policy_id: str, unheld: bool) -> bool:
-        """Whether the incident is with the policy now; `unheld`: and nobody acknowledged it. Raises Conflict when resolved."""
+    async def _assigned(self, incident_id: str, policy_id: str) -> bool:
+        """Whether the incident is with the policy now. Raises Conflict when it is resolved."""
         found = await self._incident(incident_id)
-        if fields(found.get("escalation_policy")).get("id") == policy_id and not (unheld and found.get("status") == "acknowledged"):
+        if fields(found.get("escalation_policy")).get("id") == policy_id:
             return True
         if found.get("status") == "resolved":
             raise Conflict(f"PagerDuty: incident {incident_id} is resolved; it is not handed over any more")
@@ -167,6 +180,15 @@ class PagerDuty:
 def connect(credentials: Credentials, pace: Pace | None = None, patience: Patience | None = None) -> PagerDuty:
     """The tracker over a real connection. Raises ConfigurationError for a key or URL that cannot work."""
     return PagerDuty(Gateway(PdpyrasTransport(credentials), pace, patience), credentials.from_email)
+
+
+def _asked_in(incident: Mapping[str, object], policy_id: str, message: str) -> bool:
+    """Whether an incident shows a request to the policy in these words."""
+    for request in map(fields, items(incident.get("responder_requests"))):
+        targets = (fields(fields(t).get("responder_request_target")) for t in items(request.get("responder_request_targets")))
+        if request.get("message") == message and any(t.get("id") == policy_id for t in targets):
+            return True
+    return False
 
 
 def _checked(identity: str, what: str) -> str:

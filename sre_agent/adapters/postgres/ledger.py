@@ -106,6 +106,13 @@ class PostgresLedger:
         )
         return tuple(Intent.model_validate_json(row[0]) for row in rows)
 
+    async def of(self, incident_id: str) -> tuple[Intent, ...]:
+        """Every row of an incident, oldest first."""
+        rows = await self._database.rows(
+            "SELECT document::text FROM intent WHERE incident_id = %(id)s ORDER BY created_at, key", {"id": incident_id}
+        )
+        return tuple(Intent.model_validate_json(row[0]) for row in rows)
+
     async def since(self, moment: datetime) -> tuple[Intent, ...]:
         """Rows opened after `moment`, and all that are open, oldest first."""
         rows = await self._database.rows(

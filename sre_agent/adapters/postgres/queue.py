@@ -6,7 +6,7 @@ one fact. Laws of the queue:
 
 - `work` and `hands`; what has an effect runs on `hands` only;
 - jobs of one incident run one after another (`lock`); hands have a lock of their own, so that news about
-  the incident is heard while an action runs;
+  the incident is heard while an action runs; so has telling the board, whose slowness holds up nothing else;
 - priority is minus the due time in seconds: whoever is due earlier goes first. Without that a timer in
   half an hour would hold up every later job of its incident, since a lock is handed out in queue order.
 """
@@ -19,6 +19,8 @@ from sre_agent.response.document import json_text
 from sre_agent.response.record import Job, JobKind
 
 WORK, HANDS = "work", "hands"
+BOARD = "board"
+"""The lock of ANNOUNCE jobs, which run on the queue `work`."""
 INBOX = "inbox"
 """The task that takes one inbox row through intake: argument `row`."""
 
@@ -42,9 +44,9 @@ def queue_of(kind: JobKind) -> str:
     return HANDS if kind is JobKind.EXECUTE else WORK
 
 
-def lock_of(queue: str, incident_id: str) -> str:
-    """The lock that jobs of one incident share within one queue."""
-    return f"{queue}:{incident_id}"
+def lock_of(kind: str, incident_id: str) -> str:
+    """The lock that jobs of one incident share: one for each queue, and one for the board."""
+    return f"{kind}:{incident_id}"
 
 
 async def defer(connection: Connection, jobs: Iterable[Job]) -> None:
@@ -56,7 +58,7 @@ async def defer(connection: Connection, jobs: Iterable[Job]) -> None:
             {
                 "queue": queue,
                 "task": job.kind.value,
-                "lock": lock_of(queue, job.incident_id),
+                "lock": lock_of(BOARD if job.kind is JobKind.ANNOUNCE else queue, job.incident_id),
                 "arguments": json_text({**job.arguments, "incident_id": job.incident_id}),
                 "at": job.at,
             },

@@ -12,6 +12,7 @@ from sre_agent.incident.errors import ConfigurationError, Conflict, Permanent
 from sre_agent.incident.event import IncidentEvent
 from sre_agent.response.applied import advanced, answer_entry, replaceable
 from sre_agent.response.document import document
+from sre_agent.response.fatigue import Digest
 from sre_agent.response.record import IncidentRecord, PastIncident, State, Step
 
 COMPARE_AND_SET = """
@@ -32,6 +33,11 @@ PUT_APPROVAL = """
     VALUES (%(id)s, %(incident_id)s, %(state)s, %(created_at)s, %(expires_at)s, %(document)s)
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at, document = excluded.document
 """
+
+NEW_DIGEST = """
+    INSERT INTO digest (id, opened_at, version, document) VALUES (%(id)s, %(opened_at)s, 1, %(document)s) ON CONFLICT DO NOTHING
+"""
+OLD_DIGEST = "UPDATE digest SET version = version + 1, document = %(document)s WHERE id = %(id)s AND version = %(expected)s"
 
 
 class PostgresStore:
@@ -115,6 +121,31 @@ class PostgresStore:
             {"pending": pending_only},
         )
         return tuple(ApprovalRequest.model_validate_json(row[0]) for row in rows)
+
+    async def approvals_since(self, since: datetime) -> tuple[ApprovalRequest, ...]:
+        """Approval requests asked after `since`, newest first."""
+        rows = await self._database.rows(
+            "SELECT document::text FROM approval WHERE created_at > %(since)s ORDER BY created_at DESC, id DESC", {"since": since}
+        )
+        return tuple(ApprovalRequest.model_validate_json(row[0]) for row in rows)
+
+    async def digest(self, digest_id: str | None) -> Digest | None:
+        """A digest by its id; the newest for None."""
+        row = await self._database.row(
+            "SELECT document::text FROM digest WHERE %(id)s::text IS NULL OR id = %(id)s ORDER BY opened_at DESC, id DESC LIMIT 1",
+            {"id": digest_id},
+        )
+        return None if row is None else Digest.model_validate_json(row[0])
+
+    async def put_digest(self, digest: Digest) -> Digest:
+        """Compare-and-set on its version; Conflict when somebody was first."""
+        after = digest.model_copy(update={"version": digest.version + 1})
+        values = {"id": after.id, "opened_at": after.opened_at, "expected": digest.version, "document": document(after)}
+        async with self._database.transaction() as connection:
+            written = await connection.execute(NEW_DIGEST if digest.version == 0 else OLD_DIGEST, values)
+            if written.rowcount != 1:
+                raise Conflict(f"Digest {digest.id} is no longer at version {digest.version}: somebody moved first.")
+        return after
 
     async def answer(self, approval_id: str, answer: Answer, now: datetime) -> ApprovalRequest:
         """Record one person's answer and its audit entry; the request as it then stands. Conflict: see the protocol."""
