@@ -146,7 +146,7 @@ class PressDesk:
     async def _refused(self, press: Press, rule: str, why: str) -> str:
         """Count, remember and tell a refusal; the text."""
         self.counted(press.action.value, rule)
-        text = f"Not counted: {why}."
+        text = f"Not counted: {why.rstrip('.')}."
         if rule != NO_REASON:  # the dialog is still open, and asks for it
             await self._remember(press, rule, why)
             await self._say(press, f"{text}{self._page()} ({rule})")

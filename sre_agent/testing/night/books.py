@@ -8,11 +8,13 @@ from pathlib import Path
 import yaml
 
 
-def declare_owners(folder: Path, master: str, tokens: Mapping[str, str]) -> Path:
+def declare_owners(folder: Path, master: str, tokens: Mapping[str, str], slack: Mapping[str, str] | None = None) -> Path:
     """Write a policy-data folder: one managed Redis, people of team platform with these tokens, who gets what."""
     folder.mkdir()
     digests = {name: hashlib.sha256(token.encode()).hexdigest() for name, token in tokens.items()}
-    people = [{"id": n, "name": f"{n.title()} Example", "cli_token_sha256": digests[n]} for n in tokens]
+    people = [
+        {"id": n, "name": f"{n.title()} Example", "cli_token_sha256": digests[n], "slack": (slack or {}).get(n)} for n in tokens
+    ]
     declared = {"managed": True, "environment": "prod", "team": "platform", "service": "voice-platform"}
     _write(folder / "teams.yaml", {"people": people, "teams": {"platform": list(tokens), "ai-eng": []}})
     _write(folder / "targets.yaml", {f"redis/{master}": {**declared, "dataset": "sessions", "sentinel_aware": True}})

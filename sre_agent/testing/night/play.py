@@ -128,21 +128,34 @@ class Night:
         self.checks.add(f"... annotated once and handed to the AI engineers ({labelled})", handed and notes == 1, f"{notes} note")
 
     def approve(self) -> None:
-        """Two people approve by their own tokens; a stranger and a second yes of the first count nothing."""
-        agent, tokens = self.stage.agent, self.stage.tokens
-        pending = agent.cli("approvals", "list", "--json").stdout.splitlines()
-        (question,) = [q for q in pending if self.incidents["redis"] in q]
-        approval = question.split('"id":"')[1].split('"')[0]
-        forged = agent.cli("approvals", "approve", approval, "--as", "ben", SRE_AGENT_APPROVER_TOKEN="guessed")  # noqa: S106
-        self.checks.add("A wrong token approves nothing", forged.returncode != 0, forged.stderr.strip())
-        first = agent.cli("approvals", "approve", approval, "--as", "ana", SRE_AGENT_APPROVER_TOKEN=tokens["ana"])
-        self.say("ana", first.stdout.strip() or first.stderr.strip())
-        twice = agent.cli("approvals", "approve", approval, "--as", "ana", SRE_AGENT_APPROVER_TOKEN=tokens["ana"])
-        self.checks.add("One person counts once", twice.returncode != 0, twice.stderr.strip())
-        second = agent.cli("approvals", "approve", approval, "--as", "ben", SRE_AGENT_APPROVER_TOKEN=tokens["ben"])
+        """Two people press Approve in Slack; a forger, a stranger and a press that is sent twice count nothing."""
+        slack = self.stage.buttons
+        self._wait("the question in Slack", 20.0, slack.open)
+        self.say("slack", f"#incidents: {slack.headline}")
+        forged = slack.send(slack.signed("ben", secret="guessed"))  # noqa: S106
+        slack.send(slack.signed("a stranger"))
+        self._wait("the stranger to be told", 10.0, lambda: bool(slack.told("a stranger")))
+        refused = slack.told("a stranger")[-1]
+        self.say("slack", f"to the stranger alone: {refused}")
+        untouched = self._approvers() == []
+        self.checks.add("A forged press and a stranger's approve nothing", forged == 401 and untouched, f"{forged}; {refused}")
+        press = slack.signed("ana")
+        slack.send(press)
+        self._wait("the first approval", 10.0, lambda: self._approvers() == ["ana"])
+        self.say("ana", (slack.told("ana") or ["approved"])[-1])
+        replayed = slack.send(press)
+        self._wait("the replay to be answered", 10.0, lambda: len(slack.told("ana")) > 1)
+        self.checks.add(
+            "One person counts once, and a replayed press not at all", self._approvers() == ["ana"], slack.told("ana")[-1]
+        )
+        second = slack.send(slack.signed("ben"))
+        self._wait("the second approval", 10.0, lambda: self._approvers() == ["ana", "ben"])
         self.mark("approved", "approved")
-        self.say("ben", second.stdout.strip() or second.stderr.strip())
-        self.checks.add("Two people approved", first.returncode == second.returncode == 0, "ana and ben, by token")
+        self.say("ben", (slack.told("ben") or ["approved"])[-1])
+        self.checks.add("Two people approved", replayed == second == 200, "ana and ben, by signed presses in Slack")
+
+    def _approvers(self) -> list[str]:
+        return list(self.stage.agent.incident(self.incidents["redis"]).get("approved_by", ()))
 
     def recover(self) -> None:
         """The hands act; the old primary stays sick until recovery has been measured."""
@@ -163,6 +176,10 @@ class Night:
         self.checks.add("Recovery is verified by separate probes", record["state"] == "recovered", f"{took:.1f} s from webhook")
         still_open = self.stage.pagerduty.incident(incident)["status"] != "resolved"
         self.checks.add("The agent resolved nobody's incident", still_open)
+        self._wait("Slack to show the end", 20.0, lambda: "ecovered" in self.stage.buttons.headline)
+        self.say("slack", f"#incidents: {self.stage.buttons.headline}")
+        shown = len(self.stage.buttons.messages) == 1 and not self.stage.buttons.open()
+        self.checks.add("One message in Slack, updated in place to the end", shown, self.stage.buttons.headline)
         self.checks.add("Exactly one action was taken", len(record["actions"]) == 1, f"{len(record['actions'])} in the ledger")
 
     def count(self) -> None:

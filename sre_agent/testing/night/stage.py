@@ -12,12 +12,14 @@ from typing import Self
 
 from sre_agent.testing.night.agent import AgentProcess
 from sre_agent.testing.night.books import declare_owners, shorten_soak
+from sre_agent.testing.night.buttons import CHANNEL, Buttons
 from sre_agent.testing.pagerduty import PagerDutyStandIn
 from sre_agent.testing.prometheus import PrometheusStandIn
 from sre_agent.testing.redis_load import CountingWriter
 from sre_agent.testing.redis_probe import LatencyProbe
 from sre_agent.testing.redis_sick import SickPrimary
 from sre_agent.testing.redis_topology import RedisTopology, TopologyPlan
+from sre_agent.testing.slack import SlackStandIn
 
 MASTER = "cache"
 METRIC = "redis_probe_latency_seconds"
@@ -41,7 +43,7 @@ class Shortened:
             f"The alert fires after {self.debounce:.0f} s above the limit instead of minutes.",
             f"Healthy load before the trouble: {self.baseline:.0f} s instead of days.",
             "Metrics are read for 1 min before the onset at 1 s, instead of 30 min at 15 s.",
-            "PagerDuty and the Prometheus API are stand-ins on this machine; Redis, Sentinel and PostgreSQL are real.",
+            "PagerDuty, Slack and the Prometheus API are stand-ins on this machine; Redis, Sentinel and PostgreSQL are real.",
         )
 
 
@@ -84,6 +86,7 @@ class Stage:
     def __init__(self, shortened: Shortened, policies: Path, runbooks: Path) -> None:
         self.shortened = shortened
         self.folder = readable_temp("sre-agent-night-")
+        self.slack_users = {"ana": "U0ANA", "ben": "U0BEN"}
         self.tokens = {name: secrets.token_urlsafe(24) for name in ("ana", "ben")}
         self._policies = policies
         self._runbooks = runbooks
@@ -107,6 +110,7 @@ class Stage:
         self.redis = enter(RedisTopology(TopologyPlan(master=MASTER)))
         self.prometheus = enter(PrometheusStandIn())
         self.pagerduty = enter(PagerDutyStandIn())
+        self.slack = enter(SlackStandIn())
         self.probe = enter(LatencyProbe(self.redis.sentinels, MASTER))
         enter(MetricsFeed(self.probe, self.prometheus))
         self.writer = CountingWriter(self.redis.sentinels, MASTER)
@@ -114,6 +118,7 @@ class Stage:
         self._stack.callback(self.sickness.stop)
         self.agent = AgentProcess(self._settings(), self.folder / "agent.log")
         self._stack.callback(self.agent.stop)
+        self.buttons = Buttons(self.slack, self.agent.url, self.slack_users)
         self.pagerduty.send_webhooks_to(f"{self.agent.url}/webhooks/pagerduty", self._secret)
 
     def _settings(self) -> dict[str, str]:
@@ -123,7 +128,7 @@ class Stage:
             "SRE_AGENT_MODE": "approve",
             "SRE_AGENT_DATA_DIR": str(self.folder / "state"),
             "SRE_AGENT_POLICIES": str(self._policies),
-            "SRE_AGENT_POLICY_DATA": str(declare_owners(self.folder / "data", MASTER, self.tokens)),
+            "SRE_AGENT_POLICY_DATA": str(declare_owners(self.folder / "data", MASTER, self.tokens, self.slack_users)),
             "SRE_AGENT_RUNBOOKS": str(self._short_runbooks()),
             "SRE_AGENT_REASONER": "rules",
             "SRE_AGENT_PROMETHEUS_MIN_STEP": "1",
@@ -132,6 +137,10 @@ class Stage:
             "PAGERDUTY_API_TOKEN": self.pagerduty.token,
             "PAGERDUTY_FROM_EMAIL": "sre-agent@example.test",
             "PAGERDUTY_WEBHOOK_SECRET": self._secret,
+            "SLACK_API_URL": self.slack.api_url,
+            "SLACK_BOT_TOKEN": self.slack.bot_token,
+            "SLACK_SIGNING_SECRET": self.slack.signing_secret,
+            "SLACK_CHANNEL": CHANNEL,
             "PROMETHEUS_URL": self.prometheus.url,
             "REDIS_SENTINELS": ",".join(self.redis.sentinels),
             "REDIS_USERNAME": read.username or "",
