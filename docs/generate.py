@@ -25,6 +25,7 @@ from sre_agent.policy.bundle import Rule  # noqa: E402
 from sre_agent.policy.load import examine  # noqa: E402
 from sre_agent.policy.lock import SCHEMA  # noqa: E402
 from sre_agent.settings import Settings  # noqa: E402
+from sre_agent.wiring.doctor.registry import CHECKS  # noqa: E402
 
 SETTINGS_TEXT = """# Settings
 
@@ -75,6 +76,7 @@ def pages() -> dict[Path, str]:
     wanted = {DOCS / "settings.md": SETTINGS_TEXT + settings_table(), DOCS / "findings.md": FINDINGS_TEXT + findings_table()}
     wanted[DOCS / "walkthrough.md"] = WALKTHROUGH_TEXT + walkthrough()
     blocks = {
+        "checks": checks_table(),
         "commands": commands_table(),
         "policies": policies_table(),
         "runbooks": runbooks_table(),
@@ -137,6 +139,18 @@ def commands() -> Iterator[tuple[str, str]]:
         inner = getattr(command, "commands", None)
         for part, sub in {"": command}.items() if inner is None else inner.items():
             yield f"{name} {part}".strip(), (sub.help or "").strip().split("\n")[0]
+
+
+def checks_table() -> str:
+    """Every check of `sre-agent doctor`, the settings without which there is nothing to check, and others it is about."""
+
+    def named(variables: Sequence[str]) -> str:
+        return ", ".join(f"`{v}`" for v in variables)
+
+    return _table(
+        ("check", "it holds that", "needs", "is also about"),
+        [(f"`{c.full_name}`", c.what, named(c.needs), named(c.about)) for c in CHECKS],
+    )
 
 
 def policies() -> Iterator[tuple[str, str, str, str]]:

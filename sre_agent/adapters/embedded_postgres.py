@@ -93,6 +93,11 @@ class EmbeddedPostgres:
         atexit.register(server.close)
         return server
 
+    @staticmethod
+    def made(data_dir: Path) -> bool:
+        """Whether a server was ever started for this folder; nothing is created by asking."""
+        return (data_dir.expanduser() / "postgres.users").exists()
+
     @property
     def home(self) -> Path:
         """The folder that really holds the cluster (`data` and `run` inside)."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 LONGEST_PAUSE_S = 5.0  # a provider that asks for more is treated as down: rules take over sooner than that
+MOST_MODELS = 2_000
 MOST_REPLY_CHARS = 200_000
 
 
@@ -58,6 +59,37 @@ class OpenAIChat:
                 attempt += 1
             else:
                 return reply.model_copy(update={"attempts": attempt})
+
+    async def models(self, timeout_s: float) -> frozenset[str] | None:
+        """The names that the endpoint lists, at most MOST_MODELS; None where it keeps no list. Raises as `complete`."""
+        listed = await self._asked(lambda client: client.models.list(timeout=timeout_s))
+        if listed is None:
+            return None
+        return frozenset(_text(getattr(m, "id", None))[:200] for m in (getattr(listed, "data", None) or ())[:MOST_MODELS])
+
+    async def one_token(self, timeout_s: float) -> None:
+        """The smallest call there is. Raises as `complete`."""
+        limit = "max_completion_tokens" if self._endpoint.base_url is None else "max_tokens"
+        body: dict[str, Any] = {"model": self._endpoint.model, "messages": [{"role": "user", "content": "ok"}], limit: 1}
+        answer = await self._asked(lambda client: client.chat.completions.create(**body, timeout=timeout_s))
+        if not getattr(answer, "choices", None):
+            raise Permanent("the model endpoint answered a call without a choice; check OPENAI_BASE_URL")
+
+    async def _asked(self, ask: "Callable[[AsyncOpenAI], Awaitable[Any]]") -> Any:
+        """One request that is not part of an investigation; None for a 404 or 405 on a list."""
+        if self._client is None:
+            self._client = await asyncio.to_thread(self._connected)
+        client = self._client
+        import openai
+
+        try:
+            return await ask(client)
+        except openai.NotFoundError:
+            return None
+        except openai.OpenAIError as error:
+            raise _translated(error) from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Transient(f"the model endpoint answered something that is not its API ({type(error).__name__})") from None
 
     async def close(self) -> None:
         """Close the connections, if any were opened."""

@@ -8,6 +8,7 @@ import typer
 from sre_agent import __version__
 from sre_agent.cli import approvals, pagerduty, policy, runbook, store
 from sre_agent.cli.demo import demo
+from sre_agent.cli.doctor import doctor
 from sre_agent.cli.findings import findings
 from sre_agent.cli.rbac import rbac
 from sre_agent.cli.replay import replay
@@ -47,6 +48,7 @@ app.command()(serve)
 app.command()(settings)
 app.command()(findings)
 app.command()(rbac)
+app.command()(doctor)
 app.command()(store.migrate)
 app.command()(store.halt)
 app.command()(store.resume)

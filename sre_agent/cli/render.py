@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_STYLES = {"broken": "bold red", "warning": "yellow", "ok": "green", "skipped": "dim"}
+
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under headings. Cells are data: no markup in them is obeyed, control characters are shown."""
@@ -24,6 +26,28 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         drawn.add_column(column, overflow="fold")
     for row in cells:
         drawn.add_row(*(Text(cell) for cell in row))
+    Console().print(drawn)
+
+
+def diagnosis(groups: Sequence[tuple[str, Sequence[tuple[str, str, str, str]]]]) -> None:
+    """Print (heading, [(status, name, found, what to do)]). Cells are data, as in `table`; colour is never all there is."""
+    if not sys.stdout.isatty():
+        for heading, rows in groups:
+            print(heading)
+            for status, name, found, todo in rows:
+                print(f"  {status.upper():<8} {name:<14} {printable(found)}")
+                if todo:
+                    print(f"{'':<25} -> {printable(todo)}")
+        return
+    drawn = Table(box=box.SIMPLE_HEAD)
+    for column, width in (("", 8), ("check", 14), ("found", None), ("what to do", None)):
+        drawn.add_column(column, overflow="fold", min_width=width)
+    for heading, rows in groups:
+        drawn.add_row(Text(heading, style="bold"))
+        for status, name, found, todo in rows:
+            mark = Text(status.upper(), style=_STYLES.get(status, ""))
+            drawn.add_row(mark, *(Text(printable(cell)) for cell in (name, found, todo)))
+        drawn.add_section()
     Console().print(drawn)
 
 

@@ -20,7 +20,8 @@ from sre_agent.incident.incident import Incident
 from sre_agent.sources.http_api import HttpSession, TooMuch, api_of
 
 # SAFETY: the agent never silences anybody. Both paths also take a POST; only GET is ever sent here.
-PATHS = frozenset({"/api/v2/alerts", "/api/v2/silences"})
+STATUS = "/api/v2/status"
+PATHS = frozenset({"/api/v2/alerts", "/api/v2/silences", STATUS})
 MAX_ALERTS = 200
 MAX_SILENCES = 20
 MAX_FILTERS = 6
@@ -63,6 +64,15 @@ class AlertmanagerSource:
             own = Surroundings(scope.incident)
             by = {s for a in kept if own.owns(a) for s in a.silenced_by}
             return (alerts, await self._silences(session, by, scope)) if by else (alerts,)
+
+    async def status(self) -> dict[str, Any]:
+        """GET /api/v2/status: {"cluster": {"status", "peers"}, "versionInfo": {"version"}, "uptime"}. Raises as `gather`."""
+        async with self._http.session() as session:
+            answer = await session.get(STATUS, {})
+        body = answer.json()
+        if answer.status != 200 or not isinstance(body, dict) or not isinstance(body.get("versionInfo"), dict):
+            raise self._http.failure(answer)
+        return body
 
     async def _alerts(self, session: HttpSession, incident: Incident) -> tuple[tuple[tuple[str, ...], ...], list[Any]]:
         """(the filters that were asked with, raw alerts); narrower where everything would be too much."""

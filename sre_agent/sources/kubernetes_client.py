@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sre_agent.evidence.kubernetes.kept import METADATA_ONLY, stripped
+from sre_agent.evidence.kubernetes.loading import LOADING
+from sre_agent.evidence.kubernetes.review import Right, allowed, question, version
 from sre_agent.evidence.kubernetes.state import JsonObject, text
 from sre_agent.incident.errors import ConfigurationError, Permanent, SreAgentError, Transient
-
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
 
 
 @dataclass(frozen=True)
@@ -126,6 +125,14 @@ class KubernetesCluster:
         raw = await asyncio.to_thread(self._logged, namespace, pod, container, previous)
         return raw[-LOG_BYTES:].decode(errors="replace")
 
+    async def version(self) -> str:
+        """The API server's version. Raises as `objects`."""
+        return await asyncio.to_thread(self._version)
+
+    async def may(self, right: Right, namespace: str) -> bool:
+        """Whether this identity has a right in a namespace ("": everywhere). Raises as `objects`."""
+        return await asyncio.to_thread(self._may, right, namespace)
+
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
@@ -134,11 +141,9 @@ class KubernetesCluster:
                 self._client = None
 
     def _listed(self, kind: str, namespace: str | None, fields: str, labels: str) -> list[dict[str, object]]:
-        from kubernetes import client
-
         listed = LISTED.get(kind) or _ON_REQUEST[kind]
         where = (namespace,) if namespace is not None and listed.namespaced else ()
-        call = getattr(getattr(client, listed.api)(self._connected()), listed.inside if where else listed.everywhere)
+        call = getattr(self._api(listed.api), listed.inside if where else listed.everywhere)
         right = f"list {plural(kind)}" + (f" in namespace {where[0]}" if where else "")
         found: list[dict[str, object]] = []
         token: str | None = None
@@ -157,9 +162,7 @@ class KubernetesCluster:
                 return found
 
     def _logged(self, namespace: str, pod: str, container: str, previous: bool) -> bytes:
-        from kubernetes.client import CoreV1Api
-
-        api: Any = CoreV1Api(self._connected())
+        api = self._api("CoreV1Api")
         options = {"container": container, "previous": previous, "tail_lines": LOG_LINES}
 
         def read() -> bytes:
@@ -173,6 +176,22 @@ class KubernetesCluster:
             return self._ask(f"get pods/log in namespace {namespace}", read)
         except _Absent:
             return b""
+
+    def _version(self) -> str:
+        api = self._api("VersionApi")
+        told = version(self._ask("read its version", partial(_body, api.get_code, (), self._raw())))
+        if told is None:
+            raise Permanent("could not read its version: the answer is not from a Kubernetes API server (a proxy?)")
+        return told
+
+    def _may(self, right: Right, namespace: str) -> bool:
+        api = self._api("AuthorizationV1Api")
+        what = f"ask about the right to {right[0]} {right[2]}"
+        asked = partial(_body, api.create_self_subject_access_review, (question(right, namespace),), self._raw())
+        told = allowed(self._ask(what, asked))
+        if told is None:
+            raise Permanent(f"could not {what}: the answer is not from a Kubernetes API server (a proxy?)")
+        return told
 
     def _raw(self) -> dict[str, Any]:
         return {"_preload_content": False, "_request_timeout": self._timeouts}
@@ -188,12 +207,16 @@ class KubernetesCluster:
         except (HTTPError, OSError) as error:
             raise Transient(f"Kubernetes: could not {right}: {type(error).__name__}") from error
 
-    def _connected(self) -> "ApiClient":
+    def _api(self, name: str) -> Any:
+        """One of the SDK's API classes over the connection, which is made at the first use."""
+        with LOADING:
+            from kubernetes import client
+
+            kind, *_ = [getattr(client, part) for part in (name, "ApiClient", "Configuration")]
         with self._lock:
             if self._client is None:
                 self._client = _client(self._kubeconfig, self._context)
-            client: ApiClient = self._client
-            return client
+            return kind(self._client)
 
 
 def plural(kind: str) -> str:
@@ -228,7 +251,7 @@ def _client(kubeconfig: Path | None, context: str | None) -> Any:
     return ApiClient(configuration)
 
 
-def _body(call: Callable[..., Any], where: tuple[str, ...], options: dict[str, Any]) -> bytes:
+def _body(call: Callable[..., Any], where: tuple[Any, ...], options: dict[str, Any]) -> bytes:
     return bytes(call(*where, **options).data)
 
 

@@ -22,6 +22,7 @@ MAX_WAIT_S = 2.0
 AT_ONCE = 4
 
 Json = dict[str, Any]
+HEALTH = "/api/public/health"
 # SAFETY: prompts also have a route that moves labels; nothing but GET of these is ever sent.
 PROMPTS, METRICS, SCORES, OBSERVATIONS = (
     *("/api/public/v2/prompts", "/api/public/v2/metrics"),
@@ -37,6 +38,10 @@ class LangfuseProject:
     public_key: str
     secret_key: str
     timeout_s: float = 10.0
+
+
+class NoRoute(Permanent):
+    """The server has no such route, and does not say that it was removed: it is older than the route."""
 
 
 class LangfuseApi:
@@ -125,7 +130,8 @@ def _judged(status: int, body: bytes | None, retry_after: str, where: str, *, ab
         raise Transient(f"{where} answered {status}: {text}", retry_after=float(retry_after) if retry_after.isdigit() else None)
     if status in (401, 403):
         raise Permanent(f"{where} answered {status}: check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY ({text})")
-    raise Permanent(f"{where} answered {status} with something other than its API: {text or 'not a JSON object'}")
+    kind = NoRoute if status == 404 else Permanent
+    raise kind(f"{where} answered {status} with something other than its API: {text or 'not a JSON object'}")
 
 
 def rows_of(answer: Json) -> list[Json]:

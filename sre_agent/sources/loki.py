@@ -85,6 +85,11 @@ class LokiSource:
             told.setdefault(owner, e)
         return tuple(told.values())
 
+    async def labels(self, window: Window) -> frozenset[str]:
+        """The label names that streams carried in the window: empty when nothing was written. Raises as `gather`."""
+        async with self._http.session() as session:
+            return await self._names(session, window)
+
     async def _first(self, session: HttpSession, alternatives: tuple[str, ...], scope: Scope) -> tuple[Evidence, ...]:
         """The logs under the first of these selectors that has any."""
         answer: tuple[Evidence, ...] = ()

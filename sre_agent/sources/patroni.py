@@ -45,6 +45,12 @@ class PatroniSource:
         """Ask every member once; `answers_ms` holds one answer."""
         return await self._look(cluster, 1)
 
+    async def members(self) -> tuple[PatroniView, ...]:
+        """What every configured member says, asked once, whatever cluster it belongs to."""
+        limits = httpx.Timeout(self._call_s)
+        async with httpx.AsyncClient(timeout=limits, follow_redirects=False, trust_env=False) as client:
+            return tuple(await asyncio.gather(*(self._view(client, url, 1) for url in self._urls)))
+
     async def _look(self, cluster: str, asks: int) -> PatroniState:
         limits = httpx.Timeout(self._call_s)
         async with httpx.AsyncClient(timeout=limits, follow_redirects=False, trust_env=False) as client:

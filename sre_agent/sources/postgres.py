@@ -6,8 +6,9 @@ of the things to see. A bound on every statement and on the whole; no retry. Vie
 """
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -19,6 +20,7 @@ from psycopg.rows import dict_row
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.postgres.state import LABELS, SOURCE
 from sre_agent.evidence.source import Scope
+from sre_agent.incident.errors import Transient
 
 MOST_ROWS = 100
 """Rows kept of each view: the oldest transactions, the first waiting sessions."""
@@ -92,6 +94,27 @@ SELECT d.datname, s.deadlocks::int AS deadlocks, s.conflicts::int AS conflicts, 
 FROM pg_database d JOIN pg_stat_database s ON s.datid = d.oid WHERE NOT d.datistemplate LIMIT 20"""
 
 
+# pg_database_owner, pg_write_all_data and ownership count too: has_table_privilege knows them all.
+_ROLE: LiteralString = r"""
+SELECT current_setting('server_version') AS version, current_user::text AS name, r.rolsuper AS superuser,
+  pg_has_role(current_user, 'pg_monitor', 'USAGE') AS monitor,
+  (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%%'
+     AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))::int AS writable
+FROM pg_roles r WHERE r.rolname = current_user"""
+
+
+@dataclass(frozen=True)
+class WatchingRole:
+    """The role we watch as. `monitor`: it sees all sessions. `writable`: how many tables of its database it may change."""
+
+    version: str
+    name: str
+    superuser: bool
+    monitor: bool
+    writable: int
+
+
 @dataclass(frozen=True)
 class Limits:
     """Seconds to connect (libpq waits no less than 2) and for a whole snapshot."""
@@ -118,17 +141,32 @@ class PostgresSource:
 
     async def read(self, name: str) -> dict[str, Any]:
         """The snapshot, in the shape of evidence/postgres_state.py. Raises what psycopg raises, OSError or TimeoutError."""
-        async with asyncio.timeout(self._limits.whole_s):
-            connection = await AsyncConnection.connect(
-                self._urls[name],
-                row_factory=dict_row,
-                connect_timeout=self._limits.connect_s,
-                application_name="sre-agent",
-                options=f"-c statement_timeout={STATEMENT_MS} -c lock_timeout={STATEMENT_MS}",
-            )
-            async with connection:
-                await connection.set_read_only(True)
-                return {"name": name, **await _snapshot(connection)}
+        async with asyncio.timeout(self._limits.whole_s), self._open(name) as connection:
+            return {"name": name, **await _snapshot(connection)}
+
+    async def role(self, name: str) -> WatchingRole:
+        """Who we are there, and what we could do. Raises Transient with the server's words."""
+        try:
+            async with asyncio.timeout(self._limits.whole_s), self._open(name) as connection:
+                row = await (await connection.execute(_ROLE)).fetchone()
+        except FAILURES as failure:
+            raise Transient(_why(failure)) from failure
+        if row is None:
+            raise Transient("the server does not know our role")
+        return WatchingRole(**row)
+
+    @contextlib.asynccontextmanager
+    async def _open(self, name: str) -> "AsyncIterator[AsyncConnection[dict[str, Any]]]":
+        connection = await AsyncConnection.connect(
+            self._urls[name],
+            row_factory=dict_row,
+            connect_timeout=self._limits.connect_s,
+            application_name="sre-agent",
+            options=f"-c statement_timeout={STATEMENT_MS} -c lock_timeout={STATEMENT_MS}",
+        )
+        async with connection:
+            await connection.set_read_only(True)
+            yield connection
 
     async def _evidence(self, name: str, scope: Scope) -> Evidence:
         payload: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 Source of the protocol: https://prometheus.io/docs/prometheus/latest/querying/api/
 """
 
+import math
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ from sre_agent.incident.errors import Permanent
 from sre_agent.sources.http_api import HttpAnswer, HttpApi, HttpSession, api_of
 
 # SAFETY: admin and lifecycle endpoints (/-/reload, delete_series, ...) must stay out of the agent's reach.
-PATHS = frozenset({"/api/v1/query", "/api/v1/query_range", "/api/v1/alerts", "/api/v1/rules"})
+BUILD = "/api/v1/status/buildinfo"
+PATHS = frozenset({"/api/v1/query", "/api/v1/query_range", "/api/v1/alerts", "/api/v1/rules", BUILD})
 MAX_POINTS = 600
 """Points a series is sampled at; the server itself refuses more than 11,000."""
 
@@ -77,6 +79,26 @@ class PrometheusApi:
         """One sample a series at one instant."""
         told = await self.query(session, "/api/v1/query", {"query": query, "time": f"{at.timestamp():.3f}"})
         return self._series(told.data)[0]
+
+    async def version(self, session: HttpSession) -> str:
+        """What the server says it is; "" where it does not say (404: some stores that only speak the query API)."""
+        told = await self.listed(session, BUILD, {})
+        return "" if told is None else str(told.data.get("version", ""))[:60]
+
+    async def number(self, session: HttpSession, query: str, at: datetime) -> float | None:
+        """The one number a query gives; None for nothing, and for what is no number (NaN, an infinity)."""
+        series = await self.instant(session, query, at)
+        value = series[0].samples[-1][1] if series and series[0].samples else math.nan
+        return value if math.isfinite(value) else None
+
+    async def clock(self, session: HttpSession) -> datetime:
+        """The server's own time."""
+        told = await self.query(session, "/api/v1/query", {"query": "time()"})
+        (series, *_), _ = self._series(told.data)
+        try:
+            return datetime.fromtimestamp(series.samples[-1][1], UTC)
+        except (IndexError, OverflowError, ValueError, OSError) as error:
+            raise Permanent(f"{self._http.name} has no time of its own: {type(error).__name__}") from error
 
     async def range(self, session: HttpSession, selector: str, scope: Scope) -> Evidence:
         """One range query, shaped so that its last point lies exactly on the window's end."""

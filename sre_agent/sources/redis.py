@@ -63,6 +63,22 @@ class RedisSource:
         """Ask every sentinel and every node not in `skip` once, untimed (30 ms, when they are well)."""
         return await self._look(master, timed=False, skip=skip)
 
+    async def masters(self) -> dict[str, tuple[str, ...] | str]:
+        """Each sentinel's address to the names of the masters it watches, or to why it does not say."""
+        told = await asyncio.gather(*(self._masters(a) for a in self._access.sentinels))
+        return dict(zip(self._access.sentinels, told, strict=True))
+
+    async def _masters(self, address: str) -> tuple[str, ...] | str:
+        password = self._access.sentinel_password
+        try:
+            async with asyncio.timeout(self._sampling.call_s), self._open(address, None, password) as sentinel:
+                told = await _ask(sentinel, "SENTINEL", "MASTERS")
+        except FAILURES as failure:
+            return _why(failure)
+        # The library gives a mapping by name; a server that speaks otherwise gives a list of name/value rows.
+        rows = list(told.values()) if isinstance(told, dict) else told if isinstance(told, list) else []
+        return tuple(sorted(str(name) for row in rows if (name := _flat(row).get("name"))))
+
     async def _look(self, master: str, *, timed: bool, skip: Collection[str] = ()) -> RedisState:
         sentinels = await asyncio.gather(*(self._sentinel(a, master) for a in self._access.sentinels))
         told = RedisState(name=master, sentinels=sentinels)

@@ -22,6 +22,7 @@ class AlertmanagerStandIn(HttpStandIn):
         super().__init__(port)
         self.alerts: list[dict[str, Any]] = []
         self.silences: list[dict[str, Any]] = []
+        self.cluster = "ready"
 
     def fire(
         self,
@@ -68,6 +69,9 @@ class AlertmanagerStandIn(HttpStandIn):
         """As the real API answers."""
         if asked.method != "GET":
             return Reply(405, json.dumps({"code": 405, "message": "the stand-in is read-only"}))
+        if asked.path == "/api/v2/status":
+            cluster = {"name": "01STANDIN", "status": self.cluster, "peers": []}
+            return Reply(200, json.dumps({"cluster": cluster, "versionInfo": {"version": "0.34.0"}, "config": {"original": ""}}))
         if asked.path == "/api/v2/silences":
             return Reply(200, json.dumps(self.silences))
         if asked.path != "/api/v2/alerts":

@@ -72,8 +72,7 @@ class KubernetesApi:
     def start(self) -> None:
         """Listen on a free loopback port."""
         handler = type("Handler", (_Handler,), {"api": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -169,6 +168,11 @@ class KubernetesApi:
         """uids of pods really evicted, in order."""
         with self.lock:
             return list(self.routes.evictions)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64  # somebody who asks many things at once is not turned away
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -65,6 +65,7 @@ class LangfuseStandIn:
         self._calls: list[Call] = []
         self._scores: list[_Scored] = []
         self._retired = False
+        self.unknown_routes: set[str] = set()
         self.failing: tuple[int, str, Mapping[str, str]] | None = None
         self.failing_once: tuple[int, str, Mapping[str, str]] | None = None
         self.failing_route = ""
@@ -221,6 +222,10 @@ class _Handler(BaseHTTPRequestHandler):
         if failing is not None and owner.failing_route in url.path:
             status, body, headers = failing
             self._send(status, body.encode(), headers)
+        elif url.path == "/api/public/health":  # asks for no keys
+            self._send(200, b'{"status":"OK","version":"3.140.0"}', {})
+        elif url.path in owner.unknown_routes:
+            self._send(404, b"<!DOCTYPE html><title>404: This page could not be found</title>", {"Content-Type": "text/html"})
         elif owner.gone(url.path):
             self._send(404, b'{"message":"Not found","_deprecation":{"replacement":"GET /api/public/v9"}}', {})
         elif self.headers.get("authorization") != expected:

@@ -100,14 +100,22 @@ def _completion(message: dict[str, Any], finish: str, tokens: tuple[int, int]) -
     return Reply(body=json.dumps(body))
 
 
+REFUSED_KEY = "sk-refused-by-the-stand-in"
+"""The one key that GET /v1/models does not accept."""
+
+
 class OpenAIStandIn:
-    """The server; use it as a context manager. `requests` are the bodies received, in order."""
+    """The server; use it as a context manager. `requests` are the bodies received, in order.
+
+    `models` are what GET /v1/models lists; None: the server has no such list.
+    """
 
     def __init__(self, script: Sequence[Script]) -> None:
         self._script = tuple(script)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self.requests: list[dict[str, Any]] = []
+        self.models: tuple[str, ...] | None = ("stand-in",)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -143,6 +151,16 @@ class OpenAIStandIn:
 
 def _handler(stand_in: OpenAIStandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """The models there are; any key is accepted but those refused."""
+            if self.path != "/v1/models" or stand_in.models is None:
+                self._send(Reply(status=404, body='{"error":{"message":"no such path"}}'))
+            elif self.headers.get("Authorization") == f"Bearer {REFUSED_KEY}":
+                self._send(fails(401))
+            else:
+                rows = [{"id": name, "object": "model", "created": 0, "owned_by": "stand-in"} for name in stand_in.models]
+                self._send(Reply(body=json.dumps({"object": "list", "data": rows})))
+
         def do_POST(self) -> None:
             """One scripted answer."""
             raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))

@@ -75,6 +75,7 @@ class PagerDutyStandIn:
             lambda: now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"), pauses
         )
         self.account.emit = self._emit
+        self.account.key_owner = self.agent_user
         for identity, name in self.policies.items():
             self.account.policies[identity] = {"id": identity, "type": "escalation_policy", "name": name, "summary": name}
         self.add_service(self.service, "voice-platform", "PPLAT01")
@@ -113,10 +114,11 @@ class PagerDutyStandIn:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
-    def add_user(self, identity: str, email: str, name: str) -> None:
-        """One more person."""
+    def add_user(self, identity: str, email: str, name: str, role: str = "limited_user") -> None:
+        """One more person; `role` as PagerDuty calls it ("limited_user" is a responder)."""
         with self.lock:
-            self.account.users[identity] = {"id": identity, "type": "user", "name": name, "summary": name, "email": email}
+            known = {"id": identity, "type": "user", "name": name, "summary": name, "email": email, "role": role}
+            self.account.users[identity] = known
 
     def add_service(
         self, identity: str, name: str, policy_id: str, acknowledgement_timeout: int | None = None, team: str | None = None

@@ -38,6 +38,7 @@ class Account:
         self.on_call: dict[str, list[str]] = {}
         self.services: dict[str, Json] = {}
         self.teams: dict[str, Json] = {}
+        self.key_owner: str | None = None
         self.incidents: dict[str, Json] = {}
         self.alerts: dict[str, list[Json]] = {}
         self.notes: dict[str, list[Json]] = {}

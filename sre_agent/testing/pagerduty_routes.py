@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sre_agent.testing.pagerduty_account import Account, ApiError, Json, reference
+from sre_agent.testing.pagerduty_listings import LISTINGS, key_owner, policy
 from sre_agent.testing.pagerduty_subscriptions import listing, subscriptions
 from sre_agent.testing.pagerduty_webhooks import WebhookSender
 
@@ -240,6 +241,10 @@ def _on_calls(account: Account, call: Call, _ids: list[str]) -> Answered:
     return page(call, "oncalls", found)
 
 
+def _listing(name: str, found: Callable[[Account], list[Json]]) -> Handler:
+    return lambda account, call, _ids: page(call, name, found(account))
+
+
 def _wrapped(call: Call, name: str) -> Json:
     """The body inside its wrapper."""
     inner: Any = call.body.get(name)
@@ -267,6 +272,9 @@ def webhook_data(incident: Json) -> Json:
 
 _ID = r"([^/]+)"
 _ROUTES: list[tuple[str, str, Handler]] = [
+    *(("GET", path, _listing(name, found)) for path, (name, found) in LISTINGS.items()),
+    ("GET", "/users/me", lambda account, _call, _ids: (200, key_owner(account))),
+    ("GET", f"/escalation_policies/{_ID}", lambda account, _call, ids: (200, policy(account, ids[0]))),
     ("GET", "/incidents", _list_incidents),
     ("GET", f"/incidents/{_ID}", _get_incident),
     ("PUT", f"/incidents/{_ID}", _put_incident),

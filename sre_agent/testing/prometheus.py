@@ -1,7 +1,8 @@
 """A stand-in Prometheus on loopback: the HTTP API over series that a test or the demo appends while it runs.
 
 Answers /api/v1/{query,query_range,rules,alerts,status/buildinfo} for bare selectors (`name{a="b",c=~"d.*"}`), and instant
-queries of the form `group by (a, b) (last_over_time(selector[1h]))`, with the real envelope, five-minute lookback,
+queries of the forms `group by (a, b) (last_over_time(selector[1h]))`, `time()`, `max(timestamp(selector))` and `quantile(0.5,
+count_over_time(selector[10m]))`, with the real envelope, five-minute lookback,
 11,000-point limit and error shapes. Anything else of PromQL is answered as 400. /rules lists every rule whatever names are
 asked for, as servers before 2.43 do.
 Behaviour from https://prometheus.io/docs/prometheus/latest/querying/api/.
@@ -26,6 +27,7 @@ LOOKBACK_S = 300.0
 ALWAYS = "vector(1)"
 MAX_POINTS = 11_000
 
+_SUMMED = re.compile(r"(max\(timestamp|quantile\(0\.5, count_over_time)\((.+?)(?:\[(\d+)m\])?\)\)")
 _GROUPED = re.compile(r"group by \(([\w, ]+)\) \(last_over_time\((.+)\[(\d+)h\]\)\)")
 
 Labels = tuple[tuple[str, str], ...]
@@ -145,7 +147,13 @@ class PrometheusStandIn:
 
     def _query(self, form: dict[str, str]) -> Mapping[str, Any]:
         at = _time(form.get("time", str(self._now())), "time")
-        grouped = _GROUPED.fullmatch(query := form.get("query", ""))
+        summed = _SUMMED.fullmatch(query := form.get("query", ""))
+        if summed is not None:
+            value = self._summed(summed[1], summed[2], float(summed[3] or 5) * 60, at)
+            return {"resultType": "vector", "result": [] if value is None else [{"metric": {}, "value": [at, self._text(value)]}]}
+        if query == "time()":
+            return {"resultType": "scalar", "result": [at, self._text(at)]}
+        grouped = _GROUPED.fullmatch(query)
         if grouped is not None:
             names, span = [n.strip() for n in grouped[1].split(",")], float(grouped[3]) * 3600
             near = [m for m, samples in self._matching(grouped[2]) if any(at - span < t <= at for t, _ in samples)]
@@ -153,6 +161,14 @@ class PrometheusStandIn:
             return {"resultType": "vector", "result": [{"metric": dict(g), "value": [at, "1"]} for g in groups]}
         rows = [(labels, _value_at(samples, at)) for labels, samples in self._matching(query)]
         return {"resultType": "vector", "result": [{"metric": m, "value": [at, self._text(v)]} for m, v in rows if v is not None]}
+
+    def _summed(self, what: str, selector: str, span: float, at: float) -> float | None:
+        """One number over all series of the last `span` seconds: the newest sample's time, or the median count of samples."""
+        times = [[t for t, _ in samples if at - span < t <= at] for _, samples in self._matching(selector)]
+        some = sorted((each for each in times if each), key=len)
+        if not some:
+            return None
+        return max(map(max, some)) if what.startswith("max") else float(len(some[len(some) // 2]))
 
     def _query_range(self, form: dict[str, str]) -> Mapping[str, Any]:
         start, end = _time(form.get("start", ""), "start"), _time(form.get("end", ""), "end")
@@ -175,7 +191,7 @@ class PrometheusStandIn:
         """Prometheus prints numbers as strings, with its own spelling of the infinities."""
         if self._fault is not None and self._fault[0] is Fault.NAN:
             return "NaN"
-        return {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(str(value), f"{value:.12g}")
+        return {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(str(value), f"{value:.15g}")
 
     def _alerts(self, rule: ThresholdRule) -> list[dict[str, Any]]:
         now, alerts = self._now(), []

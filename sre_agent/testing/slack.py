@@ -104,7 +104,8 @@ class SlackStandIn(HttpStandIn):
         with self._lock:
             body = self._call(method, asked)
         dropped = fault is not None and fault.drop is Drop.AFTER
-        return Reply(0, "") if dropped else Reply(200, json.dumps(body))
+        headers = {"x-oauth-scopes": ",".join(sorted(self.scopes))} if method == "auth.test" and body["ok"] else {}
+        return Reply(0, "") if dropped else Reply(200, json.dumps(body), headers=headers)
 
     def _call(self, method: str, asked: Asked) -> Json:
         token = self.app_token if method == "apps.connections.open" else self.bot_token

@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.postgres.database": {"psycopg", "psycopg_pool"},
     "adapters.redis": {"redis"},
     "adapters.redis_cluster": {"redis"},
+    "adapters.redis_rights": {"redis"},
     "adapters.slack.client": {"aiohttp", "slack_sdk"},
     "adapters.slack.socket": {"aiohttp"},
     "adapters.tracing": {"opentelemetry"},

@@ -126,9 +126,9 @@ async def test_more_than_the_body_cap_with_nothing_narrower_to_ask_is_an_error(a
         await source(alertmanager, max_body_bytes=500).gather(SCOPE)
 
 
-async def test_only_two_paths_are_ever_asked_and_only_by_get(alertmanager):
-    assert {"/api/v2/alerts", "/api/v2/silences"} == PATHS
+async def test_only_three_paths_are_ever_asked_and_only_by_get(alertmanager):
+    assert {"/api/v2/alerts", "/api/v2/silences", "/api/v2/status"} == PATHS
     reader = source(alertmanager)
     async with reader._http.session() as session:
         with pytest.raises(Permanent, match="not a path the agent may ask"):
-            await session.get("/api/v2/status", {})
+            await session.get("/api/v2/receivers", {})

@@ -211,7 +211,7 @@ async def test_instant_gives_the_newest_sample_inside_the_lookback_and_nothing_w
 
 
 async def test_only_reading_paths_can_ever_be_asked(prometheus):
-    assert {"/api/v1/query", "/api/v1/query_range", "/api/v1/alerts", "/api/v1/rules"} == PATHS
+    assert {f"/api/v1/{p}" for p in ("query", "query_range", "alerts", "rules", "status/buildinfo")} == PATHS
     api = PrometheusApi(PrometheusEndpoint(prometheus.url))
     async with api.session() as session:
         with pytest.raises(Permanent, match="not a path the agent may ask"):

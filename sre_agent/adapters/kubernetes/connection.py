@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sre_agent.evidence.kubernetes.kept import OUR_HAND
+from sre_agent.evidence.kubernetes.loading import LOADING
 from sre_agent.incident.errors import ConfigurationError, OutcomeUnknown, Permanent, Refused, SreAgentError, Transient
 
 FIELD_MANAGER = OUR_HAND
@@ -45,7 +46,7 @@ class ApiServer:
     async def ask(self, call: Call, api: str, ask: Callable[[Any], bytes]) -> bytes:
         """Run `ask` with the SDK's API class of that name. Errors are ours; OutcomeUnknown only for a real write."""
         # Loading the SDK takes seconds on a busy machine; they are not the API server's.
-        await asyncio.to_thread(self._connected)
+        await asyncio.to_thread(self._api, api)
         try:
             async with asyncio.timeout(sum(self.timeouts) + 1.0):
                 return await asyncio.to_thread(self._in_thread, call, api, ask)
@@ -60,11 +61,10 @@ class ApiServer:
                 self._client = None
 
     def _in_thread(self, call: Call, api: str, ask: Callable[[Any], bytes]) -> bytes:
-        from kubernetes import client
+        connected = self._api(api)
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-        connected = getattr(client, api)(self._connected())
         try:
             return ask(connected)
         except ApiException as error:
@@ -74,11 +74,16 @@ class ApiServer:
         except (HTTPError, OSError) as error:
             raise unanswered(call, type(error).__name__) from error
 
-    def _connected(self) -> Any:
+    def _api(self, name: str) -> Any:
+        """One of the SDK's API classes over the connection, which is made at the first use."""
+        with LOADING:
+            from kubernetes import client
+
+            kind, *_ = [getattr(client, part) for part in (name, "ApiClient", "Configuration")]
         with self._lock:
             if self._client is None:
                 self._client = _client(self._kubeconfig, self._context)
-            return self._client
+            return kind(self._client)
 
 
 class NoLog(SreAgentError):

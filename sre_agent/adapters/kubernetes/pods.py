@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sre_agent.adapters.kubernetes.connection import FIELD_MANAGER, ApiServer, Call, NoLog, expect
+from sre_agent.evidence.kubernetes.loading import LOADING
 from sre_agent.execution.hands import PodRef
 from sre_agent.incident.errors import Refused
 
@@ -34,7 +35,8 @@ class KubernetesPodHands:
         call = Call(f"evict pod {pod.namespace}/{pod.name}", f"create pods/eviction in namespace {pod.namespace}", not dry_run)
 
         def ask(api: "CoreV1Api") -> bytes:
-            from kubernetes.client import V1DeleteOptions, V1Eviction, V1ObjectMeta, V1Preconditions
+            with LOADING:
+                from kubernetes.client import V1DeleteOptions, V1Eviction, V1ObjectMeta, V1Preconditions
 
             # SAFETY: both preconditions, always: a pod that changed since it was judged is another pod.
             same = V1Preconditions(uid=pod.uid, resource_version=pod.resource_version)

@@ -6,6 +6,7 @@ failure     what an answer that is not 2xx means                      -> the err
 gateway     deadlines, repeats of reads, pages                        -> JSON
 changes     change events                                             -> Change
 history     incidents like this one, and people's notes on them       -> PastIncident
+account     what `sre-agent doctor` asks of the account               -> users, rights, subscriptions
 tracker     handback.tracker.IncidentTracker, and what reconciling needs
 
 Law: a read may be repeated, a write is never sent again before looking whether it happened. Nothing here can

@@ -48,6 +48,15 @@ class Gateway:
         """Read; repeated after network failures, 429 and 5xx until the deadline."""
         return await self._call(Request("GET", path, params or {}), self._patience.attempts)
 
+    async def look(self, path: str, params: Mapping[str, str | list[str]] | None = None) -> Answer:
+        """Read, asked once: whatever was answered, with its headers. Raises Transient when no answer came."""
+        request = Request("GET", path, params or {})
+        until = self._ticks.monotonic() + self._patience.deadline_s
+        await self._turn(request, until)
+        answer = await self._send(request, until)
+        self._heed(answer)
+        return answer
+
     async def write(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
         """Write, once. Only a 429, which says that nothing was done, is followed by another attempt.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sre_agent import __version__
 from sre_agent.adapters.jobs import queue_migrations
-from sre_agent.adapters.postgres.database import Connection, lock_number, single_connection
+from sre_agent.adapters.postgres.database import Connection, Database, lock_number, single_connection
 from sre_agent.adapters.postgres.halt import enter
 from sre_agent.incident.errors import Transient
 
@@ -41,6 +41,15 @@ async def migrate(url: str, *, setups: Sequence[Setup] = (), wait_s: float = 120
         for setup in setups:
             await setup(url)
     return tuple(applied)
+
+
+async def missing(database: Database) -> tuple[str, ...]:
+    """The files of this version that the database has not had yet, () when it is up to date. Only reads."""
+    wanted = [name for name, _ in _files()] + ["jobs"] + [name for name, _ in queue_migrations()[1]]
+    if (await database.rows("SELECT to_regclass('schema_version') IS NULL"))[0][0]:
+        return tuple(wanted)
+    had = {name for (name,) in await database.rows("SELECT name FROM schema_version")}
+    return tuple(name for name in wanted if name not in had)
 
 
 async def _lock(connection: Connection, wait_s: float) -> None:

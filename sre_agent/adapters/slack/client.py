@@ -53,6 +53,16 @@ class SlackIdentity:
     bot_user_id: str
 
 
+@dataclass(frozen=True)
+class SlackChannel:
+    """A channel, and whether the app is in it."""
+
+    id: str
+    name: str
+    member: bool
+    archived: bool
+
+
 class SlackApi:
     """One token's Web API.
 
@@ -142,6 +152,23 @@ class SlackApi:
                 self._identity = await self._learn()
             return self._identity
 
+    async def scopes(self) -> frozenset[str]:
+        """The scopes that the token has, by the header X-OAuth-Scopes; empty where Slack does not say."""
+        answer = await self._answer("auth.test", lambda c: c.auth_test(), self._interactive_s, write=False)
+        headers = {str(name).lower(): str(value) for name, value in answer.headers.items()}
+        return frozenset(filter(None, (s.strip() for s in headers.get("x-oauth-scopes", "").split(","))))
+
+    async def channel(self, channel_id: str) -> SlackChannel:
+        """One channel, by its id. Needs channels:read (groups:read for a private one)."""
+        answer = await self._read("conversations.info", lambda c: c.conversations_info(channel=channel_id))
+        found = fields(answer.get("channel"))
+        return SlackChannel(
+            id=text(found.get("id")),
+            name=text(found.get("name"), 100),
+            member=found.get("is_member") is True,
+            archived=found.get("is_archived") is True,
+        )
+
     async def find(self, channel: str, event_type: str, key: str, value: str) -> str | None:
         """The ts of our own newest message whose metadata says so; None when the channel's last few hundred have none.
 
@@ -195,13 +222,17 @@ class SlackApi:
         return await self._ask(method, call, seconds, write=True)
 
     async def _ask(self, method: str, call: Call, seconds: float, *, write: bool) -> dict[str, object]:
-        """The content of a success; every exception of the SDK and of aiohttp ends here."""
+        """The content of a success."""
+        return fields((await self._answer(method, call, seconds, write=write)).data)
+
+    async def _answer(self, method: str, call: Call, seconds: float, *, write: bool) -> Any:
+        """A success; every exception of the SDK and of aiohttp ends here."""
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=POSTING_S))
         self._client.session = self._session
         try:
             async with asyncio.timeout(seconds):
-                answer = await call(self._client)
+                return await call(self._client)
         except SlackApiError as said:
             raise failure(_answered(method, said.response, write=write)) from None  # the SDK's message may hold the whole request
         except aiohttp.ClientConnectorError as error:
@@ -215,7 +246,6 @@ class SlackApi:
             RecursionError,
         ) as error:  # what the SDK makes of an answer that is no object
             raise unreadable(method, write=write) from error
-        return fields(answer.data)
 
 
 _GUEST: Final = {"is_restricted": True, "is_ultra_restricted": True, "is_stranger": False}

@@ -56,7 +56,7 @@ class Routes:
 
     def answer(self, request: Request, identity: Identity) -> tuple[int, Json | str]:
         """(status code, object or log text). Raises ApiError."""
-        if request.path == "/version":
+        if request.path.rstrip("/") == "/version":
             return 200, {"major": "1", "minor": "36", "gitVersion": "v1.36.0-standin"}
         at = address(request.path)
         verb = _VERBS.get(request.method) or ("get" if at.name else "list")
