@@ -20,15 +20,15 @@ class PressLine:
         self._answer_within = answer_within
         self._taking: set[asyncio.Task[str | None]] = set()
 
-    async def take(self, press: Press) -> str | None:
+    async def take(self, press: Press, spent: float = 0.0) -> str | None:
         """What a dialog should say is wrong, within the time; None when nothing is, or when it is not settled yet.
 
-        What is not settled goes on, and who pressed is told so.
+        What is not settled goes on, and who pressed is told so. `spent`: seconds of the time that have passed already.
         """
         task = asyncio.create_task(self._desk.take(press))
         self._taking.add(task)
         task.add_done_callback(self._taking.discard)
-        done, _ = await asyncio.wait({task}, timeout=self._answer_within)
+        done, _ = await asyncio.wait({task}, timeout=max(0.0, self._answer_within - spent))
         if done:
             return task.result()
         task.add_done_callback(_told)

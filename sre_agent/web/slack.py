@@ -29,10 +29,10 @@ DOOR = "slack"
 class SlackDoor:
     """What the door needs: the signing secret ("" without one: 503), and who takes a press, within the time Slack waits.
 
-    `take` answers what a dialog should say is wrong, or None.
+    `take(press, seconds spent on it already)` answers what a dialog should say is wrong, or None.
     """
 
-    take: Callable[[Press], Awaitable[str | None]]
+    take: Callable[[Press, float], Awaitable[str | None]]
     clock: Clock
     metrics: Metrics
     signing_secret: str = field(default="", repr=False)
@@ -51,13 +51,15 @@ def interactions(door: SlackDoor) -> ASGIApp:
 async def _answer(request: Request, door: SlackDoor) -> Response:
     if request.method != "POST":
         return JSONResponse({"error": "presses are sent with POST"}, status_code=405, headers={"allow": "POST"})
+    clock = asyncio.get_running_loop().time
+    begun = clock()
     try:
         press = await _press(request, door)
     except TurnedAway as away:
         door.metrics.turned_away(DOOR, away.reason)
         headers = {"connection": "close"} if away.reason in ("slow", "oversize") else None
         return JSONResponse({"error": str(away)}, status_code=away.status, headers=headers)
-    said = dialog_errors(press, await door.take(press))
+    said = dialog_errors(press, await door.take(press, clock() - begun))
     return Response(status_code=200) if said is None else JSONResponse(said)
 
 

@@ -7,12 +7,13 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import footprint, gathering, incidents, ingest, redaction, reservations, verdicts
+from tests.bench import footprint, gathering, incidents, ingest, presses, redaction, reservations, verdicts
 from tests.bench.cpu import machine
 from tests.bench.verdict import Row, table
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "ingest": ingest.rows,
+    "presses": presses.rows,
     "guard": verdicts.rows,
     "reservations": reservations.rows,
     "incident": incidents.rows,
