@@ -1,6 +1,6 @@
 """`sre-agent doctor`: is everything there that the agent needs, and may it do what it has to."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,10 @@ def doctor(
         list[str] | None, typer.Option(help="A connection (pagerduty) or one check (pagerduty.token); repeatable, or with commas.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="What one check may take, in seconds.", min=0.1, max=600)] = 10.0,
+    role: Annotated[
+        Literal["all", "web", "worker", "hands"],
+        typer.Option(help="What runs here, as in `serve`; other needs are not missed."),
+    ] = "all",
     call_model: Annotated[bool, typer.Option("--call-model", help="Ask the model for one token; costs next to nothing.")] = False,
 ) -> None:
     """Check every connection and right, and say what to do. Exit status 1 if something is broken, 2 if settings are wrong.
@@ -32,7 +36,7 @@ def doctor(
     names = [name.strip() for given in only or () for name in given.split(",") if name.strip()]
 
     async def run() -> int:
-        report = await examined(lambda: settings_of(context), names, Terms(timeout, call_model))
+        report = await examined(lambda: settings_of(context), names, Terms(timeout, call_model, role))
         _show(report, as_json)
         _leave_the_silent(report.exit_status)
         return report.exit_status

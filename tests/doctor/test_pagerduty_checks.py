@@ -168,6 +168,12 @@ async def test_escalation_policies_that_are_not_there_are_named(pagerduty, setti
     assert "default: ../users: not an id" in found.found
 
 
+async def test_a_host_that_hears_nothing_misses_no_secret(pagerduty, settings):
+    subscribed(pagerduty, id="PWEBHK9")
+    found = await looked("pagerduty.secret,pagerduty.subscription", settings, terms=Terms(20.0, role="worker"))
+    assert (found["pagerduty.secret"].status, found["pagerduty.subscription"].status) == (SKIPPED, OK)
+
+
 class Shifted:
     def now(self) -> datetime:
         return datetime.now(UTC) - timedelta(minutes=5)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent.settings import variables
+from sre_agent.wiring.doctor.connections import Terms
 from tests.doctor.examined import BROKEN, MANAGED, OK, SKIPPED, WARNING, declared, looked, one
 
 TOKEN = hashlib.sha256(b"ana's own").hexdigest()
@@ -86,6 +87,13 @@ async def test_an_empty_team_is_told(tmp_path: Path):
 )
 async def test_a_mode_without_the_means_for_it_is_told(settings, status):
     assert (await one("settings.mode", settings)).status is status
+
+
+async def test_a_role_is_not_missing_what_another_one_needs():
+    settings = {"SRE_AGENT_MODE": "approve"}
+    assert (await one("settings.mode", settings, terms=Terms(20.0, role="worker"))).status is OK
+    assert (await one("settings.mode", settings, terms=Terms(20.0, role="hands"))).status is WARNING
+    assert (await one("settings.values", {}, terms=Terms(20.0, role="web"))).status is OK
 
 
 async def test_acting_without_a_target_is_told():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import SecretStr
 
@@ -29,10 +29,24 @@ OF_DEADLINE = 0.7
 
 @dataclass(frozen=True)
 class Terms:
-    """`timeout_s` is what one check may take, in seconds. `call_model`: a call that costs money is allowed."""
+    """`timeout_s` is what one check may take, in seconds. `call_model`: a call that costs money is allowed.
+
+    `role` is what runs here (`sre-agent serve --role`): a process is not missing what another one needs.
+    """
 
     timeout_s: float = 10.0
     call_model: bool = False
+    role: Literal["all", "web", "worker", "hands"] = "all"
+
+    @property
+    def hears(self) -> bool:
+        """Whether deliveries and presses come to this process."""
+        return self.role in ("all", "web")
+
+    @property
+    def acts(self) -> bool:
+        """Whether this process holds write credentials."""
+        return self.role in ("all", "hands")
 
 
 def plain(secret: SecretStr | None) -> str:

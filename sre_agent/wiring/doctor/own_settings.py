@@ -29,10 +29,10 @@ async def _values(connections: Connections) -> Seen:
         return warning(
             f"the environment has {listed(unknown)}, which no setting is called", "Correct the name: docs/settings.md lists all."
         )
-    if connections.settings.pagerduty_api_token is None:
+    if connections.settings.pagerduty_api_token is None and connections.terms.role != "web":
         return warning(
             "PAGERDUTY_API_TOKEN is not set: without it neither worker nor hands start",
-            "Set it where they run, with PAGERDUTY_FROM_EMAIL; a process of role web needs neither.",
+            "Set it with PAGERDUTY_FROM_EMAIL; a process of role web needs neither (--role web).",
         )
     given = len(connections.settings.model_fields_set)
     return ok(f"{given} of {len(variables())} settings are set, and none contradicts another")
@@ -44,7 +44,7 @@ async def _mode(connections: Connections) -> Seen:
         return warning("mode off: nothing is heard, nothing is looked at", "Set SRE_AGENT_MODE to observe, approve or auto.")
     if s.mode is Mode.OBSERVE:
         return ok("mode observe: it looks and tells, and never acts")
-    if not any(getattr(s, variables()[v]) for v in WRITERS):
+    if connections.terms.acts and not any(getattr(s, variables()[v]) for v in WRITERS):
         return warning(
             f"mode {s.mode.value}, but no write credentials are set: nothing can be acted on",
             f"Set one of {', '.join(WRITERS)} where the hands run, or go back to mode observe.",

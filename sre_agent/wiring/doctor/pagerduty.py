@@ -9,7 +9,7 @@ from datetime import timedelta
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.wiring.doctor.check import Check
 from sre_agent.wiring.doctor.connections import Connections
-from sre_agent.wiring.doctor.verdict import Seen, ago, broken, judged_skew, listed, ok, together, warning
+from sre_agent.wiring.doctor.verdict import Seen, ago, broken, judged_skew, listed, ok, skipped, together, warning
 from sre_agent.wiring.extension_plan import DOOR, same_address
 
 WATCHERS = frozenset({"observer", "read_only_user", "read_only_limited_user", "restricted_access"})
@@ -20,6 +20,7 @@ NICE = {
     "webhook subscriptions": "webhooks cannot be installed or checked from here",
 }
 """What the agent can do without, and what is then missing. Anything else that cannot be read is broken."""
+NOT_HEARD = "deliveries come to processes of role web"
 QUIET = timedelta(days=7)
 
 
@@ -88,15 +89,17 @@ async def _subscription(connections: Connections) -> Seen:
             seen.append(broken(f"{target.id} is switched off", "Switch it on in PagerDuty (Integrations > Generic Webhooks)."))
         elif missing:
             seen.append(warning(f"{target.id} does not send {listed(missing)}", "Add these events to the subscription."))
-        elif not {target.id, ""} & set(known_here):
+        elif connections.terms.hears and not {target.id, ""} & set(known_here):
             known = "Add it to PAGERDUTY_WEBHOOK_SECRETS; when it is lost: `sre-agent pagerduty install --recreate`."
             seen.append(broken(f"the signing secret of {target.id} is not known here: its deliveries get 503", known))
         else:
-            seen.append(ok(f"{target.id} sends here, and its secret is known"))
+            seen.append(ok(f"{target.id} sends here" + (", and its secret is known" if connections.terms.hears else "")))
     return together(seen)
 
 
 async def _secret(connections: Connections) -> Seen:
+    if not connections.terms.hears:
+        return skipped(NOT_HEARD)
     known = await connections.webhook_secrets()
     if not known:
         return broken(

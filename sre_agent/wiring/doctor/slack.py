@@ -129,6 +129,8 @@ async def _people_of(connections: Connections) -> People:
 
 async def _presses(connections: Connections) -> Seen:
     s = connections.settings
+    if not connections.terms.hears:
+        return skipped("presses come to processes of role web")
     if not (s.slack_signing_secret or s.slack_app_token):
         return broken("neither a signing secret nor an app token is set: every press is refused", "Set SLACK_SIGNING_SECRET.")
     if s.slack_app_token:
