@@ -36,6 +36,8 @@ class NoteContent(BaseModel):
     proposal: Proposal | None = None
     worst_case: str = ""
     undo: str = ""
+    runbook: str = ""
+    """The runbook of the plan, or else of the checklist."""
     checklist: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
     asking: str = ""
@@ -47,6 +49,10 @@ class NoteContent(BaseModel):
     recovery: Recovery | None = None
     reason: str = ""
     handed_to: str | None = None
+    handed_on: str = ""
+    """Why it went to its owner once more although somebody had acknowledged it, and how that ended."""
+    marks: tuple[str, ...] = ()
+    """What else was set on the incident, or could not be."""
     link: str = ""
     model_total: Spend = Spend()
     audit: str = ""
@@ -178,6 +184,9 @@ def _owner_lines(note: NoteContent) -> list[str]:
         lines += ["", f"{'Why it stopped' if note.status == 'cancelled' else 'Why it is yours'}: {note.reason}"]
     if note.handed_to:
         lines.append(f"Handed to: {note.handed_to}")
+    if note.handed_on:
+        lines.append(f"Wrong team: {note.handed_on}")
+    lines += [f"Also: {mark}" for mark in note.marks]
     if note.checklist:
         lines += ["Next steps:", *(f"- {c}" for c in note.checklist)]
     if note.link:

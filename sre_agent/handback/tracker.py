@@ -1,5 +1,6 @@
 """The protocol of the system people watch (PagerDuty): what the agent may say and change there."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -35,6 +36,24 @@ class IncidentTracker(Protocol):
         """
         ...
 
-    async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
-        """Hand the incident to an escalation policy. False: it was there already."""
+    async def assign_policy(self, incident_id: str, escalation_policy_id: str, *, again: bool = False) -> bool:
+        """Hand the incident to an escalation policy. False: it was there already.
+
+        `again`: also when it is there but somebody acknowledged it: whoever is on call there is told anew.
+        """
+        ...
+
+    async def raise_priority(self, incident_id: str, name: str) -> bool:
+        """Raise the incident's priority to the one of that name. False: it is as urgent or more so already, and stays.
+
+        Raises Permanent when there is no such priority, or the account has none.
+        """
+        ...
+
+    async def set_fields(self, incident_id: str, values: Mapping[str, str]) -> None:
+        """Give custom fields, by name, their values. Doing it twice is doing it once."""
+        ...
+
+    async def post_status(self, incident_id: str, message: str) -> None:
+        """Send one status update to the incident's subscribers. After OutcomeUnknown the caller never sends it again."""
         ...

@@ -51,11 +51,11 @@ class Handovers(RootModel[dict[AlertClass, Handover]]):
         return self.root.get(alert_class, Handover())
 
     def problems(self) -> Iterator[Problem]:
-        """What the schema cannot say: names that PagerDuty can have (its field names: lower case, digits, underscores)."""
+        """What the schema cannot say: names that PagerDuty can have."""
         for alert_class, told in self.root.items():
             if told.priority is not None and not told.priority.strip():
                 yield Problem((alert_class.value, "priority"), "an empty priority; write its name, or leave it out")
             for name in told.custom_fields:
-                if not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", name):
-                    message = f"{name!r} is not the name of a custom field: lower-case letters, digits, underscores, 50 at most"
+                if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,49}", name):
+                    message = f"{name!r} is not the name of a custom field: letters, digits, underscores, 50 at most"
                     yield Problem((alert_class.value, "custom_fields", name), message)

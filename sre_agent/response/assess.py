@@ -115,6 +115,10 @@ class Assessor:
     ownership: Ownership
     lookback: timedelta = LOOKBACK
 
+    def team_of(self, target: Target) -> str:
+        """The team that is declared for a target; "" for none."""
+        return self.declarations(target).team
+
     async def assess(
         self, incident: Incident, *, human_acknowledged: bool, thread: str, now: datetime, spent: Spend = NOTHING
     ) -> Assessment:

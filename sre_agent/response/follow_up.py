@@ -1,18 +1,23 @@
 """After the verdict or the action: verify, tell people, hand over. Every method is one job's body."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sre_agent.audit.record import anchor
 from sre_agent.handback.note import NoteContent, marker, render
 from sre_agent.handback.tracker import IncidentTracker
 from sre_agent.incident.errors import Conflict, Permanent, SreAgentError
 from sre_agent.incident.incident import Incident
+from sre_agent.policy.handover import Handovers
 from sre_agent.response import lifecycle
-from sre_agent.response.record import IncidentRecord, JobKind, State, Step
+from sre_agent.response.acknowledged import TeamOf, owners_of, wrongly_held
+from sre_agent.response.marks import Marking, marking
+from sre_agent.response.record import HandedOn, IncidentRecord, JobKind, State, Step
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.triage.ownership import Ownership
+from sre_agent.triage.rightful import why_misplaced
 from sre_agent.verification.probe import Probes
 from sre_agent.verification.verify import verify
 
@@ -27,6 +32,12 @@ class FollowUp:
     runbooks: Mapping[str, Runbook]
     ownership: Ownership
     public_url: str = ""
+    handovers: Handovers = field(default_factory=Handovers)
+    target_team: TeamOf | None = None
+
+    def owners(self, record: IncidentRecord) -> frozenset[str]:
+        """Who may rightly hold this incident."""
+        return owners_of(record, self.ownership, self.target_team)
 
     async def verify(self, incident_id: str) -> None:
         """Take one look and judge all looks so far."""
@@ -63,19 +74,30 @@ class FollowUp:
             await self.walk.advance(incident_id, lambda r: Step(to=r.state, changes={"note_id": note_id}))
 
     async def hand_back(self, incident_id: str) -> None:
-        """Move the incident to its owner's escalation policy, then tell why."""
+        """Move the incident to its owner's escalation policy, then tell why.
+
+        Also where a wrong team has acknowledged it: before the verdict was known (then this is what hands it on, and it says
+        so), or since (then it goes there once more). See acknowledged.py.
+        """
         record = await self.walk.load(incident_id)
         receiver = record.triage.receiver if record.triage else "default"
         policy = self.ownership.escalation_policy(receiver)
-        if policy is not None and record.handed_to is None:
-            text = await self._assign(incident_id, receiver, policy)
-            await self.walk.advance(incident_id, lambda r: self._told(r, text))
-        else:
-            await self.walk.advance(incident_id, lambda r: Step(to=r.state, jobs=(lifecycle.job(JobKind.PUBLISH, r.id),)))
+        wrong = self._wrong(record)
+        text = None
+        if policy is not None and (record.handed_to is None or wrong is not None):
+            text = await self._assign(incident_id, receiver, policy, again=wrong is not None)
+        await self.walk.advance(incident_id, lambda r: self._told(r, text, wrong) if r.round == record.round else None)
 
-    async def _assign(self, incident_id: str, receiver: str, policy: str) -> str:
+    def _wrong(self, record: IncidentRecord) -> HandedOn | None:
+        """The acknowledgement because of which the incident is handed on now; None when there is none, or that is done."""
+        if record.handed_on is not None:
+            return None if record.handed_on.ended else record.handed_on
+        by = wrongly_held(record, self.owners(record))
+        return HandedOn(by=by, why=why_misplaced(by, record.triage)) if by is not None and record.triage is not None else None
+
+    async def _assign(self, incident_id: str, receiver: str, policy: str, *, again: bool) -> str:
         try:
-            moved = await self.tracker.assign_policy(incident_id, policy)
+            moved = await self.tracker.assign_policy(incident_id, policy, again=again)
         except Conflict:
             return f"{receiver} (nothing moved: the incident was resolved meanwhile)"
         except Permanent as refusal:
@@ -83,10 +105,27 @@ class FollowUp:
             return f"{receiver} (could not be moved to escalation policy {policy}: {refusal})"
         return f"{receiver} (escalation policy {policy}{'' if moved else ', where it was already'})"
 
-    def _told(self, record: IncidentRecord, handed_to: str) -> Step:
+    def _told(self, record: IncidentRecord, text: str | None, wrong: HandedOn | None) -> Step:
+        # The note first, then what else is declared: both jobs of one incident, one after the other.
+        jobs = (lifecycle.job(JobKind.PUBLISH, record.id), *marking(record, self.handovers))
+        if text is None and wrong is None:
+            return Step(to=record.state, jobs=jobs)
+        ended = f"handed on to {text}" if text is not None else "not moved: its receiver has no escalation policy (routing.yaml)"
         tell = lifecycle.Narration(record, self.walk.clock.now())
-        jobs = (lifecycle.job(JobKind.PUBLISH, record.id),)
-        return tell.step(record.state, "incident_assigned", f"handed to {handed_to}", changes={"handed_to": handed_to}, jobs=jobs)
+        changes: dict[str, Any] = {"handed_to": text or record.handed_to}
+        if wrong is None:
+            return tell.step(record.state, "incident_assigned", f"handed to {text}", changes=changes, jobs=jobs)
+        # INVARIANT: somebody of an owning team may have acknowledged meanwhile; what was said of that stays said.
+        latest = record.handed_on or wrong
+        changes |= {"handed_on": latest.model_copy(update={"ended": latest.ended or ended})}
+        return tell.step(record.state, "incident_handed_on", f"{wrong.why}: {ended}", changes=changes, jobs=jobs)
+
+    async def mark(self, incident_id: str) -> None:
+        """Set what else is declared for the incident's class. See marks.py."""
+        await Marking(self.walk, self.tracker, self.handovers, self.ownership, self._content).once(incident_id)
+
+    def _content(self, record: IncidentRecord) -> NoteContent:
+        return note_content(record, self.runbooks, self.public_url)
 
 
 def note_content(record: IncidentRecord, runbooks: Mapping[str, Runbook], public_url: str) -> NoteContent:
@@ -101,6 +140,7 @@ def note_content(record: IncidentRecord, runbooks: Mapping[str, Runbook], public
         proposal=record.proposal,
         worst_case=runbook.worst_case if runbook else "",
         undo=runbook.undo if runbook else "",
+        runbook=record.proposal.runbook if record.proposal else _checklist(record, runbooks)[0],
         checklist=checklist_for(record, runbooks),
         approvers=record.approvers,
         outcome=record.outcome,
@@ -111,6 +151,8 @@ def note_content(record: IncidentRecord, runbooks: Mapping[str, Runbook], public
         recovery=record.recovery,
         reason=record.reason,
         handed_to=record.handed_to,
+        handed_on=record.handed_on.told if record.handed_on else "",
+        marks=tuple(record.marks.values()),
         link=lifecycle.page_of(record.id, public_url),
         asking=asking(record),
         model_total=record.model_total,
@@ -128,8 +170,13 @@ def asking(record: IncidentRecord) -> str:
 
 def checklist_for(record: IncidentRecord, runbooks: Mapping[str, Runbook]) -> tuple[str, ...]:
     """Next steps for people: of the first runbook, by id, that knows the top cause."""
+    return _checklist(record, runbooks)[1]
+
+
+def _checklist(record: IncidentRecord, runbooks: Mapping[str, Runbook]) -> tuple[str, tuple[str, ...]]:
+    """The runbook's id and its checklist; empty when there is none."""
     top = record.diagnosis.top if record.diagnosis else None
     if top is None or record.state is not State.HANDED_BACK:
-        return ()
-    known = (r for _, r in sorted(runbooks.items()) if top.kind in r.findings and r.checklist)
-    return next((r.checklist for r in known), ())
+        return "", ()
+    known = ((name, r.checklist) for name, r in sorted(runbooks.items()) if top.kind in r.findings and r.checklist)
+    return next(known, ("", ()))

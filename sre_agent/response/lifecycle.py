@@ -26,7 +26,7 @@ WITHDRAWN_BY = {
 }
 """Events that withdraw a plan, and the reason as it is then on record."""
 
-_TELLING = frozenset({JobKind.PUBLISH, JobKind.ANNOUNCE, JobKind.HAND_BACK})
+_TELLING = frozenset({JobKind.PUBLISH, JobKind.ANNOUNCE, JobKind.HAND_BACK, JobKind.MARK})
 UNTOLD = "question_untold"
 """The timeline's word for a question that could not be shown where people answer."""
 _RETELL_FIRST, _RETELL_LAST, _RETELL_FOR = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
@@ -110,6 +110,9 @@ def _anew(record: IncidentRecord) -> dict[str, Any]:
         "reason": "",
         "handed_to": None,
         "requested_by": None,
+        "acknowledgements": (),
+        "handed_on": None,
+        "marks": {},
     }
 
 

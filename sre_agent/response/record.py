@@ -14,6 +14,7 @@ from sre_agent.incident.incident import Incident
 from sre_agent.incident.timeline import TimelineEntry
 from sre_agent.policy.decision import Decision
 from sre_agent.runbook.proposal import Proposal
+from sre_agent.triage.rightful import Acknowledgement
 from sre_agent.triage.triage import Triage
 from sre_agent.verification.verify import Recovery, Sample, VerificationPlan
 
@@ -63,6 +64,26 @@ class Announced(BaseModel):
     digest: str = ""
 
 
+class HandedOn(BaseModel):
+    """A wrong team's acknowledgement, and the one time per round that the incident goes to its owner once more because of it.
+
+    `why` is for people; `ended` "" while it is under way. `repeated`: a further acknowledgement was told, and nothing moved.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: Acknowledgement
+    why: str
+    ended: str = ""
+    repeated: bool = False
+
+    @property
+    def told(self) -> str:
+        """The whole for a note."""
+        again = "; acknowledged like that again, and not moved again" if self.repeated else ""
+        return f"{self.why}: {self.ended or 'being handed on'}{again}"
+
+
 class IncidentRecord(BaseModel):
     """One incident's row. `version` is the compare-and-set fence: who holds an old one has lost.
 
@@ -71,6 +92,8 @@ class IncidentRecord(BaseModel):
     failed, did not help or may have done either: they are not tried again in this incident, in no round.
     `requested_by` is the person (id in teams.yaml, or what the door knew of them) who asked for the investigation, ANONYMOUS when
     one did who cannot be told apart, None when the alert did. `announced` is where the newest question was put to people.
+    `acknowledgements` are those of this round by people who could be placed in teams. `marks` maps what else was set on the
+    incident when it was handed back ("priority", ...) to how that ended: what is named there is not done again in the round.
     `model_spent` is what each round's investigation spent on a model: the ceilings hold for their sum.
     """
 
@@ -103,6 +126,9 @@ class IncidentRecord(BaseModel):
     handed_to: str | None = None
     requested_by: str | None = None
     announced: Announced | None = None
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+    handed_on: HandedOn | None = None
+    marks: dict[str, str] = {}
     timeline: tuple[TimelineEntry, ...] = ()
     model_spent: dict[int, Spend] = {}
 
@@ -136,7 +162,8 @@ class PastIncident(BaseModel):
 class JobKind(StrEnum):
     """The jobs a step can start. EXECUTE runs in the hands' queue only.
 
-    PUBLISH writes the living note, ANNOUNCE the question and what became of it where people answer (Slack).
+    HAND_BACK moves the incident to its owner, MARK sets what else is declared for its class. PUBLISH writes the living note,
+    ANNOUNCE the question and what became of it where people answer (Slack).
     """
 
     INVESTIGATE = "investigate"
@@ -145,6 +172,7 @@ class JobKind(StrEnum):
     PUBLISH = "publish"
     ANNOUNCE = "announce"
     HAND_BACK = "hand_back"
+    MARK = "mark"
     EXPIRE_APPROVAL = "expire_approval"
 
 

@@ -11,6 +11,7 @@ from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.incident.incident import Incident
 from sre_agent.policy.facts import Mode
 from sre_agent.response import lifecycle
+from sre_agent.response.acknowledged import on_acknowledged, owners_of
 from sre_agent.response.assess import Assessor
 from sre_agent.response.conclude import assessed, model_paid
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
@@ -18,6 +19,7 @@ from sre_agent.response.requester import nobody_known
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.proposal import Proposal
 from sre_agent.runbook.runbook import Runbook
+from sre_agent.triage.rightful import Acknowledgement
 from sre_agent.verification.probe import Probes
 
 NewId = Callable[[str], str]
@@ -40,6 +42,8 @@ class Responder:
     """Drops an investigation's checkpoints, once its result is stored."""
     requester: Callable[[IncidentEvent], str] = nobody_known
     """Who asked for an investigation (requester.py)."""
+    place: Callable[[IncidentEvent], Acknowledgement | None] | None = None
+    """Who did what an event tells, where that is a known person in a team; None for everybody else."""
 
     async def take(self, event: IncidentEvent) -> None:
         """One accepted event: create or move the record. Events about our own writes change nothing."""
@@ -61,7 +65,10 @@ class Responder:
             return lifecycle.on_request(record, self.requester(event), now)
         if event.kind is EventKind.REOPENED and lifecycle.taken_up(record, event.occurred_at):
             return None
-        return lifecycle.on_event(record, event.kind, now)
+        by = self.place(event) if self.place is not None and event.kind is EventKind.ACKNOWLEDGED else None
+        if by is None:
+            return lifecycle.on_event(record, event.kind, now)
+        return on_acknowledged(record, by, owners_of(record, self.assessor.ownership, self.assessor.team_of), now)
 
     async def _is_ours(self, event: IncidentEvent) -> bool:
         """The agent's own write, echoed. Not being able to tell means that a person did it: that only restricts."""

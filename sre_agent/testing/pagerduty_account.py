@@ -27,7 +27,9 @@ class Account:
     """Users, policies, teams, services, incidents with alerts and notes, change events.
 
     `on_call` has user ids by escalation policy.
-    `past` and `related` hold the incidents that PagerDuty finds alike, by incident; None: the plan does not include them.
+    `lacks` maps what the plan (402) or the key's rights (403) leave out ("priorities", "custom_fields", "status_updates") to the
+    status of the answer. `past` and `related` hold the incidents that PagerDuty finds alike, by incident; None: the plan does
+    not include them.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -45,6 +47,13 @@ class Account:
         self.changes: list[Json] = []
         self.past: dict[str, list[Json]] | None = {}
         self.related: dict[str, list[Json]] | None = {}
+        self.priorities: list[Json] = [
+            {"id": f"PPRIO0{n}", "type": "priority", "name": f"P{n}", "summary": f"P{n}"} for n in range(1, 6)
+        ]
+        self.field_names = {"sre_agent_class", "sre_agent_verdict", "sre_agent_owner", "sre_agent_page"}
+        self.field_values: dict[str, dict[str, object]] = {}
+        self.status_updates: dict[str, list[Json]] = {}
+        self.lacks: dict[str, int] = {}
         self._count = 0
 
     def identity(self, prefix: str, length: int = 7) -> str:
@@ -147,12 +156,21 @@ class Account:
             self.emit("incident.acknowledged", incident, user)
 
     def delegate(self, identity: str, policy_id: str, user: Json | None) -> None:
-        """Move to another escalation policy."""
+        """Move to an escalation policy; whoever is on call there is told, and nobody holds the incident any more."""
         incident = self._unresolved(identity)
         if policy_id not in self.policies:
             raise ApiError(400, 1014, "Escalation policy does not exist")
-        incident["escalation_policy"] = reference(self.policies[policy_id])
-        self._change(incident, incident["status"], "incident.delegated", user)
+        incident.update(escalation_policy=reference(self.policies[policy_id]), acknowledgements=[], pending_actions=[])
+        self._change(incident, "triggered", "incident.delegated", user)
+
+    def prioritise(self, identity: str, priority_id: str, user: Json | None) -> None:
+        """Give it a priority."""
+        incident = self._unresolved(identity)
+        found = next((p for p in self.priorities if p["id"] == priority_id), None)
+        if found is None:
+            raise ApiError(400, 1020, "Invalid Priority")
+        incident["priority"] = reference(found)
+        self._change(incident, incident["status"], "incident.priority_updated", user)
 
     def reassign(self, identity: str, assignee_ids: Sequence[str], user: Json | None) -> None:
         """Give it to people."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from sre_agent.testing.pagerduty_account import Account, ApiError, Json
+from sre_agent.testing.pagerduty_marks import able
 
 
 def key_owner(account: Account) -> Json:
@@ -23,9 +24,10 @@ def _services(account: Account) -> list[Json]:
     return list(account.services.values())
 
 
-def _priorities(_account: Account) -> list[Json]:
+def _priorities(account: Account) -> list[Json]:
     """Most severe first."""
-    return [{"id": f"PPRIO0{n}", "type": "priority", "name": f"P{n}", "summary": f"P{n}"} for n in range(1, 6)]
+    able(account, "priorities")
+    return account.priorities
 
 
 LISTINGS: Mapping[str, tuple[str, Callable[[Account], list[Json]]]] = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sre_agent.testing import pagerduty_marks
 from sre_agent.testing.pagerduty_account import Account, ApiError, Json, reference
 from sre_agent.testing.pagerduty_listings import LISTINGS, key_owner, policy
 from sre_agent.testing.pagerduty_subscriptions import listing, subscriptions
@@ -104,6 +105,8 @@ def _put_incident(account: Account, call: Call, ids: list[str]) -> Answered:
         account.delegate(incident["id"], wanted["escalation_policy"]["id"], user)
     if "assignments" in wanted:
         account.reassign(incident["id"], [a["assignee"]["id"] for a in wanted["assignments"]], user)
+    if "priority" in wanted:
+        account.prioritise(incident["id"], wanted["priority"]["id"], user)
     if wanted.get("status") == "acknowledged":
         account.acknowledge(incident["id"], user)
     if wanted.get("status") == "resolved":
@@ -270,6 +273,11 @@ def webhook_data(incident: Json) -> Json:
     return {**shown, "number": incident["incident_number"], "assignees": assignees, "service": service, "conference_bridge": None}
 
 
+def _marked(handle: Callable[[Account, Json, str, str | None], Answered]) -> Handler:
+    """A route of pagerduty_marks, whose handlers take the body, the incident's id and the sender alone."""
+    return lambda account, call, ids: handle(account, call.body, ids[0] if ids else "", call.from_email)
+
+
 _ID = r"([^/]+)"
 _ROUTES: list[tuple[str, str, Handler]] = [
     *(("GET", path, _listing(name, found)) for path, (name, found) in LISTINGS.items()),
@@ -298,4 +306,5 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"/teams/{_ID}", _get_team),
     ("GET", "/escalation_policies", _policies),
     ("GET", "/oncalls", _on_calls),
+    *((method, path, _marked(handle)) for method, path, handle in pagerduty_marks.ROUTES),
 ]

@@ -1,7 +1,7 @@
 """Doubles of what the walk talks to: clock, incident tracker, investigator, action. In memory, one event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -48,7 +48,8 @@ class ManualClock:
 class MemoryTracker:
     """handback.tracker.IncidentTracker over plain dicts. `fetches` counts looks; `failure` is raised by the next write.
 
-    `listed` is what the tracker has open, `own_user` the agent's own user there: what breakers look at.
+    `listed` is what the tracker has open, `own_user` the agent's own user there: what breakers look at. `failing` maps one of
+    the writes ("raise_priority", "set_fields", "post_status") to what it raises, every time; `sent` lets it happen all the same.
     """
 
     incidents: dict[str, Incident] = field(default_factory=dict)
@@ -59,6 +60,12 @@ class MemoryTracker:
     listed: list[OpenIncident] = field(default_factory=list)
     own_user: str | None = None
     asked_in: list[tuple[str, str, str]] = field(default_factory=list)
+    priorities: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)
+    statuses: dict[str, list[str]] = field(default_factory=dict)
+    assigned: list[tuple[str, str, bool]] = field(default_factory=list)
+    failing: dict[str, Exception] = field(default_factory=dict)
+    sent: bool = False
 
     def put(self, incident: Incident) -> None:
         """The incident as it is now."""
@@ -91,12 +98,35 @@ class MemoryTracker:
         self.asked_in += [asked] if new else []
         return new
 
-    async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
+    async def assign_policy(self, incident_id: str, escalation_policy_id: str, *, again: bool = False) -> bool:
         """Remember where it went."""
         self._fail()
-        moved = self.policies.get(incident_id) != escalation_policy_id
+        moved = again or self.policies.get(incident_id) != escalation_policy_id
         self.policies[incident_id] = escalation_policy_id
+        self.assigned.append((incident_id, escalation_policy_id, again))
         return moved
+
+    async def raise_priority(self, incident_id: str, name: str) -> bool:
+        """Remember it; False when it has it already."""
+        moved = self.priorities.get(incident_id) != name
+        self._done("raise_priority", lambda: self.priorities.update({incident_id: name}))
+        return moved
+
+    async def set_fields(self, incident_id: str, values: Mapping[str, str]) -> None:
+        """Remember them."""
+        self._done("set_fields", lambda: self.fields.setdefault(incident_id, {}).update(values))
+
+    async def post_status(self, incident_id: str, message: str) -> None:
+        """Remember every one."""
+        self._done("post_status", lambda: self.statuses.setdefault(incident_id, []).append(message))
+
+    def _done(self, what: str, effect: Callable[[], None]) -> None:
+        self._fail()
+        failure = self.failing.get(what)
+        if failure is None or self.sent:
+            effect()
+        if failure is not None:
+            raise failure
 
     async def open_incidents(self, since: datetime) -> tuple[OpenIncident, ...]:
         """Those listed that began at `since` or later."""

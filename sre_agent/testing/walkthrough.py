@@ -4,12 +4,13 @@ Jobs run when `settle` or `pass_time` is called; time is the clock's, so an hour
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from sre_agent.approval.decide import Approvers
+from sre_agent.approval.placing import placing
 from sre_agent.approval.request import Answer
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Readers
@@ -67,11 +68,29 @@ class Walkthrough:
         walk, declared = Walk(self.store, self.clock), self.bundle.declared
         guard = Guard(self.bundle, "sre-agent", KEY)
         assessor = Assessor(self.investigator, guard, self._facts_for, declared.targets.find, declared.ownership)
-        self.responder = Responder(walk, self.tracker, assessor, self.probes, self.runbooks, self.mode, self._new_id, self._own_id)
-        self.responder = replace(self.responder, requester=partial(requester_of, Teams(declared.people)))
-        self.follow_up = FollowUp(walk, self.tracker, self.probes, self.runbooks, declared.ownership)
-        approvers = Approvers(self.bundle)
         teams = Teams(declared.people)
+        self.responder = Responder(
+            walk,
+            self.tracker,
+            assessor,
+            self.probes,
+            self.runbooks,
+            self.mode,
+            self._new_id,
+            self._own_id,
+            requester=partial(requester_of, teams),
+            place=placing(teams),
+        )
+        self.follow_up = FollowUp(
+            walk,
+            self.tracker,
+            self.probes,
+            self.runbooks,
+            declared.ownership,
+            handovers=declared.handovers,
+            target_team=assessor.team_of,
+        )
+        approvers = Approvers(self.bundle)
         self.announcer = Announcer(
             walk=walk,
             board=self.board,
@@ -161,6 +180,7 @@ class Walkthrough:
             JobKind.ANNOUNCE: self.announcer.announce,
             JobKind.PUBLISH: self.follow_up.publish,
             JobKind.HAND_BACK: self.follow_up.hand_back,
+            JobKind.MARK: self.follow_up.mark,
         }
         try:
             await handlers[job.kind](incident_id=job.incident_id, **job.arguments)

@@ -37,6 +37,7 @@ class Desks:
             JobKind.ANNOUNCE.value: self.announcer.announce,
             JobKind.PUBLISH.value: self.follow_up.publish,
             JobKind.HAND_BACK.value: self.follow_up.hand_back,
+            JobKind.MARK.value: self.follow_up.mark,
         }
         if self.operator is not None:
             handlers[JobKind.EXECUTE.value] = self.operator.execute

@@ -22,6 +22,7 @@ from sre_agent.adapters.pagerduty.tracker import PagerDuty
 from sre_agent.adapters.postgres.queue import HANDS, WORK
 from sre_agent.adapters.tracing import TracedInvestigator, traced_sources
 from sre_agent.approval.decide import Approvers
+from sre_agent.approval.placing import placing
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Action
 from sre_agent.execution.executor import Executor
@@ -166,8 +167,18 @@ async def _desks(
         own_agent_id=tracker.own_user_id,
         forget=state.checkpoints.prune,
         requester=partial(requester_of, Teams(books.bundle.declared.people)),
+        place=placing(Teams(books.bundle.declared.people)),
     )
-    follow_up = FollowUp(walk, tracker, looking.probes, books.runbooks, assessor.ownership, settings.public_url or "")
+    follow_up = FollowUp(
+        walk,
+        tracker,
+        looking.probes,
+        books.runbooks,
+        assessor.ownership,
+        settings.public_url or "",
+        handovers=books.bundle.declared.handovers,
+        target_team=assessor.team_of,
+    )
     operator = None
     if actions is not None:
         operator = Operator(

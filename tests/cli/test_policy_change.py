@@ -62,6 +62,8 @@ DATA = {
     "somebody joins the team": ("teams.yaml", "[ana, ben, cleo]", "[ana, ben, cleo, dev]", 3),
     "somebody leaves the team": ("teams.yaml", "[ana, ben, cleo]", "[ana, ben]", 0),
     "another identity for a person": ("teams.yaml", "slack: U00000ANA", "slack: U00000XXX", 3),
+    "another team of a receiver": ("routing.yaml", "pd-ai-eng: [ai-eng]", "pd-ai-eng: [platform]", 0),
+    "a priority for what is handed back": ("handback.yaml", "\n{}\n", "\nmodel: {priority: P3}\n", 0),
     "another receiver": ("routing.yaml", 'default: ""', 'default: "PXYZ"', 0),
 }
 

@@ -157,6 +157,18 @@ DATA_EDITS = {
         "kind/name",
         "sre-agent-redis",
     ),
+    "team of a receiver that is none": (
+        "routing.yaml",
+        "pd-ai-eng: [ai-eng]",
+        "pd-ai: [ai-eng]",
+        "did you mean 'pd-ai-eng'",
+        "pd-ai:",
+    ),
+    "class that is none": ("handback.yaml", "\n{}\n", "\nmodels: {priority: P3}\n", "models", "models:"),
+    "fact that is none": ("handback.yaml", "\n{}\n", "\nmodel: {custom_fields: {f: title}}\n", "'approved_by'", "f: title"),
+    "field name that is none": ("handback.yaml", "\n{}\n", "\nmodel: {custom_fields: {a b: class}}\n", "custom field", "a b"),
+    "empty priority": ("handback.yaml", "\n{}\n", '\nmodel: {priority: " "}\n', "empty priority", "{priority:"),
+    "status update by a word": ("handback.yaml", "\n{}\n", '\nmodel: {status_update: "yes"}\n', "valid boolean", "{status_update"),
     "receiver that is no text": ("routing.yaml", 'pd-platform: ""', "pd-platform: 7", "valid string", "pd-platform: 7"),
 }
 

@@ -127,7 +127,7 @@ STOPS = (
     *("store.append_audit", "store.advance", "store.advance done", "store.answer", "store.answer done"),
     *("ledger.find", "ledger.find done", "ledger.step", "ledger.open done", "ledger.close done", "lock.take", "lock.confirm"),
     *("facts", "facts done", "investigate done", "reexamine done", "tracker.fetch", "tracker.fetch done", "tracker.write_note"),
-    *("halt.halted done", "target.observe"),
+    *("halt.halted done", "target.observe", "tracker.post_status", "tracker.post_status done"),
 )
 untils: st.SearchStrategy[Move] = st.builds(Until, st.sampled_from(STOPS), st.sampled_from([1, 1, 50]))
 waits: st.SearchStrategy[Move] = st.builds(Wait, st.sampled_from([0.0, 4.0, 6.0, 61.0, 301.0, 601.0]))

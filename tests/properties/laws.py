@@ -21,6 +21,7 @@ from sre_agent.runbook.proposal import plan_hash
 from sre_agent.testing.turns import at_once
 from sre_agent.testing.walkthrough import AGENT_USER
 from tests.properties.books import MEMBERS
+from tests.properties.laws_of_marks import announced_once, marked_in_the_end
 from tests.properties.stage import Stage
 from tests.properties.watched import Judged
 from tests.properties.world import Entry, is_infra
@@ -332,9 +333,11 @@ LAWS: dict[str, Callable[[Stage], Iterator[str]]] = {
     "W": people_first,
     "W2": withdrawn_is_withdrawn,
     "W3": done_is_done,
+    "W4": announced_once,
     "L1": nothing_hangs,
     "L2": told_once,
     "L3": asked_once,
+    "L4": marked_in_the_end,
 }
-FINAL = ("L1", "L2", "L3", "P9")
+FINAL = ("L1", "L2", "L3", "L4", "P9")
 EVER = tuple(name for name in LAWS if name not in FINAL)

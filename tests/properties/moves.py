@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from sre_agent.incident.errors import Conflict, Permanent, SreAgentError, Transient
+from sre_agent.incident.errors import Conflict, OutcomeUnknown, Permanent, SreAgentError, Transient
 from sre_agent.incident.event import EventKind
 from sre_agent.policy.calendar import Freezes, FreezeWindow
 from sre_agent.policy.facts import Mode
@@ -269,6 +269,8 @@ class Break:
         name = _named(stage, self.who)
         Run(((self.who, self.turns),)).on(stage)
         error: SreAgentError | Defect = Defect("nobody foresaw this") if self.how == "defect" else Transient("the connection broke")
+        if stage.people().where(name) == "tracker.post_status done" and self.how != "defect":
+            error = OutcomeUnknown("the connection broke")  # what a tracker owes: this once it may have been sent
         if stage.people().where(name).startswith(FALLIBLE):
             stage.people().fail(name, error)
 

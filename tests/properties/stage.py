@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from sre_agent.approval.decide import Approvers
+from sre_agent.approval.placing import placing
 from sre_agent.approval.request import Answer
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Readers
@@ -16,11 +17,13 @@ from sre_agent.execution.hands import Hands
 from sre_agent.facts.assemble import assemble
 from sre_agent.facts.breakers import BreakerFacts, Looks, NoHistory
 from sre_agent.facts.modes import FixedMode
+from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.policy.guard import Guard
+from sre_agent.policy.handover import Handover, HandoverFact, Handovers
 from sre_agent.response.announce import Announcer
 from sre_agent.response.assess import Assessor
 from sre_agent.response.desk import AnswerDesk
@@ -44,6 +47,13 @@ from tests.properties.watched import PlaceAction, Tracker, WatchedGuard, Watched
 from tests.properties.world import Entry, PlaceFacts, PlaceReaders, World
 
 ASKS_PER_HOUR = 2
+HANDOVERS = Handovers(
+    {
+        alert_class: Handover(priority="P2", custom_fields={"verdict": HandoverFact.VERDICT}, status_update=True)
+        for alert_class in AlertClass
+    }
+)
+"""Everything there is to set, for every class."""
 DIGESTS = {person: hashlib.sha256(token.encode()).hexdigest() for person, token in TOKENS.items()}
 
 
@@ -150,8 +160,17 @@ class Stage:
         guard = WatchedGuard(self.parts.guard(bundle, "sre-agent", key), self.world, self.note)
         assessor = Assessor(self.investigator, guard, facts, declared.targets.find, declared.ownership)
         probes = Probes(metrics=self.readers, redis=self.readers, kubernetes=self.readers)
-        responder = self.parts.responder(walk, tracker, assessor, probes, RUNBOOKS, mode, self.new_id, _own_id)
-        follow_up = FollowUp(walk, tracker, probes, RUNBOOKS, declared.ownership)
+        asked = (walk, tracker, assessor, probes, RUNBOOKS, mode, self.new_id, _own_id)
+        responder = self.parts.responder(*asked, place=placing(Teams(declared.people)))
+        follow_up = FollowUp(
+            walk,
+            tracker,
+            probes,
+            RUNBOOKS,
+            declared.ownership,
+            handovers=HANDOVERS,
+            target_team=assessor.team_of,
+        )
         actions = {n: PlaceAction(n, self.world, self.note, self.clock) for n in ("redis_failover", "restart_pod")}
         tools = Tools(Hands(), Readers(), self.clock.sleep)
         operator = self.parts.operator(

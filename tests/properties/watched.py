@@ -127,10 +127,10 @@ class Tracker(MemoryTracker):
         super().put(incident)
         self.note("seen", incident)
 
-    async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
+    async def assign_policy(self, incident_id: str, escalation_policy_id: str, *, again: bool = False) -> bool:
         if not escalation_policy_id:
             raise Permanent("'' is not the id of an escalation policy")
-        return await super().assign_policy(incident_id, escalation_policy_id)
+        return await super().assign_policy(incident_id, escalation_policy_id, again=again)
 
 
 @dataclass

@@ -5,6 +5,7 @@ pace        our own rate limit                                        -> seconds
 failure     what an answer that is not 2xx means                      -> the error tree
 gateway     deadlines, repeats of reads, pages                        -> JSON
 changes     change events                                             -> Change
+marks       priority, custom fields, status updates
 history     incidents like this one, and people's notes on them       -> PastIncident
 account     what `sre-agent doctor` asks of the account               -> users, rights, subscriptions
 tracker     handback.tracker.IncidentTracker, and what reconciling needs

@@ -1,4 +1,4 @@
-"""The incident tracker: what the agent reads from PagerDuty, and the three things it may write there."""
+"""The incident tracker: what the agent reads from PagerDuty, and the few things it may write there."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from sre_agent.adapters.pagerduty.changes import change_from_event
 from sre_agent.adapters.pagerduty.failure import NotAvailable, NotFound
 from sre_agent.adapters.pagerduty.gateway import Gateway, Patience
 from sre_agent.adapters.pagerduty.history import History
+from sre_agent.adapters.pagerduty.marks import Marks
 from sre_agent.adapters.pagerduty.notes import Notes
 from sre_agent.adapters.pagerduty.pace import Pace
 from sre_agent.adapters.pagerduty.transport import Credentials, PdpyrasTransport
@@ -28,7 +29,7 @@ class PagerDuty:
     def __init__(self, gateway: Gateway, from_email: str) -> None:
         self.gateway = self._gateway = gateway
         self._from_email = from_email.strip()
-        self._notes, self._history = Notes(gateway), History(gateway)
+        self._notes, self._history, self._marks = Notes(gateway), History(gateway), Marks(gateway)
         self._own_user: str | None = None
         self._own_user_known = False
 
@@ -73,21 +74,21 @@ class PagerDuty:
         note = None if note_id is None else _checked(note_id, "note")
         return await self._notes.write(_checked(incident_id, "incident"), marker, text, note)
 
-    async def assign_policy(self, incident_id: str, escalation_policy_id: str) -> bool:
-        """Hand the incident to an escalation policy. False: it was there already.
+    async def assign_policy(self, incident_id: str, escalation_policy_id: str, *, again: bool = False) -> bool:
+        """Hand the incident to an escalation policy. False: it was there already, and (`again`) nobody holds it there.
 
         Raises Conflict when the incident is resolved meanwhile.
         """
         self._require_sender()
         incident, policy = _checked(incident_id, "incident"), _checked(escalation_policy_id, "escalation policy")
-        if await self._assigned(incident, policy):
+        if await self._assigned(incident, policy, again):
             return False
         reference = {"id": policy, "type": "escalation_policy_reference"}
         try:
             body = {"incident": {"type": "incident_reference", "escalation_policy": reference}}
             await self._gateway.write("PUT", f"/incidents/{incident}", body)
         except OutcomeUnknown as error:
-            if not await self._assigned(incident, policy):
+            if not await self._assigned(incident, policy, again):
                 raise Transient(f"{error}; the incident was read again and has not been handed over", error.retry_after) from error
         return True
 
@@ -119,6 +120,21 @@ class PagerDuty:
             if not _asked_in(found, policy, message):
                 raise Transient(f"{error}; the incident was read again and nobody was asked in", error.retry_after) from error
         return True
+
+    async def raise_priority(self, incident_id: str, name: str) -> bool:
+        """Raise the incident's priority to the named one, never lower it. See marks.py."""
+        self._require_sender()
+        return await self._marks.raise_priority(_checked(incident_id, "incident"), name)
+
+    async def set_fields(self, incident_id: str, values: Mapping[str, str]) -> None:
+        """Give custom fields their values. See marks.py."""
+        self._require_sender()
+        await self._marks.set_fields(_checked(incident_id, "incident"), values)
+
+    async def post_status(self, incident_id: str, message: str) -> None:
+        """One status update, sent once. See marks.py."""
+        self._require_sender()
+        await self._marks.post_status(_checked(incident_id, "incident"), message)
 
     async def open_incidents(
         self, since: datetime, *, services: tuple[str, ...] = (), teams: tuple[str, ...] = ()
@@ -162,10 +178,10 @@ class PagerDuty:
             raise Permanent(f"PagerDuty answered with incident {text(found.get('id'), 40)!r} when asked for {incident_id}")
         return found
 
-    async def _assigned(self, incident_id: str, policy_id: str) -> bool:
-        """Whether the incident is with the policy now. Raises Conflict when it is resolved."""
+    async def _assigned(self, incident_id: str, policy_id: str, unheld: bool) -> bool:
+        """Whether the incident is with the policy now; `unheld`: and nobody acknowledged it. Raises Conflict when resolved."""
         found = await self._incident(incident_id)
-        if fields(found.get("escalation_policy")).get("id") == policy_id:
+        if fields(found.get("escalation_policy")).get("id") == policy_id and not (unheld and found.get("status") == "acknowledged"):
             return True
         if found.get("status") == "resolved":
             raise Conflict(f"PagerDuty: incident {incident_id} is resolved; it is not handed over any more")
