@@ -9,7 +9,7 @@ import pytest
 from itsdangerous import URLSafeSerializer
 
 from sre_agent.web.session import Session, Sessions
-from tests.web.at_the_door import HERE, KEY, PUBLIC, STRANGER, Door
+from tests.web.at_the_door import HERE, KEY, PUBLIC, STRANGER, Door, Watch
 
 LOCAL = "http://127.0.0.1:8080"
 
@@ -105,7 +105,8 @@ async def test_the_forger_of_these_tests_can_forge_with_the_key(door: Door):
         (KEY, "session test", {"via": "token"}),
         (KEY, "session test", {"identity": ""}),
         (KEY, "session test", {"identity": None}),
-        (KEY, "session test", {"issued": "1"}),
+        (KEY, "session test", {"issued": str(int(Watch().now().timestamp()))}),
+        (KEY, "session test", {"issued": Watch().now().timestamp()}),
         (KEY, "session test", {"issued": True}),
         (KEY, "session test", {"seed": ""}),
         (KEY, "session test", {"role": "ADMIN"}),
