@@ -290,7 +290,11 @@ class Settings(PeopleSettings):
         "URL",
     )
     public_url: Url = env(
-        "SRE_AGENT_PUBLIC_URL", None, "address for links in notes", "Unset: notes carry no links to the agent.", "URL"
+        "SRE_AGENT_PUBLIC_URL",
+        None,
+        "address at which people open the pages",
+        "Unset: notes carry no links to the agent, and nobody signs in by an issuer or a proxy.",
+        "URL",
     )
     worker_concurrency: Annotated[int, Field(gt=0, le=64)] = env(
         "SRE_AGENT_WORKER_CONCURRENCY", 4, "jobs one worker runs at a time", "Jobs mostly wait for other systems.", "jobs"

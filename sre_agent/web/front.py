@@ -48,7 +48,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if values(scope, "content-length") and values(scope, "transfer-encoding"):
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
             # SAFETY: a proxy in front may find another end of this request than we do, and what follows would then be a
             # request that it never saw, with a user of the sender's choice (RFC 9112, 6.3 and 11.2).
             await PlainTextResponse("A request has one length.\n", 400, {"connection": "close"})(scope, receive, send)

@@ -105,6 +105,16 @@ async def test_what_htmx_says_of_its_page_leads_nowhere_else(there: str, door: D
     assert answer.headers["hx-redirect"] == "/sign-in?next=/"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/api/v1/halt"), ("POST", "/api/v1/incidents"), ("DELETE", "/api/v1/x"), ("POST", "/metrics")]
+)
+async def test_this_machine_writes_nothing_but_the_kill_switch_without_a_sign_in(method: str, path: str, door: Door):
+    async with door.browser(HERE, "http://localhost:8080") as here:
+        assert (await here.request(method, path)).status_code == 401
+        assert (await here.post("/api/v1/halt")).status_code == 200
+    assert len(door.behind.reached) == 1
+
+
 async def test_a_websocket_gets_nowhere(door: Door):
     said = []
 
@@ -175,7 +185,9 @@ _NAMES = b"host x-forwarded-email x_forwarded_email x-forwarded-for via cookie o
 _USERS = [b"ana@example.com", b"ben@example.com", b"nobody"]
 _OURS = [b"sre.example", b"localhost", b"127.0.0.1:8080"]
 _VALUES = [*_USERS, *_OURS, b"evil.example", b"a,b", b"", b"\xff", b"https://sre.example", b"same-origin", b"__Host-sre_agent=x.y"]
-_HEADERS = st.lists(st.tuples(st.sampled_from(_NAMES), st.sampled_from(_VALUES)), max_size=6)
+_ANY = st.lists(st.tuples(st.sampled_from(_NAMES), st.sampled_from(_VALUES)), max_size=4)
+_PLAIN = st.sampled_from([[], [(b"host", b"localhost")], [(b"host", b"sre.example"), (b"x-forwarded-email", b"ana@example.com")]])
+_HEADERS = st.builds(list.__add__, _PLAIN, _ANY)
 
 
 @settings(max_examples=600, deadline=None)
