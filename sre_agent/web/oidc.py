@@ -77,7 +77,7 @@ class Issuer:
         self._found: _Endpoints | None = None
         self._keys = KeySet([])
         self._keys_read_at: datetime | None = None
-        if not _reachable_safely(client.issuer):
+        if not safe_to_ask(client.issuer):
             raise ConfigurationError(
                 "SRE_AGENT_OIDC_ISSUER must be an https address: whoever can change its answers can be anybody here"
             )
@@ -172,7 +172,7 @@ class Issuer:
         if not isinstance(name, str) or name.rstrip("/") != self._client.issuer:
             raise _refused("it says that it is another issuer; SRE_AGENT_OIDC_ISSUER must be spelled as it spells itself")
         found = [described.get(key) for key in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
-        if not all(isinstance(url, str) and _reachable_safely(url, beside=self._client.issuer) for url in found):
+        if not all(isinstance(url, str) and safe_to_ask(url, beside=self._client.issuer) for url in found):
             raise _refused("its description lacks an endpoint, or names one that is not https")
         authorize, token, keys = (str(url) for url in found)
         return _Endpoints(name, authorize, token, keys, self._auth_method(described), now)
@@ -237,7 +237,7 @@ def _usable(listed: list[Any]) -> list[Any]:
     return keys
 
 
-def _reachable_safely(url: str, beside: str = "") -> bool:
+def safe_to_ask(url: str, beside: str = "") -> bool:
     """True for https, and for http on this machine when the issuer itself is there."""
     try:
         parts = urlsplit(url)

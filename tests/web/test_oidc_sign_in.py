@@ -11,7 +11,7 @@ from sre_agent.incident.errors import ConfigurationError
 from sre_agent.testing.http_stand_in import Misbehaviour, Reply
 from sre_agent.testing.oidc import CLIENT, SECRET, Lie, OidcIssuer, User
 from sre_agent.web.entrance import Proxies
-from sre_agent.web.oidc import Client, Issuer
+from sre_agent.web.oidc import Client, Issuer, safe_to_ask
 from sre_agent.web.session import Sessions
 from tests.web.at_the_door import KEY, PUBLIC, Door
 
@@ -323,6 +323,21 @@ async def test_an_error_word_of_the_issuer_is_not_shown(door: Door, issuer: Oidc
 def test_an_issuer_that_others_could_play_is_refused_at_the_start(address: str, door: Door):
     with pytest.raises(ConfigurationError, match="https"):
         Issuer(Client(address, CLIENT, SECRET, BACK), door.watch)
+
+
+@pytest.mark.parametrize(
+    ("url", "beside", "safe"),
+    [
+        ("https://id.example/token", "https://id.example", True),
+        ("https://keys.example/keys", "https://id.example", True),
+        ("http://127.0.0.1:5556/token", "http://127.0.0.1:5556", True),
+        ("http://127.0.0.1:5556/token", "https://id.example", False),
+        ("http://id.example/token", "http://127.0.0.1:5556", False),
+        ("file:///etc/passwd", "https://id.example", False),
+    ],
+)
+def test_an_endpoint_is_https_unless_the_issuer_itself_is_on_this_machine(url: str, beside: str, safe: bool):
+    assert safe_to_ask(url, beside) is safe
 
 
 async def test_many_sign_in_at_once(door: Door, issuer: OidcIssuer):
