@@ -3,14 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sre_agent.evidence.kubernetes.state import text
 from sre_agent.evidence.redact import redact_json
 from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.incident.alert import Alert, AlertStatus
-from sre_agent.incident.event import EventKind, IncidentEvent
+from sre_agent.incident.event import RECONCILED, EventKind, IncidentEvent
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.target import Target
 from sre_agent.policy.breakers import STORM_CALM, STORM_WINDOW, Attempt, Ending, Onset, place_of, place_of_key
@@ -19,6 +19,9 @@ from sre_agent.response.record import PastIncident, State
 BEGINNINGS: Final = frozenset({EventKind.TRIGGERED, EventKind.REOPENED})
 NOBODYS: Final = frozenset({EventKind.TRIGGERED, EventKind.PING, EventKind.OTHER})
 """Events that say nothing of a person being at work, whoever caused them."""
+
+SAME_MOMENT: Final = timedelta(seconds=5)
+"""A list gives whole seconds of the tracker's, a delivery its own moment."""
 
 VOLATILE: Final = frozenset({"uid", "container_id", "prometheus", "prometheus_replica", "replica"})
 """Labels that differ each time the same alert begins."""
@@ -60,7 +63,7 @@ def _ending(intent: Intent, incident: PastIncident | None) -> Ending:
 
 def onsets(events: Iterable[IncidentEvent], incidents: Mapping[str, Incident]) -> Iterator[Onset]:
     """Everything that began, as the doors heard it and as the incidents' alerts tell. `incidents` are those that are known."""
-    for event in (e for e in events if e.kind in BEGINNINGS and e.incident_id is not None):
+    for event in _told_once([e for e in events if e.kind in BEGINNINGS and e.incident_id is not None]):
         yield Onset(at=event.occurred_at, service=_service(event, incidents), identities=_keys(event, incidents))
     for incident in incidents.values():
         service = incident.service.id or incident.id
@@ -69,6 +72,15 @@ def onsets(events: Iterable[IncidentEvent], incidents: Mapping[str, Incident]) -
             yield Onset(at=at, service=service, part=alert.labels.get("service", ""), identities=_identities(alert, service))
         if not incident.alerts:
             yield Onset(at=incident.created_at, service=service)
+
+
+def _told_once(beginnings: list[IncidentEvent]) -> Iterator[IncidentEvent]:
+    """Without what comparing with the tracker found, where the delivery came after all: it is the same beginning."""
+    heard = [e for e in beginnings if e.door != RECONCILED]
+    for event in beginnings:
+        twins = (e for e in heard if (e.incident_id, e.kind) == (event.incident_id, event.kind))
+        if event.door != RECONCILED or not any(abs(e.occurred_at - event.occurred_at) < SAME_MOMENT for e in twins):
+            yield event
 
 
 def identities_of(incident: Incident, events: Iterable[IncidentEvent]) -> frozenset[str]:

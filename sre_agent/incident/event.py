@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+RECONCILED = "reconcile"
+"""The door of an event that no door heard: it was found by comparing with the tracker (response/reconcile.py)."""
+
 
 class EventKind(StrEnum):
     """The kinds of event that change what the agent does; every other kind is OTHER."""

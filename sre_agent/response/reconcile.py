@@ -18,14 +18,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sre_agent.incident.errors import Permanent, Transient
-from sre_agent.incident.event import EventKind, IncidentEvent
+from sre_agent.incident.event import RECONCILED, EventKind, IncidentEvent
 from sre_agent.incident.incident import IncidentStatus, OpenIncident
 from sre_agent.response.lifecycle import PLANNING, WITHDRAWN_BY
 from sre_agent.response.record import IncidentRecord, PastIncident, State
 from sre_agent.response.store import IncidentHistory
 from sre_agent.response.walk import Walk
 
-DOOR: Final = "reconcile"
 LOOKBACK: Final = timedelta(hours=48)
 """As long as PagerDuty repeats a delivery: what is older was told, or is nobody's news."""
 
@@ -55,7 +54,7 @@ def told(kind: EventKind, incident: OpenIncident | IncidentRecord, at: datetime,
     """The event that no door heard. Its ids follow from what happened, so that whoever finds it tells the same."""
     identity = ":".join(filter(None, (kind.value, incident.id, which)))
     return IncidentEvent(
-        door=DOOR,
+        door=RECONCILED,
         kind=kind,
         type_name=f"incident.{kind.value}",
         event_id=identity,

@@ -193,6 +193,22 @@ async def test_a_persons_hand_on_the_incident_is_activity_and_the_agents_own_is_
     assert await past.tripped(incident("Q1", alert(NOW)), at=NOW + timedelta(minutes=56)) == set()
 
 
+async def test_whoever_pressed_the_button_is_at_work_on_the_incident_known_or_not(past: Past) -> None:
+    await past.hears("Q2", EventKind.REQUESTED, ago(minutes=1), agent_id=None, service_id="PVOICE")
+    assert await past.tripped() == set()
+    await past.hears("Q1", EventKind.REQUESTED, ago(minutes=1), agent_id=None)
+    assert await past.tripped() == {"human-activity"}
+
+
+async def test_a_beginning_that_was_found_and_then_delivered_all_the_same_began_once(past: Past) -> None:
+    for minutes in (20, 10):
+        await past.hears("Q1", EventKind.REOPENED, ago(minutes=minutes, microseconds=-400_000), service_id="PVOICE")
+        await past.hears("Q1", EventKind.REOPENED, ago(minutes=minutes), service_id="PVOICE", door="reconcile")
+    assert await past.tripped(incident("Q1", alert(ago(minutes=10)))) == set()
+    await past.hears("Q1", EventKind.REOPENED, ago(minutes=5), service_id="PVOICE", door="reconcile")
+    assert await past.tripped(incident("Q1", alert(ago(minutes=10)))) == {"flapping"}
+
+
 async def test_without_a_user_of_its_own_every_note_counts_as_a_persons(past: Past) -> None:
     past.tracker.own_user = None
     await past.hears("Q1", EventKind.ANNOTATED, ago(minutes=1), agent_id="PAGENT")

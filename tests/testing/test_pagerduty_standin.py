@@ -3,9 +3,7 @@
 import http.client
 import json
 import threading
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,71 +11,12 @@ import pytest
 from sre_agent.incident.event import EventKind
 from sre_agent.intake.alert_details import alerts_from_rest
 from sre_agent.intake.pagerduty import parse_event, verify_signature
-from sre_agent.testing.pagerduty import AGENT_EMAIL, TOKEN, PagerDutyStandIn
 from sre_agent.testing.pagerduty_alerts import AlertShape
 from sre_agent.testing.pagerduty_faults import Drop, Fault, rate_limited
-from sre_agent.testing.pagerduty_webhooks import DeliveryState, Pauses
+from sre_agent.testing.pagerduty_webhooks import DeliveryState
+from tests.testing.pagerduty_peer import LABELS, ask
 
 pytestmark = pytest.mark.slow
-LABELS = {"alertname": "RedisSlow", "alert_type": "infra", "redis_master": "cache"}
-
-
-@pytest.fixture
-def pagerduty() -> Iterator[PagerDutyStandIn]:
-    with PagerDutyStandIn(pauses=Pauses(first_s=0.01, most_s=0.02, timeout_s=0.5)) as standin:
-        yield standin
-
-
-def ask(
-    standin: PagerDutyStandIn, method: str, path: str, body: object = None, sender: str | None = AGENT_EMAIL, token: str = TOKEN
-):
-    address = urlsplit(standin.url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=5)
-    headers = {"Authorization": f"Token token={token}"} | ({"From": sender} if sender else {})
-    try:
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        response = connection.getresponse()
-        content = response.read()
-        return response.status, json.loads(content) if content else None, response.headers
-    finally:
-        connection.close()
-
-
-class Receiver:
-    """A webhook endpoint that answers what the test says; the default is 202."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.answers: list[int | Callable[[], int]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                receiver.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
-                status = receiver.answers.pop(0) if receiver.answers else 202
-                self.send_response(status() if callable(status) else status)
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/webhooks/pagerduty"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    r = Receiver()
-    yield r
-    r.close()
 
 
 def test_rest_wraps_pages_and_refuses_as_pagerduty_does(pagerduty):
@@ -246,35 +185,6 @@ def test_duplicates_have_the_same_delivery_id(pagerduty, receiver):
     assert pagerduty.webhooks.settle()
     assert len(receiver.got) == 3
     assert len({(headers["x-webhook-id"], body) for headers, body in receiver.got}) == 1
-
-
-def test_a_new_subscription_shows_its_secret_once(pagerduty, receiver):
-    wanted = {
-        "webhook_subscription": {
-            "type": "webhook_subscription",
-            "delivery_method": {
-                "type": "http_delivery_method",
-                "url": receiver.url,
-                "custom_headers": [{"name": "X-Token", "value": "v"}],
-            },
-            "events": ["incident.triggered"],
-            "filter": {"type": "account_reference"},
-        }
-    }
-    status, made, _ = ask(pagerduty, "POST", "/webhook_subscriptions", wanted)
-    identity, secret = made["webhook_subscription"]["id"], made["webhook_subscription"]["delivery_method"]["secret"]
-    assert (status, len(secret) >= 32) == (201, True)
-    assert (
-        ask(pagerduty, "GET", f"/webhook_subscriptions/{identity}")[1]["webhook_subscription"]["delivery_method"]["secret"] is None
-    )
-    assert ask(pagerduty, "POST", f"/webhook_subscriptions/{identity}/ping")[0] == 202
-    pagerduty.acknowledge(pagerduty.trigger(pagerduty.add_incident("one", [LABELS])))
-    assert pagerduty.webhooks.settle()
-    assert len(receiver.got) == 2
-    for headers, body in receiver.got:
-        assert verify_signature(headers, body, {identity: secret}) == identity
-        assert headers["x-token"] == "v"
-    assert ask(pagerduty, "DELETE", f"/webhook_subscriptions/{identity}")[0] == 204
 
 
 def test_merging_resolves_the_source_and_moves_its_alerts(pagerduty):

@@ -46,7 +46,7 @@ class Stage:
     def extension(self, wait_s: float = 10.0, file: SecretsFile | None = None) -> Extension:
         arrivals = self.store.arrivals if wait_s else None
         tell, kept = self.said.append, file or self.file
-        return Extension(self.subscriptions, kept, self.configured, tell, arrivals, wait_s, in_flight_s=0.2)
+        return Extension(self.subscriptions, kept, self.configured, tell, arrivals, wait_s, in_flight_s=1.0)
 
     def sent(self) -> list[str]:
         """Every write to PagerDuty: method, path and status."""

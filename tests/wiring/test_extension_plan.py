@@ -104,9 +104,7 @@ def test_an_active_one_that_calls_itself_unfinished_is_somebody_s() -> None:
         planned([there("PSUB001", description=UNFINISHED)], PLACE, {}, recreate=False)
 
 
-@pytest.mark.parametrize(
-    ("service", "team", "account"), [("", "", False), ("P1", "P2", False), ("P1", "", True)]
-)
+@pytest.mark.parametrize(("service", "team", "account"), [("", "", False), ("P1", "P2", False), ("P1", "", True)])
 def test_exactly_one_scope_is_named(service: str, team: str, account: bool) -> None:
     with pytest.raises(ValueError, match="exactly one"):
         scope_of(service, team, account=account)

@@ -3,10 +3,12 @@
 import asyncio
 import json
 
+import httpx
 import pytest
 
 from sre_agent.incident.errors import Permanent
 from sre_agent.testing.pagerduty_faults import Fault
+from sre_agent.testing.pagerduty_webhooks import signature
 from tests.wiring.extension_stage import Stage, foreign
 
 pytestmark = pytest.mark.slow
@@ -46,6 +48,19 @@ async def test_a_rotation_loses_no_delivery(stage: Stage) -> None:
     # Not one was answered with a refusal: what the old one had on its way was still good.
     assert {a for d in notes for a in d.attempts if isinstance(a, int)} == {202}
     assert [kind for _, kind in await stage.heard()].count("incident.annotated") == written
+
+
+async def test_what_the_old_one_has_on_its_way_when_it_is_removed_is_still_good(stage: Stage) -> None:
+    await stage.extension().install(stage.place)
+    ((old, (_, secret)),) = stage.there().items()
+    rotating = asyncio.create_task(stage.extension().rotate(stage.place))
+    await stage.until(lambda: f"DELETE /webhook_subscriptions/{old} 204" in stage.sent())
+    body = b'{"event":{"id":"on its way"}}'
+    headers = {"x-pagerduty-signature": signature([secret], body), "x-webhook-subscription": old}
+    async with httpx.AsyncClient() as client:
+        assert (await client.post(stage.door, content=body, headers=headers)).status_code == 202
+        assert await rotating is True
+        assert (await client.post(stage.door, content=body, headers=headers)).status_code == 503
 
 
 async def test_a_rotation_that_is_not_proved_leaves_everything_as_it_was(stage: Stage) -> None:
