@@ -104,6 +104,16 @@ async def test_a_channel_that_cannot_be_had_falls_back_to_the_note_and_the_comma
     assert (await walk.record(ID)).state is State.VERIFYING
 
 
+async def test_where_there_is_a_page_people_are_sent_there(slack, board) -> None:
+    slack.faults.add(refuses("chat.postMessage", "channel_not_found", times=99))
+    walk = night(board=board)
+    walk.announcer = replace(walk.announcer, public_url="https://sre.example")
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    (told,) = [e.text for e in (await walk.record(ID)).timeline if e.kind == "question_untold"]
+    assert f"answer at https://sre.example/incidents/{ID} or with" in told
+    assert walk.given_up == []
+
+
 async def test_a_question_that_was_never_shown_still_expires(slack, board) -> None:
     slack.faults.add(refuses("chat.postMessage", "channel_not_found", times=99))
     walk = await asked(board)
