@@ -46,7 +46,7 @@ from tests.properties.investigator import WorldInvestigator
 from tests.properties.watched import PlaceAction, Tracker, WatchedGuard, WatchedHalt, WatchedLedger, WatchedStore
 from tests.properties.world import Entry, PlaceFacts, PlaceReaders, World
 
-ASKS_PER_HOUR = 2
+ASKS_PER_HOUR = 1
 HANDOVERS = Handovers(
     {
         alert_class: Handover(priority="P2", custom_fields={"verdict": HandoverFact.VERDICT}, status_update=True)
@@ -90,6 +90,8 @@ class Parts:
     approvers: type[Approvers] = Approvers
     crowd: type[Crowd] = Crowd
     sweep: type[Sweep] = Sweep
+    announcer: type[Announcer] = Announcer
+    digests: type[DigestDesk] = DigestDesk
     breakers: bool = False
 
 
@@ -188,12 +190,12 @@ class Stage:
         return WatchedDesks(Desks(store, responder, follow_up, operator, self._announcer(walk, tracker, bundle)), self)
 
     def _announcer(self, walk: Walk, tracker: Tracker, bundle: Bundle) -> Announcer:
-        """Questions on a board that all processes share; the third within an hour goes into a digest."""
+        """Questions on a board that all processes share; the second within an hour goes into a digest."""
         declared = bundle.declared
-        return Announcer(
+        return self.parts.announcer(
             walk=walk,
             board=stepped(self.board, "board"),
-            digests=DigestDesk(walk, tracker, declared.ownership, self.locks.target_lock, ASKS_PER_HOUR),
+            digests=self.parts.digests(walk, tracker, declared.ownership, self.locks.target_lock, ASKS_PER_HOUR),
             runbooks=RUNBOOKS,
             may_approve=lambda request, now: (),
             name_of=str,
