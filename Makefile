@@ -11,7 +11,7 @@ MODEL ?=
 # Compiled tests are kept, whatever the caller's environment says of its own: the next target needs them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test real check format-check lint types imports faults properties prove cluster bench bench-test bench-diagnosis format docs lock wheel venv dev-venv clean
+.PHONY: help demo test real check format-check lint types imports faults properties prove cluster bench bench-test bench-diagnosis screenshots format docs lock wheel venv dev-venv clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -59,6 +59,10 @@ bench: dev-venv ## Speed, as ratios for this machine (webhook ingest beside a ba
 
 bench-diagnosis: dev-venv ## How often the rules name the cause, over the recordings in CASES (a folder that stays outside).
 	$(RUN) -m tests.bench.diagnosis "$(CASES)" $(if $(MODEL),--model $(MODEL))
+
+screenshots: dev-venv ## Take the pictures of docs/images/ again (needs Debian's chromium).
+	@mkdir -p docs/images
+	SCREENSHOTS=docs/images $(RUN) -m pytest -m real tests/browser
 
 format: dev-venv ## Format everything.
 	$(RUN) -m ruff format .

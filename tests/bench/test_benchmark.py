@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import footprint, gathering, incidents, ingest, presses, reservations, verdicts
+from tests.bench import footprint, gathering, incidents, ingest, pages, presses, reservations, verdicts
 from tests.bench.verdict import Row, percentile, table
 
 
@@ -54,3 +54,10 @@ def test_reservations_never_overspend_and_are_counted():
 def test_the_start_of_the_program_and_the_size_of_its_environment_are_measured():
     rows = [*footprint.rows(repeats=1), *footprint.installed()]
     assert [row.what for row in rows if not row.measured > 0] == []
+
+
+@pytest.mark.bench
+def test_a_page_with_everything_on_it_is_served_and_stays_small():
+    took, size, _ = pages.rows(rounds=2)
+    assert took.measured > 0
+    assert size.held

@@ -24,7 +24,7 @@ from sre_agent.web.pages.drawing import Drawn, Line, drawn
 from sre_agent.web.pages.moments import listed, marks_of, onset_of
 
 MOST_CHARTS = 6
-MOST_CANDIDATES = 200
+MOST_CANDIDATES = 120
 """Series that are compared before and after the onset for one page: a bound on its cost."""
 MOVED = 3.0
 """Deviations (see evidence.rates) from which a series that the alert does not compare is worth a chart."""
