@@ -9,6 +9,12 @@ from sre_agent.audit.record import AuditEntry, AuditRecord, link
 from sre_agent.incident.errors import Permanent
 from sre_agent.response.document import as_stored, document
 
+APPEND = """
+    WITH moved AS (UPDATE audit_head SET sequence = %s, hash = %s)
+    INSERT INTO audit (sequence, previous, hash, incident_id, entry) VALUES (%s, %s, %s, %s, %s)
+"""
+"""One statement for both: everybody else waits for the head until this transaction ends, and each way to the server is time."""
+
 
 async def append(connection: Connection, entries: Iterable[AuditEntry]) -> tuple[AuditRecord, ...]:
     """Append the entries in order.
@@ -26,11 +32,8 @@ async def append(connection: Connection, entries: Iterable[AuditEntry]) -> tuple
     records: list[AuditRecord] = []
     for entry in todo:
         record = link(previous, sequence + 1, as_stored(entry))  # the hash is over what will be read
-        await connection.execute(
-            "INSERT INTO audit (sequence, previous, hash, incident_id, entry) VALUES (%s, %s, %s, %s, %s)",
-            (record.sequence, record.previous, record.hash, record.entry.incident_id, document(record.entry)),
-        )
-        await connection.execute("UPDATE audit_head SET sequence = %s, hash = %s", (record.sequence, record.hash))
+        row = (record.sequence, record.hash, record.sequence, record.previous, record.hash, record.entry.incident_id)
+        await connection.execute(APPEND, (*row, document(record.entry)))
         sequence, previous = record.sequence, record.hash
         records.append(record)
     return tuple(records)
