@@ -4,6 +4,7 @@ Names and words of the change's author are data: on one line, short, without any
 A person is named so that somebody can be asked; it gives nobody a permission.
 """
 
+from collections.abc import Mapping
 from datetime import UTC
 
 from sre_agent.evidence.change import Changed, ChangeKind, web_link
@@ -23,9 +24,11 @@ def change_behind(diagnosis: Diagnosis) -> Changed | None:
     return next((f.changed for f in found if f is not None and f.changed is not None), None)
 
 
-def change_lines(changed: Changed, page: str) -> list[str]:
-    """Lines for the note. `page`: the incident's own page, which draws the score; "" when there is none."""
-    lines = ["", "Changed", _what(changed), *_who(changed)]
+def change_lines(changed: Changed, page: str, names: Mapping[str, str] = {}) -> list[str]:
+    """Lines for the note. `page`: the incident's own page, which draws the score; "" when there is none. `names`: of people by
+    what stands for their redacted address.
+    """
+    lines = ["", "Changed", _what(changed), *_who(changed, names)]
     if changed.message and (said := _words(changed.message, MOST_MESSAGE)):
         lines.append(f'Said of it: "{said}"')
     score = changed.score
@@ -44,8 +47,13 @@ def _what(changed: Changed) -> str:
     return f"{named}{versions}, live since {changed.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _who(changed: Changed) -> list[str]:
-    """Who made the change; or else who wrote the version, which is not the same. Nothing for a name that was redacted."""
+def _who(changed: Changed, names: Mapping[str, str]) -> list[str]:
+    """Who made the change; or else who wrote the version, which is not the same.
+
+    For a name that was redacted: the person whose address it seems to be, or nothing.
+    """
+    if known := names.get((changed.author or "").strip()):
+        return [f"Last changed by: {_words(known)}, as far as their redacted address tells"]
     if author := _name(changed.author):
         return [f"Last changed by: {author}"]
     if writer := _name(changed.writer):

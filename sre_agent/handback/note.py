@@ -55,6 +55,8 @@ class NoteContent(BaseModel):
     """What else was set on the incident, or could not be."""
     link: str = ""
     model_total: Spend = Spend()
+    names: dict[str, str] = {}
+    """Placeholder of a redacted address -> the person whose address it seems to be."""
     audit: str = ""
     """The newest audit record about the incident, "number:first half of its hash": an anchor outside the database."""
 
@@ -100,7 +102,7 @@ def _seen_lines(note: NoteContent) -> list[str]:
     if blind:
         lines.append(f"Could not be asked: {'; '.join(blind)}")
     changed = change_behind(d)
-    return [*lines, *_model_lines(d, note.model_total), *(change_lines(changed, note.link) if changed else ())]
+    return [*lines, *_model_lines(d, note.model_total), *(change_lines(changed, note.link, note.names) if changed else ())]
 
 
 def _model_lines(d: Diagnosis, total: Spend) -> list[str]:

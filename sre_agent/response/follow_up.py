@@ -34,6 +34,8 @@ class FollowUp:
     public_url: str = ""
     handovers: Handovers = field(default_factory=Handovers)
     target_team: TeamOf | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Whose address a placeholder in a note seems to stand for: see approval.placing."""
 
     def owners(self, record: IncidentRecord) -> frozenset[str]:
         """Who may rightly hold this incident."""
@@ -66,7 +68,7 @@ class FollowUp:
     async def publish(self, incident_id: str) -> None:
         """Write or update the one living note."""
         record = await self.walk.load(incident_id)
-        content = note_content(record, self.runbooks, self.public_url)
+        content = self._content(record)
         chain = await self.walk.store.audit(incident_id)
         text = render(content.model_copy(update={"audit": anchor(chain[-1]) if chain else ""}))
         note_id = await self.tracker.write_note(incident_id, marker(incident_id), text, record.note_id)
@@ -125,7 +127,7 @@ class FollowUp:
         await Marking(self.walk, self.tracker, self.handovers, self.ownership, self._content).once(incident_id)
 
     def _content(self, record: IncidentRecord) -> NoteContent:
-        return note_content(record, self.runbooks, self.public_url)
+        return note_content(record, self.runbooks, self.public_url).model_copy(update={"names": dict(self.names)})
 
 
 def note_content(record: IncidentRecord, runbooks: Mapping[str, Runbook], public_url: str) -> NoteContent:

@@ -22,7 +22,7 @@ from sre_agent.adapters.pagerduty.tracker import PagerDuty
 from sre_agent.adapters.postgres.queue import HANDS, WORK
 from sre_agent.adapters.tracing import TracedInvestigator, traced_sources
 from sre_agent.approval.decide import Approvers
-from sre_agent.approval.placing import placing
+from sre_agent.approval.placing import names_by_address, placing
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Action
 from sre_agent.execution.executor import Executor
@@ -178,6 +178,7 @@ async def _desks(
         settings.public_url or "",
         handovers=books.bundle.declared.handovers,
         target_team=assessor.team_of,
+        names=names_by_address(books.bundle.declared.people),
     )
     operator = None
     if actions is not None:

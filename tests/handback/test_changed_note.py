@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from sre_agent.approval.placing import names_by_address
 from sre_agent.evidence.change import Changed, ChangeKind, ScoreChange, web_link
 from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.finding import Finding, FindingKind, RootCause
+from sre_agent.evidence.redact import redact, redaction_key
 from sre_agent.handback.changed import change_behind
 from sre_agent.handback.note import NoteContent, render
 from sre_agent.incident.alert import AlertClass
+from sre_agent.policy.people import People, Person
 from sre_agent.triage.triage import Triage
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -139,3 +142,25 @@ def test_what_is_no_plain_web_address_is_no_link(link: object) -> None:
 def test_a_recording_from_before_there_were_such_facts_still_loads() -> None:
     stored = Finding(kind=FindingKind.PROMPT_CHANGED, object="prompt/x", cause="c", strength=0.5, evidence=())
     assert Finding.model_validate(stored.model_dump(exclude={"changed"})) == stored
+
+
+def test_an_author_behind_a_redacted_address_is_named_when_the_people_know_it() -> None:
+    people = People(people=(Person(id="dev", name="Dev Example", oidc="dev@example.test"),), teams={})
+    with redaction_key(b"a key"):
+        unsigned = FULL.model_copy(update={"author": redact("Dev@Example.test"), "writer": None})
+        names = names_by_address(people)
+    content = NoteContent(incident_id="Q1", status="handed back", diagnosis=diagnosis(unsigned), names=names)
+    assert "Last changed by: Dev Example, as far as their redacted address tells" in render(content)
+    assert "Last changed by" not in render(content.model_copy(update={"names": {}}))
+
+
+def test_without_a_key_every_address_looks_alike_and_nobody_is_named() -> None:
+    people = People(people=(Person(id="dev", name="Dev Example", oidc="dev@example.test"),), teams={})
+    with redaction_key(b""):
+        assert names_by_address(people) == {}
+
+
+def test_two_people_behind_one_placeholder_are_neither() -> None:
+    with redaction_key(b"a key"):
+        people = People(people=tuple(Person(id=n, name=n, oidc=m) for n, m in (("a", "x@e.test"), ("b", "X@e.test"))), teams={})
+        assert names_by_address(people) == {}

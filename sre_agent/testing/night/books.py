@@ -16,7 +16,9 @@ def declare_owners(folder: Path, master: str, tokens: Mapping[str, str], slack: 
         {"id": n, "name": f"{n.title()} Example", "cli_token_sha256": digests[n], "slack": (slack or {}).get(n)} for n in tokens
     ]
     declared = {"managed": True, "environment": "prod", "team": "platform", "service": "voice-platform"}
-    _write(folder / "teams.yaml", {"people": people, "teams": {"platform": list(tokens), "ai-eng": []}})
+    engineer = {"id": "dev", "name": "Dev Example", "oidc": "dev@example.test"}
+    teams = {"platform": list(tokens), "ai-eng": ["dev"]}
+    _write(folder / "teams.yaml", {"people": [*people, engineer], "teams": teams})
     _write(folder / "targets.yaml", {f"redis/{master}": {**declared, "dataset": "sessions", "sentinel_aware": True}})
     receivers = {"pd-platform": "PPLAT01", "pd-ai-eng": "PAIENG1", "pd-integration-owners": "PINTEG1", "default": "PDEFLT1"}
     _write(folder / "routing.yaml", {"receivers": receivers, "tool_owners": {}, "prompt_owners": {"intent-router": "ai-eng"}})

@@ -126,6 +126,9 @@ class Night:
         notes = len(self.stage.pagerduty.notes(incident))
         handed = self._policy_of(incident) == "PAIENG1"
         self.checks.add(f"... annotated once and handed to the AI engineers ({labelled})", handed and notes == 1, f"{notes} note")
+        note = "\n".join(self.stage.pagerduty.notes(incident)).splitlines()
+        said = [line for line in note if line.startswith(("prompt intent-router: 42 -> 43", "Last changed by: Dev Example"))]
+        self.checks.add(f"... with the change and who made it ({labelled})", len(said) == 2, "; ".join(said))
 
     def approve(self) -> None:
         """Two people press Approve in Slack; a forger, a stranger and a press that is sent twice count nothing."""
