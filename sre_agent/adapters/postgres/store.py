@@ -1,6 +1,7 @@
 """The store of the walk in PostgreSQL: implements response.store.Store. Every method is one transaction."""
 
 from datetime import datetime
+from typing import Final, LiteralString
 
 from sre_agent.adapters.postgres import chain, queue
 from sre_agent.adapters.postgres.database import Connection, Database
@@ -27,6 +28,10 @@ PAST = """
     FROM incident, jsonb_to_record(document) AS told (received_at jsonb, tried_in_vain jsonb, incident jsonb)
     WHERE id = ANY(%(ids)s) OR id IN (SELECT id FROM recent) ORDER BY updated_at DESC, id DESC
 """
+
+APPROVAL: Final = "SELECT document::text FROM approval WHERE id = %s"
+LOCKED_APPROVAL: Final = "SELECT document::text FROM approval WHERE id = %s FOR UPDATE"
+"""For a look alone the plain one: a lock is written to disk, and waited for, like a change."""
 
 PUT_APPROVAL = """
     INSERT INTO approval (id, incident_id, state, created_at, expires_at, document)
@@ -112,7 +117,7 @@ class PostgresStore:
     async def approval(self, approval_id: str) -> ApprovalRequest | None:
         """One approval request with its answers."""
         async with self._database.connection() as connection:
-            return await _approval(connection, approval_id)
+            return await _approval(connection, approval_id, APPROVAL)
 
     async def approvals(self, pending_only: bool) -> tuple[ApprovalRequest, ...]:
         """Approval requests, newest first."""
@@ -222,11 +227,9 @@ async def _record(connection: Connection, incident_id: str) -> IncidentRecord | 
     return None if row is None else IncidentRecord.model_validate_json(row[0])
 
 
-async def _approval(connection: Connection, approval_id: str) -> ApprovalRequest | None:
+async def _approval(connection: Connection, approval_id: str, statement: LiteralString = LOCKED_APPROVAL) -> ApprovalRequest | None:
     """The request; its row stays locked until the transaction ends."""
-    row = await (
-        await connection.execute("SELECT document::text FROM approval WHERE id = %s FOR UPDATE", (approval_id,))
-    ).fetchone()
+    row = await (await connection.execute(statement, (approval_id,))).fetchone()
     return None if row is None else ApprovalRequest.model_validate_json(row[0])
 
 
