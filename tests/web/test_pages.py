@@ -171,6 +171,19 @@ async def test_a_running_incident_is_asked_for_again_and_answers_only_when_it_ch
     assert "<html" not in part.text
 
 
+async def test_a_prompt_regression_shows_the_change_behind_it_and_the_score_with_its_mark():
+    record, _ = investigated("prompt-regression")
+    shown = Shown(record.updated_at)
+    await shown.put(record)
+    html = (await shown.get(f"/incidents/{record.id}")).text
+    text = words(html)
+    assert "prompt intent-router: 42 -&gt; 43, live since 2026-03-24 12:31 UTC" in text
+    assert "0.912 before (971 scores)" in text
+    charts = html[html.index('id="charts"') :]  # where the note's link leads
+    assert 'class="k prompt"' in charts
+    assert "prompt 43" in charts
+
+
 async def test_policies_and_runbooks_are_all_there_and_each_has_its_page(shown):
     policies, runbooks = (await shown.get("/policies")).text, (await shown.get("/runbooks")).text
     assert set(re.findall(r'href="/policies/([^"]+)"', policies)) == set(books().bundle.rules)

@@ -10,6 +10,7 @@ from sre_agent.approval.request import ApprovalRequest, ApprovalState
 from sre_agent.audit.record import AuditRecord, anchor
 from sre_agent.evidence.finding import Finding, RootCause
 from sre_agent.execution.ledger import Intent
+from sre_agent.handback.changed import change_behind, change_lines
 from sre_agent.policy.bundle import Rule
 from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.policy.facts import BOUND
@@ -95,6 +96,7 @@ class IncidentView:
     onset: datetime
     causes: tuple[Cause, ...]
     others: tuple[Finding, ...]
+    changed: tuple[str, ...]
     plan: Plan | None
     asked: Asked | None
     verdict: str
@@ -124,6 +126,7 @@ def view_of(seen: Seen, rules: Mapping[str, Rule], runbooks: Mapping[str, Runboo
         onset=onset_of(record),
         causes=causes,
         others=others,
+        changed=_changed(record),
         plan=plan,
         asked=_asked(seen.question, why_not),
         verdict=verdict_words(record.decision) if record.decision else "",
@@ -145,6 +148,13 @@ def _causes(record: IncidentRecord) -> tuple[Cause, ...]:
         return ()
     by_key = {(f.kind, f.object, f.namespace): f for f in diagnosis.findings}
     return tuple(Cause(c, by_key.get((c.kind, c.object, c.namespace))) for c in diagnosis.root_causes[:MOST_CAUSES])
+
+
+def _changed(record: IncidentRecord) -> tuple[str, ...]:
+    """The change behind it, in the note's words: versions, when, who, and the scores before and since."""
+    found = change_behind(record.diagnosis) if record.diagnosis else None
+    # The first two are the note's own empty line and heading.
+    return tuple(change_lines(found, "")[2:]) if found is not None else ()
 
 
 def _plan(record: IncidentRecord, runbooks: Mapping[str, Runbook]) -> Plan | None:
