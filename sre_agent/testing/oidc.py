@@ -5,11 +5,11 @@ and one verifier. Told to lie (`lie`), it issues what a relying party must refus
 """
 
 import base64
-import functools
 import hashlib
 import hmac
 import json
 import secrets
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -192,10 +192,16 @@ class OidcIssuer(HttpStandIn):
         return token
 
 
-@functools.cache
+_MADE: dict[int, RSAKey] = {}
+_MAKING = threading.Lock()
+
+
 def _key(generation: int) -> RSAKey:
-    """A key pair of 2048 bits. Made once a process: making one takes a while."""
-    return RSAKey.generate_key(2048, parameters={"kid": f"key-{generation}"})
+    """A key pair of 2048 bits. Made once a process, because it takes a while, and by one of the server's threads alone."""
+    with _MAKING:
+        if generation not in _MADE:
+            _MADE[generation] = RSAKey.generate_key(2048, parameters={"kid": f"key-{generation}"})
+        return _MADE[generation]
 
 
 def _proof(asked: Asked) -> str:

@@ -4,9 +4,11 @@ Authlib builds the requests and checks the claims, joserfc the signature. What t
 of its id token holds under a key of its own, published list.
 """
 
+import asyncio
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +28,9 @@ from sre_agent.incident.errors import ConfigurationError, Refused, Transient
 
 ANSWER_WITHIN = 5.0
 """Seconds the issuer has for one answer."""
+
+ALL_WITHIN = 10.0
+"""Seconds for everything that the issuer is asked in one step, waiting for others who ask it the same included."""
 
 ANSWER_CAP = 256 * 1024
 LEEWAY = 60
@@ -77,6 +82,7 @@ class Issuer:
         self._found: _Endpoints | None = None
         self._keys = KeySet([])
         self._keys_read_at: datetime | None = None
+        self._reading = asyncio.Lock()
         if not safe_to_ask(client.issuer):
             raise ConfigurationError(
                 "SRE_AGENT_OIDC_ISSUER must be an https address: whoever can change its answers can be anybody here"
@@ -89,7 +95,8 @@ class Issuer:
 
     async def begin(self) -> Errand:
         """A new sign-in. Raises Transient when the issuer is away, Refused when its description is not its own."""
-        endpoints = await self._endpoints()
+        async with self._in_time():
+            endpoints = await self._endpoints()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         url: str = prepare_grant_uri(
             endpoints.authorize,
@@ -106,6 +113,19 @@ class Issuer:
 
     async def finish(self, code: str, verifier: str, nonce: str) -> str:
         """Who signed in: a verified address, else the subject. Raises Refused or Transient."""
+        async with self._in_time():
+            return identity_of(await self._vouched(code, verifier, nonce))
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(ALL_WITHIN):
+                yield
+        except TimeoutError:
+            raise Transient(f"the issuer {self.host} did not answer within {ALL_WITHIN:g} s") from None
+
+    async def _vouched(self, code: str, verifier: str, nonce: str) -> Mapping[str, Any]:
+        """The claims that the issuer gives for a code."""
         endpoints = await self._endpoints()
         body = prepare_token_request(
             "authorization_code", code=code, redirect_uri=self._client.redirect_uri, code_verifier=verifier
@@ -117,7 +137,7 @@ class Issuer:
         id_token = tokens.get("id_token")
         if not isinstance(id_token, str):
             raise _refused("it answered without an id token; is openid among the client's scopes?")
-        return identity_of(await self._claims(id_token, tokens.get("access_token"), nonce, endpoints))
+        return await self._claims(id_token, tokens.get("access_token"), nonce, endpoints)
 
     async def _claims(self, id_token: str, access_token: object, nonce: str, endpoints: _Endpoints) -> Mapping[str, Any]:
         """The claims, once signature, issuer, audience, time and nonce hold (OpenID Connect Core 1.0, 3.1.3.7)."""
@@ -152,19 +172,21 @@ class Issuer:
         return jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
 
     async def _read_keys(self, endpoints: _Endpoints, older_than: timedelta) -> None:
-        now = self._clock.now()
-        if self._keys_read_at is not None and now - self._keys_read_at < older_than:
-            return
-        listed = (await self._ask("GET", endpoints.keys)).get("keys")
-        self._keys, self._keys_read_at = KeySet(_usable(listed if isinstance(listed, list) else [])), now
+        async with self._reading:
+            now = self._clock.now()
+            if self._keys_read_at is not None and now - self._keys_read_at < older_than:
+                return
+            listed = (await self._ask("GET", endpoints.keys)).get("keys")
+            self._keys, self._keys_read_at = KeySet(_usable(listed if isinstance(listed, list) else [])), now
 
     async def _endpoints(self) -> _Endpoints:
         """What the issuer says of itself (OpenID Connect Discovery 1.0, 4), read once an hour."""
-        now = self._clock.now()
-        if self._found is None or now - self._found.read_at >= _KEPT:
-            described = await self._ask("GET", f"{self._client.issuer}/.well-known/openid-configuration")
-            self._found = self._described(described, now)
-        return self._found
+        async with self._reading:
+            now = self._clock.now()
+            if self._found is None or now - self._found.read_at >= _KEPT:
+                described = await self._ask("GET", f"{self._client.issuer}/.well-known/openid-configuration")
+                self._found = self._described(described, now)
+            return self._found
 
     def _described(self, described: Mapping[str, Any], now: datetime) -> _Endpoints:
         name = described.get("issuer")

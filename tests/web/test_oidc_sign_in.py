@@ -10,6 +10,7 @@ import pytest
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.testing.http_stand_in import Misbehaviour, Reply
 from sre_agent.testing.oidc import CLIENT, SECRET, Lie, OidcIssuer, User
+from sre_agent.web import oidc
 from sre_agent.web.entrance import Proxies
 from sre_agent.web.oidc import Client, Issuer, safe_to_ask
 from sre_agent.web.session import Sessions
@@ -270,6 +271,14 @@ async def test_an_issuer_that_goes_away_in_the_middle_signs_nobody_in(path: str,
         assert (await browser.get("/")).status_code == 303
 
 
+async def test_an_issuer_that_never_answers_is_given_up(door: Door, issuer: OidcIssuer, monkeypatch):
+    monkeypatch.setattr(oidc, "ALL_WITHIN", 0.1)
+    issuer.misbehave(Misbehaviour("/.well-known", delay_s=1.0))
+    async with door.browser() as browser:
+        answers = await asyncio.gather(*(browser.get("/sign-in/oidc") for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {503}
+
+
 async def test_nothing_secret_is_shown_or_logged(door: Door, issuer: OidcIssuer, caplog):
     issuer.misbehave(
         Misbehaviour("/token", reply=Reply(400, '{"error": "invalid_client", "error_description": "not the secret s3cr3t"}'))
@@ -346,3 +355,5 @@ async def test_many_sign_in_at_once(door: Door, issuer: OidcIssuer):
             return (await signed_in(browser)).status_code
 
     assert set(await asyncio.gather(*(one() for _ in range(10)))) == {303}
+    asked = [asked.path for asked in issuer.asked]
+    assert (asked.count("/.well-known/openid-configuration"), asked.count("/keys")) == (1, 1)
