@@ -62,7 +62,7 @@ class Front:
             visitor = self._entrance.visitor(scope) if self._entrance is not None else None
             await self._identified(scope, visitor, receive, send)
         except Unbelievable as no:
-            await PlainTextResponse(f"Not answered: {no}.\n", 403)(scope, receive, send)
+            await self._refused(scope, 403, str(no))(scope, receive, send)
 
     def _open(self, scope: Scope) -> ASGIApp | None:
         """Who answers everybody at this path; None when it is not open."""
@@ -114,14 +114,23 @@ class Front:
             # INVARIANT: no write reaches the app for a visitor before it is known to come from our own page.
             believe(scope, form, visitor, self._entrance.of_ours(scope))
         except NotOurs as no:
-            # What was not read cannot be skipped over: the connection is of no further use.
-            closing = {"connection": "close"} if no.status in (408, 413) else None
-            await PlainTextResponse(f"Not done: {no}.\n", no.status, closing)(scope, receive, send)
+            answer = self._refused(scope, no.status, str(no))
+            if no.status in (408, 413):
+                # What was not read cannot be skipped over: the connection is of no further use.
+                answer.headers["connection"] = "close"
+            await answer(scope, receive, send)
             return
         if scope["path"] == SIGN_OUT:
             await self._sign_in.signed_out(scope)(scope, again, send)
             return
         await self._app({**scope, FORM_KEY: form}, again, send)
+
+    def _refused(self, scope: Scope, status: int, said: str) -> Response:
+        """A refusal as whoever asked can read it."""
+        if self._sign_in is None or _for_programs(scope["path"]):
+            return JSONResponse({"error": said}, status)
+        # As to nobody: what is refused may come from another site, and the page around it would hold the visitor's token.
+        return self._sign_in.refused(_nobody(scope), status, said)
 
 
 def _nobody(scope: Scope) -> Scope:
@@ -129,10 +138,14 @@ def _nobody(scope: Scope) -> Scope:
     return {key: value for key, value in scope.items() if key not in (SCOPE_KEY, FORM_KEY)}
 
 
+def _for_programs(path: str) -> bool:
+    return path == "/metrics" or f"{path}/".startswith("/api/")
+
+
 def _sign_in_first(scope: Scope) -> Response:
     """The answer to nobody: JSON for programs, a new page for htmx, the sign-in page for browsers."""
     path = scope["path"]
-    if path == "/metrics" or f"{path}/".startswith("/api/"):
+    if _for_programs(path):
         return JSONResponse({"error": _SIGN_IN_FIRST}, 401)
     if values(scope, "hx-request"):
         # An htmx request asks for a part of a page; what is wanted afterwards is the page it is on.

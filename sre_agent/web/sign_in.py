@@ -7,17 +7,16 @@ import hmac
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from urllib.parse import parse_qs
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sre_agent.incident.errors import Refused, Transient
 from sre_agent.web.entrance import Entrance
 from sre_agent.web.forms import NotOurs, read_form
+from sre_agent.web.pages.look import Look, frame_of
 from sre_agent.web.session import Pending
 
 SIGN_IN = "/sign-in"
@@ -26,12 +25,6 @@ CALLBACK = "/sign-in/oidc/callback"
 
 _LOCAL = re.compile(r"/(?!/)(?:[A-Za-z0-9._~!$&'()*+,;=:@%?-]|/(?!/)){0,499}")
 _log = logging.getLogger(__name__)
-_TEMPLATES = Environment(
-    # SAFETY: autoescape is on; what is shown here may come from a stranger's address line.
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-)
 
 
 def local_path(text: str) -> str:
@@ -44,6 +37,7 @@ class SignInPages:
 
     def __init__(self, entrance: Entrance) -> None:
         self._entrance = entrance
+        self._look = Look()
         self._pages: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
             SIGN_IN: self._page,
             f"{SIGN_IN}/oidc": self._to_issuer,
@@ -76,17 +70,27 @@ class SignInPages:
         answer.headers["set-cookie"] = sessions.clear() if session is None else sessions.end(session, entrance.clock.now())
         return answer
 
+    def refused(self, scope: Scope, status: int, said: str) -> Response:
+        """A refusal as a page, for whoever looks at one."""
+        view = {
+            "title": "Nothing was changed",
+            "words": said,
+            "advice": "Go back, load the page again and repeat.",
+            "status": status,
+        }
+        return self._look.page("fault.html.j2", frame_of(Request(scope), self._entrance.clock.now()), view, status)
+
     async def _page(self, request: Request) -> Response:
-        return self._say("", 200, local_path(request.query_params.get("next", "/")))
+        return self._say(request, "", 200, local_path(request.query_params.get("next", "/")))
 
     async def _to_issuer(self, request: Request) -> Response:
         """Off to the issuer, with what its answer must match kept in this browser."""
         if self._entrance.issuer is None:
-            return self._say("No issuer is set up here: SRE_AGENT_OIDC_ISSUER.", 404)
+            return self._say(request, "No issuer is set up here: SRE_AGENT_OIDC_ISSUER.", 404)
         try:
             errand = await self._entrance.issuer.begin()
         except (Transient, Refused) as failed:
-            return self._failed(failed)
+            return self._failed(request, failed)
         pending = Pending(
             state=errand.state,
             nonce=errand.nonce,
@@ -111,13 +115,13 @@ class SignInPages:
         state, code = _one(sent, "state"), _one(sent, "code")
         # SAFETY: the answer must be to the question that this very browser took there.
         if entrance.issuer is None or pending is None or not hmac.compare_digest(state.encode(), pending.state.encode()):
-            return self._say("This sign-in was not begun in this browser, or took too long. Begin again.", 400)
+            return self._say(request, "This sign-in was not begun in this browser, or took too long. Begin again.", 400)
         if not code:
-            return self._say("The issuer did not sign you in. Begin again, or ask whoever runs it.", 403)
+            return self._say(request, "The issuer did not sign you in. Begin again, or ask whoever runs it.", 403)
         try:
             identity = await entrance.issuer.finish(code, pending.verifier, pending.nonce)
         except (Transient, Refused) as failed:
-            return self._failed(failed)
+            return self._failed(request, failed)
         _log.info("signed_in", extra={"via": "oidc"})
         return self._in(entrance.sessions.begin("oidc", identity, entrance.clock.now()), pending.to)
 
@@ -125,16 +129,16 @@ class SignInPages:
         """With the token that the process printed: in its address, or pasted."""
         entrance = self._entrance
         if entrance.token is None:
-            return self._say("Tokens are off here, because another way to sign in is set up.", 404)
+            return self._say(request, "Tokens are off here, because another way to sign in is set up.", 404)
         given = request.query_params.get("token", "")
         if request.method == "POST":
             try:
                 form, _ = await read_form(request.scope, request.receive)
             except NotOurs as no:
-                return self._say(str(no), no.status)
+                return self._say(request, str(no), no.status)
             given = form.one("token")
         if not entrance.token.used(given, request.scope, entrance.proxies.header):
-            return self._say("This token is not good, is used already, or is not used on the agent's own machine.", 403)
+            return self._say(request, "This token is not good, is used already, or is not used on the agent's own machine.", 403)
         _log.info("signed_in", extra={"via": "token"})
         return self._in(entrance.sessions.begin("token", "whoever is on this machine", entrance.clock.now()), "/")
 
@@ -143,24 +147,24 @@ class SignInPages:
         answer.headers["set-cookie"] = cookie
         return answer
 
-    def _failed(self, failed: Transient | Refused) -> Response:
+    def _failed(self, request: Request, failed: Transient | Refused) -> Response:
         """What the browser is told is less than what the log is told."""
         _log.warning("sign_in_failed", extra={"reason": str(failed)})
         if isinstance(failed, Transient):
-            return self._say("The issuer cannot be asked right now. Try again in a minute; the agent's log says why.", 503)
-        return self._say("The issuer's answer was not believed. Begin again; the agent's log says why.", 403)
+            return self._say(request, "The issuer cannot be asked right now. Try again in a minute; the agent's log says why.", 503)
+        return self._say(request, "The issuer's answer was not believed. Begin again; the agent's log says why.", 403)
 
-    def _say(self, said: str, status: int, to: str = "/") -> Response:
+    def _say(self, request: Request, said: str, status: int, to: str = "/") -> Response:
         entrance = self._entrance
-        html = _TEMPLATES.get_template("sign_in.html").render(
-            said=said,
-            to=to,
-            issuer=entrance.issuer.host if entrance.issuer else None,
-            proxied=bool(entrance.proxies.networks),
-            public_url=entrance.public_url,
-            token=entrance.token is not None,
-        )
-        return HTMLResponse(html, status)
+        view = {
+            "said": said,
+            "to": to,
+            "issuer": entrance.issuer.host if entrance.issuer else None,
+            "proxied": bool(entrance.proxies.networks),
+            "public_url": entrance.public_url,
+            "token": entrance.token is not None,
+        }
+        return self._look.page("sign_in.html.j2", frame_of(request, entrance.clock.now()), view, status)
 
 
 def _one(sent: Mapping[str, list[str]], name: str) -> str:

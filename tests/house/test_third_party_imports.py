@@ -83,7 +83,7 @@ ALLOWED: dict[str, set[str]] = {
     "web.pages.site": {"fastapi", "starlette"},
     "web.server": {"starlette", "uvicorn"},
     "web.session": {"itsdangerous", "starlette"},
-    "web.sign_in": {"jinja2", "starlette"},
+    "web.sign_in": {"starlette"},
     "web.switch": {"fastapi"},
     "web.webhooks": {"starlette"},
     "wiring.rbac": {"yaml"},

@@ -12,14 +12,17 @@ from starlette.types import Receive, Scope, Send
 
 from sre_agent.approval.teams import Person, Teams
 from sre_agent.policy.people import People
+from sre_agent.testing.oidc import CLIENT, SECRET, OidcIssuer
 from sre_agent.web.entrance import Entrance, Proxies
 from sre_agent.web.forms import form_of
 from sre_agent.web.front import Front
+from sre_agent.web.oidc import Client, Issuer
 from sre_agent.web.one_time import OneTimeToken
 from sre_agent.web.session import Sessions
 from sre_agent.web.visitor import visitor_of
 
 PUBLIC = "https://sre.example"
+BACK = f"{PUBLIC}/sign-in/oidc/callback"
 KEY = b"k" * 32
 PEOPLE = People(
     people=(
@@ -99,6 +102,12 @@ class Door:
         token.print_for("http://127.0.0.1:8080")
         return self
 
+    def with_issuer(self, issuer: OidcIssuer) -> None:
+        """The same with this issuer and no proxies."""
+        client = Client(issuer.url, CLIENT, SECRET, BACK)
+        sessions = Sessions(KEY, f"{issuer.url} {CLIENT}", secure=True)
+        self.use(replace(self.entrance, issuer=Issuer(client, self.watch), sessions=sessions, proxies=Proxies()))
+
     @property
     def token(self) -> str:
         """The token told last."""
@@ -108,6 +117,20 @@ class Door:
         """A client whose connection comes from `peer`."""
         transport = httpx.ASGITransport(app=self.front, client=(peer, 50000) if peer else None)
         return httpx.AsyncClient(transport=transport, base_url=base)
+
+
+async def at_issuer(browser: httpx.AsyncClient, to: str = "/incidents") -> str:
+    """Goes to the issuer and signs in there; the address that the issuer sends the browser back to."""
+    sent = await browser.get("/sign-in/oidc", params={"next": to})
+    assert sent.status_code == 303, sent.text
+    async with httpx.AsyncClient() as outside:
+        returned = await outside.get(sent.headers["location"])
+    assert returned.status_code == 302, returned.text
+    return returned.headers["location"]
+
+
+async def signed_in(browser: httpx.AsyncClient, to: str = "/incidents") -> httpx.Response:
+    return await browser.get(await at_issuer(browser, to))
 
 
 async def _a_door(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,22 +1,14 @@
 """Signing in at an issuer, through real HTTP to a stand-in that signs for real, and lies when told."""
 
-import asyncio
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from sre_agent.incident.errors import ConfigurationError
-from sre_agent.testing.http_stand_in import Misbehaviour, Reply
 from sre_agent.testing.oidc import CLIENT, SECRET, Lie, OidcIssuer, User
-from sre_agent.web import oidc
-from sre_agent.web.entrance import Proxies
 from sre_agent.web.oidc import Client, Issuer, safe_to_ask
-from sre_agent.web.session import Sessions
-from tests.web.at_the_door import KEY, PUBLIC, Door
-
-BACK = f"{PUBLIC}/sign-in/oidc/callback"
+from tests.web.at_the_door import BACK, Door, at_issuer, signed_in
 
 
 @pytest.fixture
@@ -27,24 +19,8 @@ def door() -> Door:
 @pytest.fixture
 def issuer(door: Door):
     with OidcIssuer(door.watch, frozenset({BACK})) as issuer:
-        client = Client(issuer.url, CLIENT, SECRET, BACK)
-        sessions = Sessions(KEY, f"{issuer.url} {CLIENT}", secure=True)
-        door.use(replace(door.entrance, issuer=Issuer(client, door.watch), sessions=sessions, proxies=Proxies()))
+        door.with_issuer(issuer)
         yield issuer
-
-
-async def at_issuer(browser: httpx.AsyncClient, to: str = "/incidents") -> str:
-    """Goes to the issuer and signs in there; the address that the issuer sends the browser back to."""
-    sent = await browser.get("/sign-in/oidc", params={"next": to})
-    assert sent.status_code == 303, sent.text
-    async with httpx.AsyncClient() as outside:
-        returned = await outside.get(sent.headers["location"])
-    assert returned.status_code == 302, returned.text
-    return returned.headers["location"]
-
-
-async def signed_in(browser: httpx.AsyncClient, to: str = "/incidents") -> httpx.Response:
-    return await browser.get(await at_issuer(browser, to))
 
 
 async def test_a_person_signs_in_and_comes_back_to_the_page(door: Door, issuer: OidcIssuer):
@@ -240,59 +216,6 @@ async def test_unknown_keys_do_not_make_us_ask_for_the_list_at_every_try(door: D
 
 
 @pytest.mark.parametrize(
-    "trouble",
-    [
-        Misbehaviour("/", reply=Reply(503, "<html>down</html>", "text/html")),
-        Misbehaviour("/", reply=Reply(429, "{}")),
-        Misbehaviour("/", drop=True),
-        Misbehaviour("/", reply=Reply(200, "not json")),
-        Misbehaviour("/", reply=Reply(200, "[1]")),
-        Misbehaviour("/", reply=Reply(200, "[" * 100_000)),
-        Misbehaviour("/", reply=Reply(200, '{"issuer": "' + "x" * 300_000 + '"}')),
-        Misbehaviour("/.well-known", reply=Reply(302, "", headers={"Location": "http://169.254.169.254/"})),
-    ],
-)
-async def test_an_issuer_in_trouble_is_told_and_signs_nobody_in(trouble: Misbehaviour, door: Door, issuer: OidcIssuer):
-    issuer.misbehave(trouble)
-    async with door.browser() as browser:
-        answer = await browser.get("/sign-in/oidc")
-        assert answer.status_code in (403, 503)
-        assert "the agent's log says why" in answer.text.replace("&#39;", "'")
-        issuer.misbehave(None)
-        assert (await signed_in(browser)).status_code == 303
-
-
-@pytest.mark.parametrize("path", ["/token", "/keys"])
-async def test_an_issuer_that_goes_away_in_the_middle_signs_nobody_in(path: str, door: Door, issuer: OidcIssuer):
-    async with door.browser() as browser:
-        back = await at_issuer(browser)
-        issuer.misbehave(Misbehaviour(path, drop=True))
-        assert (await browser.get(back)).status_code == 503
-        assert (await browser.get("/")).status_code == 303
-
-
-async def test_an_issuer_that_never_answers_is_given_up(door: Door, issuer: OidcIssuer, monkeypatch):
-    monkeypatch.setattr(oidc, "ALL_WITHIN", 0.1)
-    issuer.misbehave(Misbehaviour("/.well-known", delay_s=1.0))
-    async with door.browser() as browser:
-        answers = await asyncio.gather(*(browser.get("/sign-in/oidc") for _ in range(5)))
-    assert {answer.status_code for answer in answers} == {503}
-
-
-async def test_nothing_secret_is_shown_or_logged(door: Door, issuer: OidcIssuer, caplog):
-    issuer.misbehave(
-        Misbehaviour("/token", reply=Reply(400, '{"error": "invalid_client", "error_description": "not the secret s3cr3t"}'))
-    )
-    async with door.browser() as browser:
-        back = await at_issuer(browser)
-        answer = await browser.get(back)
-    told = answer.text + " ".join(str(record.__dict__) for record in caplog.records if record.name.startswith("sre_agent"))
-    code = parse_qs(urlsplit(back).query)["code"][0]
-    assert "invalid_client" in told
-    assert [secret for secret in (SECRET, code, "s3cr3t") if secret in told] == []
-
-
-@pytest.mark.parametrize(
     "hostile",
     [
         "https://evil.example/",
@@ -323,7 +246,7 @@ async def test_an_error_word_of_the_issuer_is_not_shown(door: Door, issuer: Oidc
         state = parse_qs(urlsplit(await at_issuer(browser)).query)["state"][0]
         answer = await browser.get("/sign-in/oidc/callback", params={"state": state, "error": "<script>alert(1)</script>"})
     assert answer.status_code == 403
-    assert "script" not in answer.text
+    assert "alert(1)" not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -347,13 +270,3 @@ def test_an_issuer_that_others_could_play_is_refused_at_the_start(address: str, 
 )
 def test_an_endpoint_is_https_unless_the_issuer_itself_is_on_this_machine(url: str, beside: str, safe: bool):
     assert safe_to_ask(url, beside) is safe
-
-
-async def test_many_sign_in_at_once(door: Door, issuer: OidcIssuer):
-    async def one() -> int:
-        async with door.browser() as browser:
-            return (await signed_in(browser)).status_code
-
-    assert set(await asyncio.gather(*(one() for _ in range(10)))) == {303}
-    asked = [asked.path for asked in issuer.asked]
-    assert (asked.count("/.well-known/openid-configuration"), asked.count("/keys")) == (1, 1)
