@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from sre_agent.adapters.pagerduty.failure import NotAvailable
 from sre_agent.adapters.pagerduty.subscriptions import Reach, Subscription, Subscriptions
 from sre_agent.adapters.pagerduty.tracker import PagerDuty
 from sre_agent.incident.errors import SreAgentError
+from sre_agent.incident.event import EventKind
 from sre_agent.incident.incident import OpenIncident
 from sre_agent.policy.facts import Mode
 from sre_agent.response.reconcile import Reconcile
@@ -76,12 +78,27 @@ async def reconciling(settings: Settings, one: Reconcile, metrics: Metrics, stop
     """Pass after pass until told to stop. What fails is told, and looked at again the next time. Mode off looks at nothing."""
     while not stop.is_set() and settings.mode is not Mode.OFF:
         try:
-            found = await one.once()
+            found = await _unless_stopped(one, stop)
         except SreAgentError as failed:
             _log.warning("reconcile_failed", extra={"reason": str(failed)})
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
         else:
             metrics.reconciled(found, SystemClock().now())
             if found:
                 _log.warning("deliveries_missed", extra={"found": {kind.value: n for kind, n in found.items()}})
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), settings.reconcile_every)
+
+
+async def _unless_stopped(one: Reconcile, stop: asyncio.Event) -> Counter[EventKind]:
+    """A pass, given up when told to stop: it holds nothing, and a drain is not kept waiting by a PagerDuty that hangs."""
+    work, told = asyncio.create_task(one.once()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((work, told), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        if not work.done():
+            work.cancel()
+    return await work

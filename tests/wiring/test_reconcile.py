@@ -128,6 +128,37 @@ async def test_passes_go_on_after_a_failure_are_counted_and_end_when_told(stage:
     assert [e.kind for e in await stage.store.heard(SINCE, 10)] == [EventKind.TRIGGERED]
 
 
+async def test_a_pagerduty_that_hangs_keeps_no_drain_waiting() -> None:
+    asked, stop = asyncio.Event(), asyncio.Event()
+
+    async def hanging(_: datetime) -> tuple[OpenIncident, ...] | None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    one = Reconcile(Walk(None, SystemClock()), None, hanging, None, _long_ago)
+    task = asyncio.create_task(reconciling(fixed({}), one, Metrics(), stop))
+    async with asyncio.timeout(5):
+        await asked.wait()
+        stop.set()
+        await task
+
+
+async def test_being_cancelled_is_not_being_told_to_stop() -> None:
+    asked = asyncio.Event()
+
+    async def hanging(_: datetime) -> tuple[OpenIncident, ...] | None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    one = Reconcile(Walk(None, SystemClock()), None, hanging, None, _long_ago)
+    task = asyncio.create_task(reconciling(fixed({}), one, Metrics(), asyncio.Event()))
+    async with asyncio.timeout(5):
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
 async def test_mode_off_compares_nothing() -> None:
     async def never(_: datetime) -> tuple[OpenIncident, ...] | None:
         raise AssertionError("must not be asked")
