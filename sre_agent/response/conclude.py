@@ -132,6 +132,18 @@ def executed(record: IncidentRecord, outcome: Outcome, runbook: Runbook | None, 
             return lifecycle.handed_back(record, reason, now, changes=changes, detail=detail, kind="action_unknown")
 
 
+def left_open(record: IncidentRecord, action: str, outcome: Outcome, now: datetime) -> Step:
+    """What became of an action that was begun and left, found out after the walk had gone on: told, and nothing moves."""
+    words = f"{_OUTCOME_WORDS[outcome.state]}: {outcome.result}"
+    changes: dict[str, Any] = {"outcome": words}
+    if outcome.state is not IntentState.NOT_DONE:
+        changes["tried_in_vain"] = tuple(dict.fromkeys((*record.tried_in_vain, action)))
+    detail = {"action": action, "outcome": outcome.state.value, "measured": dict(outcome.measured or {})}
+    text = f"{action}, begun by a process that then slept or died, {words}"
+    tell = lifecycle.Narration(record, now)
+    return tell.step(record.state, "intent_closed", text, changes=changes, jobs=lifecycle.telling(record), detail=detail)
+
+
 def refused_at_last_line(record: IncidentRecord, a: Assessment, now: datetime, approval_id: str) -> Step | None:
     """The plan no longer holds: ask again when only approvals are missing, else hand back."""
     if record.state is not State.EXECUTING:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from sre_agent.approval.request import ApprovalRequest, ApprovalState
@@ -18,7 +19,7 @@ from sre_agent.policy.decision import Decision
 from sre_agent.policy.facts import Halt
 from sre_agent.policy.permit import Permit
 from sre_agent.response.assess import Assessment, Assessor, Plan
-from sre_agent.response.conclude import executed, refused_at_last_line
+from sre_agent.response.conclude import executed, left_open, refused_at_last_line
 from sre_agent.response.lifecycle import handed_back, in_vain
 from sre_agent.response.record import IncidentRecord, State, Step
 from sre_agent.response.responder import NewId
@@ -108,7 +109,10 @@ class Operator:
     async def execute(self, incident_id: str) -> None:
         """Do the agreed plan once, or find out what an interrupted attempt left behind."""
         record = await self.walk.load(incident_id)
-        if record.state is not State.EXECUTING or record.proposal is None or record.plan_hash is None:
+        if record.state is not State.EXECUTING:
+            await self._look_after(record)
+            return
+        if record.proposal is None or record.plan_hash is None:
             return
         async with AsyncExitStack() as held:
             try:
@@ -124,6 +128,14 @@ class Operator:
         if outcome is not None:
             runbook = self.runbooks.get(record.proposal.runbook)
             await self.walk.advance(incident_id, lambda r: executed(r, outcome, runbook, self.walk.clock.now()))
+
+    async def _look_after(self, record: IncidentRecord) -> None:
+        """Close what a process left open that slept while the walk went on without it: observed, and told."""
+        for intent in await self.ledger.unfinished(record.id):
+            async with self.target_lock(intent.target_key) as lock:
+                outcome = await self.executor.resume(intent.key, LastLine(self, record, lock))
+            action = intent.action
+            await self.walk.advance(record.id, partial(left_open, action=action, outcome=outcome, now=self.walk.clock.now()))
 
     async def _waited_enough(self, record: IncidentRecord) -> bool:
         """Somebody holds the target and does not let go (a paused process): after PATIENCE a person must look."""
@@ -159,6 +171,9 @@ class Operator:
             await last_line()
             assessment, permit = await self._permit(record)
             if permit is None:
+                # INVARIANT: a process that slept since it got its permit may have begun meanwhile: that is looked at first.
+                if await self.ledger.find(key) is not None:
+                    return await self.executor.resume(key, last_line), None
                 return None, assessment
             await self._remember(permit, assessment.decision)
             service = assessment.declaration.service or record_service(record)

@@ -13,7 +13,7 @@ from sre_agent.policy.decision import Verdict
 from sre_agent.response.record import IncidentRecord, State
 from sre_agent.verification.verify import Recovery
 
-_ACTION_KINDS = frozenset({"action_executed", "action_not_done", "action_failed", "action_unknown"})
+_ACTION_KINDS = frozenset({"action_executed", "action_not_done", "action_failed", "action_unknown", "intent_closed"})
 
 
 class ModelCost(BaseModel):

@@ -94,7 +94,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
             jobs = build_app(state.url, desks.handlers(), given_up=desks.given_up, concurrency=settings.worker_concurrency)
             running.append(jobs.run_worker(QUEUES[role], stop))
         if WORK in QUEUES[role]:
-            running.append(_sweeping(Sweep(Walk(state.store, SystemClock())), stop))
+            running.append(_sweeping(Sweep(Walk(state.store, SystemClock()), state.ledger), stop))
         if WORK in QUEUES[role] and tracker is not None:
             running.append(reconciling(settings, reconcile(settings, state, tracker), metrics, stop))
         if role in ("all", "web"):

@@ -5,13 +5,15 @@ import contextlib
 import pytest
 
 from sre_agent.approval.request import Answer
+from sre_agent.execution.ledger import Intent
 from sre_agent.incident.errors import Transient
 from sre_agent.incident.event import EventKind
+from sre_agent.incident.incident import IncidentStatus
 from sre_agent.response.record import IncidentRecord, JobKind, State
 from sre_agent.response.sweep import Sweep
 from sre_agent.testing.rooms import ScriptedInvestigator
 from sre_agent.testing.walkthrough import START
-from tests.path.scenes import ID, found, incident, night
+from tests.path.scenes import ID, PROPOSAL, TARGET, found, incident, night
 
 
 async def test_a_target_that_somebody_never_lets_go_of_ends_with_a_person() -> None:
@@ -45,7 +47,7 @@ async def test_an_incident_whose_job_was_lost_is_found_by_the_sweep(lost) -> Non
     }[lost]
     record = IncidentRecord(id=ID, received_at=START, updated_at=START, state=state, approval_id="apr_1")
     await walk.store.create(record, ())
-    sweep = Sweep(walk.responder.walk)
+    sweep = Sweep(walk.responder.walk, walk.ledger)
     walk.clock.advance(60)
     assert await sweep.once() == 0
     walk.clock.advance(3600)
@@ -66,3 +68,34 @@ async def test_alerts_that_say_model_after_the_yes_stop_the_plan_and_go_to_the_a
     (note,) = walk.tracker.notes[ID]
     assert "Class: model; owner: ai-eng" in note
     assert "\nAction\nnot done: " in note
+
+
+async def test_an_action_left_open_by_a_process_that_woke_too_late_is_looked_at_and_told() -> None:
+    walk = night()
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    await walk.hear(incident(IncidentStatus.RESOLVED, firing=False), EventKind.RESOLVED)
+    left = Intent(
+        key="f" * 64,
+        incident_id=ID,
+        action=PROPOSAL.action,
+        target_key=TARGET.key,
+        service="voice-platform",
+        plan_hash="a" * 64,
+        permit_id="permit_1",
+        pre_state="b" * 64,
+        precondition={},
+        created_at=walk.clock.now(),
+    )
+    await walk.ledger.open(left)
+    sweep = Sweep(walk.responder.walk, walk.ledger)
+    assert await sweep.once() == 0, "it may still be at work"
+    walk.clock.advance(400)
+    assert await sweep.once() == 1
+    assert await sweep.once() == 0, "once is enough for now"
+    await walk.settle()
+    record = await walk.record(ID)
+    assert await walk.ledger.unfinished(ID) == ()
+    assert (record.state, walk.action.effects) == (State.CANCELLED, 0)
+    assert record.timeline[-1].kind == "intent_closed"
+    assert "begun by a process that then slept or died" in record.timeline[-1].text
+    assert record.outcome in walk.tracker.notes[ID][-1]

@@ -244,7 +244,7 @@ class Stage:
 
     def sweep(self) -> None:
         """A worker's minutely look for silent incidents."""
-        self.people().visit("sweep", self.parts.sweep(Walk(stepped(self.store, "store"), self.clock)).once())
+        self.people().visit("sweep", self.parts.sweep(Walk(stepped(self.store, "store"), self.clock), self.ledger).once())
 
     def people(self) -> Crowd:
         """The crowd."""

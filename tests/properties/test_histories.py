@@ -16,7 +16,7 @@ from sre_agent.testing.turns import at_once
 from tests.properties.drawn import CAUGHT, FAST, GROUPS, STOPS, crossed, histories, second_rounds
 from tests.properties.history import play
 from tests.properties.laws import Broken
-from tests.properties.moves import Arrive, Change, Live, Move, Say, Script, Settle, Until
+from tests.properties.moves import Arrive, Change, Live, Move, Run, Say, Script, Settle, Stall, Until
 from tests.properties.planted import BUGS, Bug, LosesJobs
 from tests.properties.stage import Parts, Stage
 from tests.properties.world import INCIDENTS
@@ -85,6 +85,13 @@ def finds(bug: Bug, most: int) -> None:
 def test_a_planted_bug_is_noticed(name: str) -> None:
     with pytest.raises(Broken, match=rf"^({BUGS[name].breaks})"):
         finds(BUGS[name], 150)
+
+
+def test_a_process_that_slept_between_its_permit_and_its_intent_leaves_nothing_open() -> None:
+    # Found in the long run: the walk went on without it, and what it then wrote was nobody's to close.
+    slept = (Until("ledger.open", 1), Stall(who=1, seconds=13.0), Run(((0, 4),)), Settle())
+    yes = (Say("ana"), Settle(), Say("ben"), Settle())
+    play((Arrive("QA"), Arrive("QB"), *slept, *yes, Change("QA", "cleared"), Live(30.0)))
 
 
 @settings(FAST, max_examples=20)
