@@ -141,6 +141,8 @@ DATA_EDITS = {
     "malformed key": ("targets.yaml", "redis/cache:", "Redis cache:", "kind/name", "Redis cache:"),
     "duplicate key": ("targets.yaml", "deployment/voice/voice-gateway:", "redis/cache:", "was given on line", "@last:redis/cache:"),
     "unknown member": ("teams.yaml", "[ana, ben, cleo]", "[ana, ben, clea]", "did you mean 'cleo'", "clea]"),
+    "unknown admin": ("teams.yaml", "admins: []", "admins: [ana, clea]", "did you mean 'cleo'", "clea]"),
+    "admins that are no list": ("teams.yaml", "admins: []", "admins: ana", "admins", "admins: ana"),
     "shared identity": ("teams.yaml", "slack: U00000BEN", "slack: U00000ANA", "somebody else as well", "@first:U00000ANA"),
     "person twice": ("teams.yaml", "- id: ben", "- id: ana", "listed twice", "@last:- id: ana"),
     "token that is no digest": ("teams.yaml", '"' + "0" * 64 + '"', '"secret"', "match pattern", '"secret"'),
@@ -334,4 +336,5 @@ def test_the_shipped_people_have_no_token_that_works(bundle) -> None:
     from sre_agent.approval.teams import Teams
 
     teams = Teams(bundle.declared.people)
+    assert not any(teams.is_admin(p.id) for p in bundle.declared.people.people), "nobody is one as shipped"
     assert not any(teams.proves(p.id, t) for p in bundle.declared.people.people for t in ("", "0" * 64, p.id))
