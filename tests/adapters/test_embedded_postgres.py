@@ -19,7 +19,7 @@ from sre_agent.adapters.postgres.database import Database
 from sre_agent.adapters.server_account import choose_place, reachable
 from sre_agent.incident.errors import ConfigurationError
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server has an account of its own")
 FAST = {"fsync": "off"}
 

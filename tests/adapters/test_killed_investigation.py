@@ -21,7 +21,7 @@ from sre_agent.testing.openai import OpenAIStandIn, answers, asks, slowly
 from tests.adapters.test_checkpoint_store import scope
 from tests.adapters.test_checkpoint_store import triage as judged
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 ANSWER = {"statements": [], "alert_class": "unknown", "confidence_percent": 10, "veto": None, "runbook": None}
 PROGRAM = """
 import asyncio, sys

@@ -25,7 +25,7 @@ from sre_agent.execution.ledger import Intent, IntentState
 from sre_agent.incident.errors import ConfigurationError, Conflict, Permanent, Refused, Transient
 from sre_agent.response.record import IncidentRecord, State, Step
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 

@@ -9,6 +9,8 @@ from sre_agent.wiring.doctor.connections import Terms
 from sre_agent.wiring.doctor.registry import CHECKS
 from tests.doctor.examined import BROKEN, MANAGED, OK, SKIPPED, WARNING, Liar, declared, looked, silence
 
+pytestmark = pytest.mark.real
+
 URL, ADDRESS = "URL", "ADDRESS"
 SETTINGS = {
     "pagerduty": {"PAGERDUTY_API_URL": URL, "PAGERDUTY_API_TOKEN": "t", "PAGERDUTY_FROM_EMAIL": "a@b.test"},

@@ -7,7 +7,7 @@ from sre_agent.incident.errors import ConfigurationError, Permanent, Transient
 from sre_agent.testing.pagerduty_faults import Drop, Fault
 from tests.wiring.extension_stage import Stage
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 
 
 class FullDisk(SecretsFile):

@@ -16,7 +16,7 @@ from sre_agent.testing.pagerduty_webhooks import Pauses
 from sre_agent.wiring.extension_plan import DOOR
 from sre_agent.wiring.state import migrate_database
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 LABELS = {"alertname": "RedisSlow", "alert_type": "infra", "redis_master": "cache"}
 TOKEN = "what the button shows"
 

@@ -11,7 +11,7 @@ from sre_agent.testing.pagerduty_faults import Fault
 from sre_agent.testing.pagerduty_webhooks import signature
 from tests.wiring.extension_stage import Stage, foreign
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 
 
 async def test_a_rotation_loses_no_delivery(stage: Stage) -> None:
