@@ -6,12 +6,12 @@ A door (command line, Slack, page) proves who somebody is, by its own means, and
 from dataclasses import dataclass
 
 from sre_agent.approval.decide import Approvers
-from sre_agent.approval.request import Answer, ApprovalRequest
+from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
 from sre_agent.approval.teams import Teams
-from sre_agent.incident.errors import Permanent, Refused
+from sre_agent.incident.errors import Conflict, Permanent, Refused
 from sre_agent.policy.decision import Verdict
 from sre_agent.response import lifecycle
-from sre_agent.response.record import IncidentRecord
+from sre_agent.response.record import IncidentRecord, State
 from sre_agent.response.walk import Walk
 
 SHORTEST_PLAN = 8
@@ -63,6 +63,7 @@ class AnswerDesk:
         if given.plan and not (len(given.plan) >= SHORTEST_PLAN and question.plan_hash.startswith(given.plan)):
             # SAFETY: people agree to the plan they saw and to no other.
             raise Refused("approve-plan-unchanged", "this button was made for another plan than the one waiting now")
+        await self._still_waited_for(question)
         now = self.walk.clock.now()
         judged = self.approvers.eligible(question, given.person, now)
         if given.approve and judged.verdict is not Verdict.ALLOW:
@@ -70,3 +71,12 @@ class AnswerDesk:
         said = Answer(person=given.person, approve=given.approve, via=given.via, at=now, reason=given.reason)
         answered = await self.walk.store.answer(given.approval_id, said, now)
         return await self.walk.advance(answered.incident_id, lambda r: lifecycle.on_answer(r, answered, self.walk.clock.now()))
+
+    async def _still_waited_for(self, question: ApprovalRequest) -> None:
+        """A plan may be withdrawn a moment before its question is closed: an answer then would stand there without effect."""
+        if question.state is not ApprovalState.PENDING:
+            return  # the store says what became of it
+        record = await self.walk.load(question.incident_id)
+        if record.state is not State.AWAITING_APPROVAL or record.approval_id != question.id:
+            stands = record.state.value.replace("_", " ")
+            raise Conflict(f"Approval {question.id} is not waited for any more: incident {record.id} is {stands}.")

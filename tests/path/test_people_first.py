@@ -1,12 +1,18 @@
 """A person who acts first wins: acknowledgements and withdrawals, in every place where they can arrive."""
 
+import pytest
+
+from sre_agent.approval.decide import Approvers
+from sre_agent.approval.teams import Teams
+from sre_agent.incident.errors import Conflict
 from sre_agent.incident.event import EventKind
 from sre_agent.incident.incident import IncidentStatus
+from sre_agent.response.desk import AnswerDesk, Given
 from sre_agent.response.lifecycle import on_event
 from sre_agent.response.record import State
 from sre_agent.testing.rooms import ScriptedAction, ScriptedInvestigator
 from sre_agent.testing.turns import at_once
-from tests.path.scenes import ID, approved, incident, night, restart_facts, restart_found
+from tests.path.scenes import BUNDLE, ID, approved, incident, night, restart_facts, restart_found
 
 
 async def test_acknowledged_after_an_automatic_yes_asks_a_person_at_the_last_line() -> None:
@@ -68,6 +74,19 @@ async def test_nobody_is_asked_about_a_plan_that_was_withdrawn_while_it_was_judg
     record = await walk.record(ID)
     assert (record.state, record.approval_id, walk.action.effects) == (State.HANDED_BACK, None, 0)
     assert "a person reassigned the incident" in record.reason
+
+
+async def test_an_answer_to_a_plan_withdrawn_a_moment_ago_is_not_taken_whatever_the_door() -> None:
+    walk = night()
+    await walk.hear(incident(), EventKind.TRIGGERED)
+    asked = (await walk.record(ID)).approval_id
+    desk = AnswerDesk(walk.responder.walk, Teams(BUNDLE.declared.people), Approvers(BUNDLE))
+    # Withdrawn, and its question not closed yet.
+    await walk.responder.walk.advance(ID, lambda r: on_event(r, EventKind.REASSIGNED, walk.clock.now()))
+    for approve in (True, False):
+        with pytest.raises(Conflict, match="not waited for any more: incident .* is cancelled"):
+            await desk.take(Given(asked, "ana", approve, "page"))
+    assert (await walk.store.approval(asked)).answers == ()
 
 
 async def test_the_note_of_a_withdrawn_plan_says_why_it_stopped_and_hands_nobody_anything() -> None:
