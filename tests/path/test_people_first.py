@@ -84,7 +84,7 @@ async def test_an_answer_to_a_plan_withdrawn_a_moment_ago_is_not_taken_whatever_
     # Withdrawn, and its question not closed yet.
     await walk.responder.walk.advance(ID, lambda r: on_event(r, EventKind.REASSIGNED, walk.clock.now()))
     for approve in (True, False):
-        with pytest.raises(Conflict, match="not waited for any more: incident .* is cancelled"):
+        with pytest.raises(Conflict, match=r"not waited for any more: incident .* is cancelled"):
             await desk.take(Given(asked, "ana", approve, "page"))
     assert (await walk.store.approval(asked)).answers == ()
 
