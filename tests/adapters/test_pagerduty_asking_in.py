@@ -1,31 +1,15 @@
 """Asking who is on call to join an incident, against the stand-in: once for the same words, whatever becomes of the answer."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
-from sre_agent.adapters.pagerduty.gateway import Patience
-from sre_agent.adapters.pagerduty.tracker import PagerDuty, connect
+from sre_agent.adapters.pagerduty.tracker import connect
 from sre_agent.adapters.pagerduty.transport import Credentials
 from sre_agent.incident.errors import ConfigurationError, Conflict, Permanent, Transient
-from sre_agent.testing.pagerduty import AGENT_EMAIL, TOKEN, PagerDutyStandIn
+from sre_agent.testing.pagerduty import TOKEN
 from sre_agent.testing.pagerduty_faults import Drop, Fault
 
 pytestmark = pytest.mark.slow
 LABELS = {"alertname": "RedisSlow", "alert_type": "infra", "redis_master": "cache"}
-
-
-@pytest.fixture
-def pagerduty() -> Iterator[PagerDutyStandIn]:
-    with PagerDutyStandIn() as standin:
-        yield standin
-
-
-@pytest.fixture
-async def tracker(pagerduty) -> AsyncIterator[PagerDuty]:
-    tracker = connect(Credentials(TOKEN, AGENT_EMAIL, pagerduty.url), patience=Patience(deadline_s=5, first_pause_s=0.01))
-    yield tracker
-    await tracker.aclose()
 
 
 @pytest.fixture

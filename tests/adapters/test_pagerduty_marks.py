@@ -1,33 +1,17 @@
 """Priority, custom fields and status updates against the stand-in: what is sent, how often, and what a refusal says."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from sre_agent.adapters.pagerduty.failure import NotAvailable, NotFound
-from sre_agent.adapters.pagerduty.gateway import Patience
-from sre_agent.adapters.pagerduty.tracker import PagerDuty, connect
+from sre_agent.adapters.pagerduty.tracker import connect
 from sre_agent.adapters.pagerduty.transport import Credentials
 from sre_agent.incident.errors import ConfigurationError, Conflict, OutcomeUnknown, Permanent, Transient
-from sre_agent.testing.pagerduty import AGENT_EMAIL, TOKEN, PagerDutyStandIn
+from sre_agent.testing.pagerduty import AGENT_EMAIL, TOKEN
 from sre_agent.testing.pagerduty_faults import Drop, Fault, rate_limited
 
 pytestmark = pytest.mark.slow
 STATUS = r"/incidents/\w+/status_updates"
 FIELDS = r"/incidents/\w+/custom_fields/values"
-
-
-@pytest.fixture
-def pagerduty() -> Iterator[PagerDutyStandIn]:
-    with PagerDutyStandIn() as standin:
-        yield standin
-
-
-@pytest.fixture
-async def tracker(pagerduty) -> AsyncIterator[PagerDuty]:
-    tracker = connect(Credentials(TOKEN, AGENT_EMAIL, pagerduty.url), patience=Patience(deadline_s=5, first_pause_s=0.01))
-    yield tracker
-    await tracker.aclose()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,26 +17,13 @@ from sre_agent.evidence.change import ChangeKind
 from sre_agent.handback.tracker import IncidentTracker
 from sre_agent.incident.errors import ConfigurationError, Conflict, OutcomeUnknown, Permanent, Transient
 from sre_agent.incident.incident import IncidentStatus
-from sre_agent.testing.pagerduty import AGENT_EMAIL, TOKEN, PagerDutyStandIn
+from sre_agent.testing.pagerduty import AGENT_EMAIL, TOKEN
 from sre_agent.testing.pagerduty_faults import Drop, Fault, rate_limited
 
 pytestmark = pytest.mark.slow
 LABELS = {"alertname": "RedisSlow", "alert_type": "infra", "redis_master": "cache"}
 MARKER = "[sre-agent Q1]"
 NOTES = r"/incidents/\w+/notes.*"
-
-
-@pytest.fixture
-def pagerduty() -> Iterator[PagerDutyStandIn]:
-    with PagerDutyStandIn() as standin:
-        yield standin
-
-
-@pytest.fixture
-async def tracker(pagerduty) -> AsyncIterator[PagerDuty]:
-    tracker = connect(Credentials(TOKEN, AGENT_EMAIL, pagerduty.url), patience=Patience(deadline_s=5, first_pause_s=0.01))
-    yield tracker
-    await tracker.aclose()
 
 
 @pytest.fixture

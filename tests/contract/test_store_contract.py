@@ -1,12 +1,10 @@
 """The store in memory and the one in PostgreSQL keep the same promises."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sre_agent.adapters.postgres.database import Database
 from sre_agent.adapters.postgres.store import PostgresStore
 from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
 from sre_agent.audit.record import AuditEntry, first_break
@@ -17,17 +15,6 @@ from sre_agent.testing.memory_store import MemoryStore
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 Either = PostgresStore | MemoryStore
-
-
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.slow)])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Either]:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    url = request.getfixturevalue("database_url")
-    async with Database(url, max_size=20) as pool:
-        await request.getfixturevalue("wipe")(pool)
-        yield PostgresStore(pool)
 
 
 def event(number: int = 1, **changes: object) -> IncidentEvent:
