@@ -9,10 +9,11 @@ from typing import Any
 from sre_agent.approval.request import Answer, ApprovalRequest, ApprovalState
 from sre_agent.incident.errors import Conflict
 from sre_agent.policy.bundle import Bundle
+from sre_agent.policy.canonical import digest
 from sre_agent.policy.checked import ENGINE_FAULTS, check_probes
 from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.policy.people import Person
-from sre_agent.policy.request import Entity, Question, digest, uid
+from sre_agent.policy.request import Entity, Question, uid
 
 NOT_A_MEMBER = "default-deny"
 

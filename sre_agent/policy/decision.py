@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from sre_agent.policy.canonical import digest
+
 
 class Verdict(StrEnum):
     """The guard's four answers; NO_ACTION is the walk's own: nothing was proposed, nothing is wrong."""
@@ -35,6 +37,11 @@ class Decision(BaseModel):
     request_sha256: str = ""
     request: dict[str, object] = {}
     fault: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """sha256 (hex) over all of it: the same hash is the same decision, to the word."""
+        return digest(self.model_dump(mode="json"))
 
     def remembered(self) -> dict[str, Any]:
         """What the audit keeps of it: enough to judge the same request again, by these policies or by others."""

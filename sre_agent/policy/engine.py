@@ -13,7 +13,8 @@ from typing import Protocol
 import cedarpy
 from cedarpy import pst
 
-from sre_agent.policy.request import Answers, Probe, Question, canonical
+from sre_agent.policy.canonical import canonical
+from sre_agent.policy.request import Answers, Probe, Question
 
 ENGINE = "cedarpy 4.12"
 """The engine the bundle is locked for; pinned in pyproject.toml to the same minor version."""

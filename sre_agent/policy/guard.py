@@ -9,11 +9,12 @@ from datetime import datetime
 
 from sre_agent.incident.alert import AlertClass
 from sre_agent.policy.bundle import Bundle
+from sre_agent.policy.canonical import digest
 from sre_agent.policy.checked import ENGINE_FAULTS, Unbelievable, check_probes
 from sre_agent.policy.decision import Decision, Verdict
 from sre_agent.policy.facts import GuardRequest, Situation
 from sre_agent.policy.permit import Permit, seal
-from sre_agent.policy.request import PROBES, Probe, digest, remediation
+from sre_agent.policy.request import PROBES, Probe, remediation
 from sre_agent.runbook.proposal import plan_hash
 
 DEFAULT_DENY = "default-deny"

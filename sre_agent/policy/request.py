@@ -4,8 +4,6 @@ Facts and claims go into separate namespaces of the context. Nothing a model or 
 enters the question: ids, enums, bounded integers and declared names only.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,13 +102,3 @@ def remediation(request: GuardRequest) -> Question:
         entities=(target, facts, claims),
         contexts={str(n): {"facts": facts["uid"], "claims": claims["uid"], "approvals": n} for n in PROBES},
     )
-
-
-def canonical(value: object) -> str:
-    """JSON with sorted keys and no spaces: one text for one value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def digest(value: object) -> str:
-    """sha256 (hex) over the canonical JSON."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()

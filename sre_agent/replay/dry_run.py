@@ -10,11 +10,14 @@ from datetime import datetime
 
 from sre_agent.evidence.redact import case_key, redaction_key
 from sre_agent.handback.note import render
+from sre_agent.policy.decision import Decision
 from sre_agent.policy.facts import SpentBudget
 from sre_agent.replay.case import Case
+from sre_agent.replay.expectation import HumanOutcome
+from sre_agent.replay.replayed import Replayed, told_of
 from sre_agent.replay.result import CaseResult, result_of
 from sre_agent.response.applied import advanced
-from sre_agent.response.assess import Assessor
+from sre_agent.response.assess import Assessment, Assessor
 from sre_agent.response.conclude import assessed
 from sre_agent.response.follow_up import note_content
 from sre_agent.response.record import IncidentRecord, State
@@ -47,23 +50,37 @@ class NothingSpent:
 
 @dataclass(frozen=True)
 class DryRun:
-    """One case, its assessor, and the runbooks that the note quotes."""
+    """One case, its assessor, the runbooks that the note quotes, and what people did (for the report alone)."""
 
     case: Case
     assessor: Assessor
     runbooks: Mapping[str, Runbook]
+    outcome: HumanOutcome | None = None
 
     async def result(self) -> CaseResult:
         """The line of this case. Never raises for missing or odd evidence: that is in the result."""
+        with redaction_key(case_key(self.case.id)):
+            return self._result(*await self._assessed())
+
+    async def replayed(self, place: str) -> Replayed:
+        """The same with what a report tells besides; `place` is where the case came from, for people."""
         case = self.case
         with redaction_key(case_key(case.id)):
-            return await self._result(case)
+            found, after = await self._assessed()
+            decision = after.decision or found.decision
+            told = told_of(case, found, decision.sha256, self.outcome)
+            return Replayed(case=case.id, place=place, result=self._result(found, after), told=told, warnings=case.warnings)
 
-    async def _result(self, case: Case) -> CaseResult:
+    async def _assessed(self) -> tuple[Assessment, IncidentRecord]:
+        """The assessment, and the incident's record after it."""
+        case = self.case
         found = await self.assessor.assess(case.incident, human_acknowledged=False, thread=case.id, now=case.at)
         record = IncidentRecord(
             id=case.incident.id, received_at=case.at, updated_at=case.at, state=State.INVESTIGATING, human_acknowledged=False
         )
-        after = advanced(record, assessed(record, case.incident, found, case.at, "dry-run"))
+        return found, advanced(record, assessed(record, case.incident, found, case.at, "dry-run"))
+
+    def _result(self, found: Assessment, after: IncidentRecord) -> CaseResult:
         note = render(note_content(after, self.runbooks, ""))
-        return result_of(case.id, found.triage, found.investigated.diagnosis, found.investigated.proposal, found.decision, note)
+        decision: Decision = after.decision or found.decision
+        return result_of(self.case.id, found.triage, found.investigated.diagnosis, found.investigated.proposal, decision, note)

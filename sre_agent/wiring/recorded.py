@@ -12,7 +12,9 @@ from sre_agent.investigation.graph import build_investigator
 from sre_agent.policy.declarations import Targets
 from sre_agent.policy.facts import Mode
 from sre_agent.replay.case import load_case
+from sre_agent.replay.case_file import MalformedCase
 from sre_agent.replay.dry_run import DryRun, NeverHalted, NothingSpent
+from sre_agent.replay.expectation import outcome_of
 from sre_agent.replay.recorded import RecordedKubernetes, RecordedRedis, recorded_sources
 from sre_agent.response.assess import Assessor
 from sre_agent.settings import Settings
@@ -27,8 +29,13 @@ def replay_books(settings: Settings) -> Books:
     return brain.load_books(settings.policies_dir, settings.policy_data, settings.runbooks_dir)
 
 
-def dry_run(settings: Settings, books: Books, folder: Path) -> DryRun:
-    """One case folder, ready to run. Raises MalformedCase naming file, line and field."""
+def dry_run(settings: Settings, books: Books, folder: Path, *, as_recorded: bool = False) -> DryRun:
+    """One case folder, ready to run. Raises MalformedCase naming file, line and field.
+
+    `as_recorded`: on the facts that the recording holds. Without it the mode is auto and nothing was done before.
+    """
+    if as_recorded:
+        raise MalformedCase(f"{folder.name}: holds no recording of a decision")
     case = load_case(folder)
     sources = recorded_sources(case)
     investigator = build_investigator(
@@ -49,4 +56,4 @@ def dry_run(settings: Settings, books: Books, folder: Path) -> DryRun:
         KubernetesNodeFacts(RecordedKubernetes(case)),
     )
     assessor: Assessor = brain.assessor(books, books.guard(KEY), investigator, found)
-    return DryRun(case, brain.with_targets(assessor, targets), books.runbooks)
+    return DryRun(case, brain.with_targets(assessor, targets), books.runbooks, outcome_of(folder))

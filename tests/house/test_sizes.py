@@ -40,10 +40,17 @@ def test_no_function_of_the_product_takes_more_than_six_arguments():
 
 
 def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """How many arguments a caller has to think about."""
+    """How many arguments a caller has to think about; the options of a command are for the command line, not for callers."""
     given = function.args
-    named = [a.arg for a in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
-    return len([argument for argument in named if argument not in ("self", "cls")])
+    named = [a for a in (*given.posonlyargs, *given.args, *given.kwonlyargs) if not _option(a)]
+    return len([argument for argument in named if argument.arg not in ("self", "cls")])
+
+
+def _option(argument: ast.arg) -> bool:
+    return any(
+        isinstance(node, ast.Call) and ast.unparse(node.func) in ("typer.Option", "typer.Argument")
+        for node in ast.walk(argument.annotation or argument)
+    )
 
 
 def test_no_file_or_folder_has_a_name_that_means_nothing():

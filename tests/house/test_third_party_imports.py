@@ -96,7 +96,7 @@ def _third_party() -> dict[str, set[str]]:
     for path in sources():
         tops = {module.split(".")[0] for module in imported(path)}
         outside = tops - sys.stdlib_module_names - {"sre_agent", "pydantic"}
-        if path.parent == PACKAGE / "cli":
+        if PACKAGE / "cli" in path.parents:
             outside -= {"typer"}
         if outside:
             found[".".join(path.relative_to(PACKAGE).with_suffix("").parts)] = outside

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sre_agent.policy.canonical import digest
 from sre_agent.policy.decision import Verdict
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.permit import seal_holds
-from sre_agent.policy.request import Answers, digest
+from sre_agent.policy.request import Answers
 from sre_agent.runbook.proposal import plan_hash
 
 NOW = datetime(2026, 3, 4, 3, 11, 9, tzinfo=UTC)

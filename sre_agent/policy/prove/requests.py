@@ -3,10 +3,11 @@
 from typing import Any
 
 from sre_agent.incident.target import Target
+from sre_agent.policy.canonical import canonical
 from sre_agent.policy.facts import Claims, Facts, GuardRequest, TargetDeclaration
 from sre_agent.policy.prove.concrete import Example, Value
 from sre_agent.policy.prove.vocabulary import ACTION, APPROVALS, PRINCIPAL, RESOURCE, Kind, World
-from sre_agent.policy.request import Question, canonical, remediation, uid
+from sre_agent.policy.request import Question, remediation, uid
 from sre_agent.policy.syntax import Entity, Names, Unsupported
 from sre_agent.runbook.proposal import Proposal
 

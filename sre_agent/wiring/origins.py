@@ -1,0 +1,69 @@
+"""Where the cases of a replay come from: folders, globs and archives; the pager's history; the agent's own recordings.
+
+Each origin is a context that yields the cases one by one, in a fixed order, and cleans up what it unpacked. A place that holds
+no case is told as one that failed: the others are still replayed.
+"""
+
+import glob
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sre_agent.replay.archive import packed, unpack
+from sre_agent.replay.case_file import MalformedCase
+from sre_agent.wiring.replaying import Found
+
+_PATTERN = frozenset("*?[")
+
+
+@contextmanager
+def from_paths(paths: tuple[str, ...], *, as_recorded: bool = False) -> Iterator[Iterator[Found]]:
+    """The cases at these paths, in their order. A path may be a case, a folder with cases in it, an archive of them, or a
+    pattern that the shell left alone."""
+    with tempfile.TemporaryDirectory(prefix="sre-agent-replay-") as room:
+        yield _cases(paths, Path(room), as_recorded)
+
+
+def missing(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The paths that name nothing at all."""
+    return tuple(p for p in paths if not _expanded(p))
+
+
+def _cases(paths: tuple[str, ...], room: Path, as_recorded: bool) -> Iterator[Found]:
+    for number, path in enumerate(one for p in paths for one in _expanded(p)):
+        if path.is_file() and packed(path):
+            yield from _unpacked(path, room / str(number), as_recorded)
+            continue
+        for folder in _folders(path):
+            yield Found(place=str(folder), folder=folder, as_recorded=as_recorded)
+
+
+def _expanded(path: str) -> tuple[Path, ...]:
+    if Path(path).exists():
+        return (Path(path),)
+    found = sorted(glob.glob(path, recursive=True)) if _PATTERN & set(path) else []  # noqa: PTH207 - absolute patterns too
+    return tuple(Path(p) for p in found)
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    """A case, or the cases below a folder however deep; what holds none as it is: its reader says what is wrong."""
+    if not path.is_dir() or (path / "case.json").exists():
+        yield path
+        return
+    below = sorted({p.parent for p in path.rglob("case.json")})
+    yield from below or (path,)
+
+
+def _unpacked(archive: Path, into: Path, as_recorded: bool) -> Iterator[Found]:
+    into.mkdir()
+    try:
+        unpack(archive, into)
+    except MalformedCase as wrong:
+        yield Found(place=str(archive), error=str(wrong))
+        return
+    found = [p for p in _folders(into) if p != into]
+    if not found and not (into / "case.json").exists():
+        yield Found(place=str(archive), error=f"{archive.name}: holds no case.json")
+    for folder in found or ([into] if (into / "case.json").exists() else []):
+        yield Found(place=f"{archive}:{folder.relative_to(into)}", folder=folder, as_recorded=as_recorded)

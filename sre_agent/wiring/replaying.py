@@ -1,0 +1,183 @@
+"""Many cases through the dry run, in worker processes, told in the order they were given. Nothing here can write anywhere.
+
+Memory stays flat: at most WINDOW cases per worker are on their way, whatever the number of cases. A worker that dies (a case
+too big for this machine) costs that case and no other.
+"""
+
+import asyncio
+import multiprocessing
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from sre_agent.incident.errors import SreAgentError
+from sre_agent.replay.replayed import Replayed
+from sre_agent.settings import Settings
+from sre_agent.wiring.brain import Books
+from sre_agent.wiring.recorded import dry_run, replay_books
+
+WINDOW = 4
+
+
+@dataclass(frozen=True)
+class Found:
+    """One case to be replayed: its folder, and what to call the place it came from. `error` set: there is none, and why.
+
+    `as_recorded`: judge it on the facts that its recording holds, instead of mode auto and empty budgets.
+    """
+
+    place: str
+    folder: Path | None = None
+    error: str = ""
+    as_recorded: bool = False
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Under what a case is replayed: the settings, and the books they name."""
+
+    settings: Settings
+    books: Books
+
+
+def setup_of(settings: Settings) -> Setup:
+    """The settings with their books. Raises ConfigurationError."""
+    return Setup(settings, replay_books(settings))
+
+
+def replayed(found: Found, setups: tuple[Setup, ...], usd: float | None = None) -> tuple[Replayed, ...]:
+    """One case under each setup. Never raises for a case that is broken: that is in the answer.
+
+    `usd`: the most that a model may cost for it, under all setups together; None for what the settings say.
+    """
+    if found.folder is None:
+        return tuple(Replayed(case=found.place, place=found.place, error=found.error) for _ in setups)
+    return tuple(_once(found, found.folder, setup, None if usd is None else usd / len(setups)) for setup in setups)
+
+
+def _once(found: Found, folder: Path, setup: Setup, usd: float | None) -> Replayed:
+    began = time.perf_counter()
+    settings = setup.settings if usd is None else setup.settings.model_copy(update={"model_max_usd": usd})
+    try:
+        run = dry_run(settings, setup.books, folder, as_recorded=found.as_recorded)
+        done = asyncio.run(run.replayed(found.place))
+    except SreAgentError as wrong:
+        done = Replayed(case=folder.name, place=found.place, error=str(wrong))
+    except MemoryError:
+        done = Replayed(case=folder.name, place=found.place, error=f"{folder.name}: too big for the memory of this machine")
+    return done.model_copy(update={"duration_ms": (time.perf_counter() - began) * 1000})
+
+
+_given: tuple[Setup, ...] = ()
+"""What the workers work under: inherited where processes are forked, loaded by `_begin` where they are not."""
+
+
+def _begin(settings: tuple[Settings, ...]) -> None:
+    global _given
+    if not _given:
+        _given = tuple(setup_of(s) for s in settings)
+
+
+def _work(found: Found, usd: float | None) -> tuple[Replayed, ...]:
+    return replayed(found, _given, usd)
+
+
+@dataclass
+class Purse:
+    """What a run may spend on a model, in USD. INVARIANT: what is promised to cases on their way and what was spent never
+    exceed `usd` together; a case that gets too little is thought through by rules, and says so."""
+
+    usd: float
+    per_case: float
+    promised: float = 0.0
+    spent: float = 0.0
+
+    def promise(self) -> float:
+        """The most the next case may cost."""
+        share = max(0.0, min(self.per_case, self.usd - self.spent - self.promised))
+        self.promised += share
+        return share
+
+    def settle(self, share: float, cost: float) -> None:
+        """A case that was promised `share` has cost `cost`."""
+        self.promised -= share
+        self.spent += cost
+
+
+@dataclass
+class _Under:
+    """A case on its way."""
+
+    found: Found
+    share: float | None
+    answer: Future[tuple[Replayed, ...]]
+
+
+@dataclass
+class Crew:
+    """`workers` processes over these setups. `purse` is None where the settings alone say what a model may cost."""
+
+    setups: tuple[Setup, ...]
+    workers: int
+    purse: Purse | None = None
+
+    def run(self, cases: Iterable[Found]) -> Iterator[tuple[Replayed, ...]]:
+        """Every case under every setup, in the order given. With one worker, in this process."""
+        if self.workers <= 1:
+            yield from (self._settled(share, replayed(case, self.setups, share)) for case, share in self._shared(cases))
+            return
+        waiting, under = self._shared(cases), deque[_Under]()
+        pool = self._pool(self.workers)
+        try:
+            while True:
+                while len(under) < self.workers * WINDOW and (following := next(waiting, None)) is not None:
+                    under.append(_Under(*following, pool.submit(_work, *following)))
+                if not under:
+                    return
+                try:
+                    first = under[0]
+                    done = first.answer.result()
+                    under.popleft()
+                    yield self._settled(first.share, done)
+                except BrokenProcessPool:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    # One of them killed its worker. Each is tried once more by itself, so that the others are not lost with it.
+                    yield from (self._settled(lost.share, self._alone(lost)) for lost in under)
+                    under.clear()
+                    pool = self._pool(self.workers)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _shared(self, cases: Iterable[Found]) -> Iterator[tuple[Found, float | None]]:
+        return ((case, self.purse.promise() if self.purse else None) for case in cases)
+
+    def _settled(self, share: float | None, done: tuple[Replayed, ...]) -> tuple[Replayed, ...]:
+        if self.purse is not None and share is not None:
+            self.purse.settle(share, sum(r.result.model.usd for r in done if r.result is not None))
+        return done
+
+    def _alone(self, lost: _Under) -> tuple[Replayed, ...]:
+        if lost.answer.done() and not lost.answer.cancelled() and lost.answer.exception() is None:
+            return lost.answer.result()
+        pool = self._pool(1)
+        try:
+            return pool.submit(_work, lost.found, lost.share).result()
+        except BrokenProcessPool:
+            place = lost.found.place
+            error = f"{place}: the process that replayed it died, twice; it may need more memory than this machine has"
+            return tuple(Replayed(case=place, place=place, error=error) for _ in self.setups)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _pool(self, workers: int) -> ProcessPoolExecutor:
+        """Forked where that is the system's custom, so that a worker begins at once with what is loaded here."""
+        global _given
+        _given = self.setups
+        forked = sys.platform == "linux"
+        context = multiprocessing.get_context("fork" if forked else "spawn")
+        return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(tuple(s.settings for s in self.setups),))
