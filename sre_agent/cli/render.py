@@ -3,13 +3,18 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+QUIET_S = 10.0
 _STYLES = {"broken": "bold red", "warning": "yellow", "ok": "green", "skipped": "dim"}
 
 
@@ -49,6 +54,49 @@ def diagnosis(groups: Sequence[tuple[str, Sequence[tuple[str, str, str, str]]]])
             drawn.add_row(mark, *(Text(printable(cell)) for cell in (name, found, todo)))
         drawn.add_section()
     Console().print(drawn)
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """A bar on standard error, with the time that is left; the function given moves it on by one. Into a pipe goes a line now
+    and then. `total` None: nobody knows how many there will be."""
+    if not sys.stderr.isatty():
+        yield _Ticks(what, total).tick
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    # Drawn when something happened, not by a thread: worker processes are forked while it stands.
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
+        task = bar.add_task(what, total=total)
+
+        def tick() -> None:
+            bar.advance(task)
+            bar.refresh()
+
+        yield tick
+
+
+@dataclass
+class _Ticks:
+    """The same for who reads a log: a line every QUIET_S seconds."""
+
+    what: str
+    total: int | None
+    done: int = 0
+    began: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
+
+    def tick(self) -> None:
+        self.done += 1
+        now = time.monotonic()
+        if now - self.told < QUIET_S:
+            return
+        self.told = now
+        left = (
+            ""
+            if self.total is None
+            else f" of {self.total}, about {(now - self.began) / self.done * (self.total - self.done):.0f} s left"
+        )
+        print(f"{self.what}: {self.done}{left}", file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:

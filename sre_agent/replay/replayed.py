@@ -74,7 +74,8 @@ class Told(BaseModel):
 
 
 class Replayed(BaseModel):
-    """One case: `result` and `told`, or why there are none (`error`). `place` says where it came from, for people."""
+    """One case: `result` and `told`, or why there are none (`error`). `place` says where it came from, for people;
+    `content_sha256` what was in its folder ("" where there was none), so that one case given twice can be told."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,6 +85,7 @@ class Replayed(BaseModel):
     told: Told | None = None
     error: str = ""
     warnings: tuple[str, ...] = ()
+    content_sha256: str = ""
     duration_ms: float = 0.0
 
     def line(self, *, timings: bool) -> str:

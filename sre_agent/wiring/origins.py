@@ -6,8 +6,9 @@ no case is told as one that failed: the others are still replayed.
 
 import glob
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent.replay.archive import packed, unpack
@@ -17,12 +18,21 @@ from sre_agent.wiring.replaying import Found
 _PATTERN = frozenset("*?[")
 
 
+@dataclass(frozen=True)
+class Cases:
+    """Cases to be replayed, to be gone through once. `total` None: nobody knows yet how many there will be."""
+
+    each: Iterable[Found]
+    total: int | None = None
+
+
 @contextmanager
-def from_paths(paths: tuple[str, ...], *, as_recorded: bool = False) -> Iterator[Iterator[Found]]:
+def from_paths(paths: tuple[str, ...], *, as_recorded: bool = False) -> Iterator[Cases]:
     """The cases at these paths, in their order. A path may be a case, a folder with cases in it, an archive of them, or a
     pattern that the shell left alone."""
     with tempfile.TemporaryDirectory(prefix="sre-agent-replay-") as room:
-        yield _cases(paths, Path(room), as_recorded)
+        found = tuple(_cases(paths, Path(room), as_recorded))
+        yield Cases(found, len(found))
 
 
 def missing(paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,19 +9,21 @@ import multiprocessing
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent.incident.errors import SreAgentError
+from sre_agent.replay.fingerprint import folder_sha256
 from sre_agent.replay.replayed import Replayed
 from sre_agent.settings import Settings
 from sre_agent.wiring.brain import Books
 from sre_agent.wiring.recorded import dry_run, replay_books
 
 WINDOW = 4
+NOTHING = 1e-9  # USD
 
 
 @dataclass(frozen=True)
@@ -62,29 +64,36 @@ def replayed(found: Found, setups: tuple[Setup, ...], usd: float | None = None) 
 
 def _once(found: Found, folder: Path, setup: Setup, usd: float | None) -> Replayed:
     began = time.perf_counter()
-    settings = setup.settings if usd is None else setup.settings.model_copy(update={"model_max_usd": usd})
+    # A model that may cost nothing is not asked: its ceiling must be above zero, and below what any call costs.
+    settings = setup.settings if usd is None else setup.settings.model_copy(update={"model_max_usd": max(usd, NOTHING)})
+    content = ""
     try:
+        content = folder_sha256(folder)
         run = dry_run(settings, setup.books, folder, as_recorded=found.as_recorded)
         done = asyncio.run(run.replayed(found.place))
     except SreAgentError as wrong:
         done = Replayed(case=folder.name, place=found.place, error=str(wrong))
     except MemoryError:
         done = Replayed(case=folder.name, place=found.place, error=f"{folder.name}: too big for the memory of this machine")
-    return done.model_copy(update={"duration_ms": (time.perf_counter() - began) * 1000})
+    return done.model_copy(update={"content_sha256": content, "duration_ms": (time.perf_counter() - began) * 1000})
 
 
-_given: tuple[Setup, ...] = ()
-"""What the workers work under: inherited where processes are forked, loaded by `_begin` where they are not."""
+Replay = Callable[[Found, tuple[Setup, ...], float | None], tuple[Replayed, ...]]
+"""As `replayed`."""
+
+_given: tuple[tuple[Setup, ...], Replay] | None = None
+"""What the workers work with: inherited where processes are forked, loaded by `_begin` where they are not."""
 
 
-def _begin(settings: tuple[Settings, ...]) -> None:
+def _begin(settings: tuple[Settings, ...], replay: Replay) -> None:
     global _given
-    if not _given:
-        _given = tuple(setup_of(s) for s in settings)
+    if _given is None:
+        _given = tuple(setup_of(s) for s in settings), replay
 
 
 def _work(found: Found, usd: float | None) -> tuple[Replayed, ...]:
-    return replayed(found, _given, usd)
+    setups, replay = _given or ((), replayed)
+    return replay(found, setups, usd)
 
 
 @dataclass
@@ -125,11 +134,12 @@ class Crew:
     setups: tuple[Setup, ...]
     workers: int
     purse: Purse | None = None
+    replay: Replay = replayed
 
     def run(self, cases: Iterable[Found]) -> Iterator[tuple[Replayed, ...]]:
         """Every case under every setup, in the order given. With one worker, in this process."""
         if self.workers <= 1:
-            yield from (self._settled(share, replayed(case, self.setups, share)) for case, share in self._shared(cases))
+            yield from (self._settled(share, self.replay(case, self.setups, share)) for case, share in self._shared(cases))
             return
         waiting, under = self._shared(cases), deque[_Under]()
         pool = self._pool(self.workers)
@@ -152,6 +162,10 @@ class Crew:
                     pool = self._pool(self.workers)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def charge(self, done: tuple[Replayed, ...]) -> None:
+        """Count what a case cost that was replayed earlier in the same run."""
+        self._settled(0.0, done)
 
     def _shared(self, cases: Iterable[Found]) -> Iterator[tuple[Found, float | None]]:
         return ((case, self.purse.promise() if self.purse else None) for case in cases)
@@ -177,7 +191,7 @@ class Crew:
     def _pool(self, workers: int) -> ProcessPoolExecutor:
         """Forked where that is the system's custom, so that a worker begins at once with what is loaded here."""
         global _given
-        _given = self.setups
-        forked = sys.platform == "linux"
-        context = multiprocessing.get_context("fork" if forked else "spawn")
-        return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(tuple(s.settings for s in self.setups),))
+        _given = self.setups, self.replay
+        context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+        given = (tuple(s.settings for s in self.setups), self.replay)
+        return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=given)

@@ -1,6 +1,6 @@
 """`sre-agent replay`: what the agent would have seen, decided and said about past incidents. It can do nothing."""
 
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,55 +13,65 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sre_agent.settings import Settings
-    from sre_agent.wiring.replaying import Crew, Found
+    from sre_agent.wiring.journal import Journal
+    from sre_agent.wiring.origins import Cases
+    from sre_agent.wiring.replaying import Crew
 
 
 def replay(
     context: typer.Context,
-    paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]...", help="Cases, folders or archives of cases, globs.")
-    ] = None,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Cases, folders, archives, globs.")] = None,
     to_json: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="One JSON object a line and case.")] = None,
     reasoner: Annotated[Literal["rules", "openai"], typer.Option(help="Who thinks.")] = "rules",
     max_usd: Annotated[float | None, typer.Option(help="The most a model may cost for the whole run.", min=0.0)] = None,
     as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Judge recordings on the facts they hold.")] = False,
     jobs: Annotated[int, typer.Option(help="Worker processes; 0: one for each processor.", min=0)] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Fill in duration_ms (the output then differs between runs).")] = False,
 ) -> None:
     """Dry-run past incidents through the live rooms. Exit status 1 when a case could not be processed, 2 for wrong usage."""
+    from sre_agent.cli.render import progress
     from sre_agent.cli.replay.output import Wanted, output
     from sre_agent.settings import Reasoner
 
     settings = settings_of(context).model_copy(update={"reasoner": Reasoner(reasoner)})
-    origin = _origin(tuple(paths or ()), as_recorded=as_recorded)
+    origin = _from_paths(tuple(paths or ()), as_recorded=as_recorded)
+    crew = _crew(settings, jobs, max_usd, origin.few)
+    journal = _journal(settings, crew, (*origin.named, reasoner, str(max_usd), str(as_recorded)))
     with ExitStack() as held:
         out = held.enter_context(output(Wanted(json=to_json, timings=timings)))
         cases = held.enter_context(origin.cases)
-        for (done,) in _crew(settings, jobs, max_usd, origin.few).run(cases):
+        tick = held.enter_context(progress("replaying", cases.total))
+        held.enter_context(_telling(journal))
+        for (done,) in journal.through(crew, cases.each, resume=resume):
             out.add(done)
+            tick()
+    journal.finished()
     if out.failed:
         raise typer.Exit(1)
 
 
 @dataclass(frozen=True)
-class _Origin:
-    """Where the cases come from. `few`: so few that starting workers would cost more than it saves."""
+class Origin:
+    """Where the cases come from. `named`: the words that named them; `few`: so few that starting workers would cost more
+    than it saves."""
 
-    cases: "AbstractContextManager[Iterator[Found]]"
+    named: tuple[str, ...]
+    cases: "AbstractContextManager[Cases]"
     few: bool
 
 
-def _origin(paths: tuple[str, ...], *, as_recorded: bool) -> _Origin:
+_FEW = 8
+
+
+def _from_paths(paths: tuple[str, ...], *, as_recorded: bool) -> Origin:
     from sre_agent.wiring.origins import from_paths, missing
 
     absent = missing(paths)
     if absent or not paths:
         wrong(f"no such case: {', '.join(absent)}" if absent else "name at least one case, folder or archive of cases")
     few = all((Path(p) / "case.json").exists() for p in paths) and len(paths) < _FEW
-    return _Origin(from_paths(paths, as_recorded=as_recorded), few)
-
-
-_FEW = 8
+    return Origin(tuple(str(Path(p).absolute()) for p in paths), from_paths(paths, as_recorded=as_recorded), few)
 
 
 def _crew(settings: "Settings", jobs: int, max_usd: float | None, few: bool) -> "Crew":
@@ -73,10 +83,30 @@ def _crew(settings: "Settings", jobs: int, max_usd: float | None, few: bool) -> 
     purse = None
     if settings.reasoner is Reasoner.OPENAI and max_usd is not None:
         if not (settings.model_usd_per_million_input and settings.model_usd_per_million_output):
-            wrong("--max-usd needs the model's price: see the settings model_usd_per_million_input and _output")
+            wrong("--max-usd needs the model's price: set SRE_AGENT_MODEL_USD_PER_M_INPUT and SRE_AGENT_MODEL_USD_PER_M_OUTPUT")
         purse = Purse(usd=max_usd, per_case=settings.model_max_usd)
     workers = jobs or (1 if few else os.cpu_count() or 1)
     return Crew((setup_of(settings),), workers, purse)
+
+
+def _journal(settings: "Settings", crew: "Crew", words: tuple[str, ...]) -> "Journal":
+    """Where this run is kept: named by everything that decides its answers."""
+    from sre_agent.wiring.journal import Journal, run_name
+
+    run = run_name(crew.setups, words)
+    return Journal(settings.data_dir / "replays" / f"{run[:24]}.jsonl", run)
+
+
+@contextmanager
+def _telling(journal: "Journal") -> "Iterator[None]":
+    """What the journal has to say to people, at the end or when they stop the run."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(journal.parting, err=True)
+        raise
+    if journal.trouble:
+        typer.echo(f"warning: {journal.trouble}", err=True)
 
 
 def wrong(message: str) -> None:
