@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sre_agent.evidence.ai.quality import ModelError, ModelUse, PromptVersion, Score
 from sre_agent.evidence.change import Change
+from sre_agent.evidence.evidence import Evidence
 from sre_agent.evidence.redis.state import NodeView, RedisState, SentinelView
 from sre_agent.evidence.series import Series
 from sre_agent.incident.alert import Alert
@@ -34,6 +35,7 @@ from sre_agent.replay.case_shapes import (
     TopologyFile,
     utc,
 )
+from sre_agent.replay.recording.evidence_files import read_evidence
 
 KEPT_LOG_LINES = 500
 
@@ -52,7 +54,11 @@ class LogFile:
 
 @dataclass(frozen=True)
 class Case:
-    """One past incident. `at` is the clock of the replay; `warnings` say what was ignored in the files."""
+    """One past incident. `at` is the clock of the replay; `warnings` say what was ignored in the files.
+
+    `evidence` is what each source answered, where that was recorded: the first `planned` pieces to code's own plan, the rest
+    to a model.
+    """
 
     id: str
     at: datetime
@@ -67,6 +73,8 @@ class Case:
     topology: TopologyFile | None = None
     observations: tuple[Observation, ...] | None = None
     targets: dict[str, TargetDeclaration] | None = None
+    evidence: tuple[Evidence, ...] | None = None
+    planned: int | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -85,6 +93,7 @@ def load_case(folder: Path) -> Case:
         TypeAdapter(RedisFile),
         {"": RedisFile, "masters.*": MasterRows, "masters.*.sentinels.*": SentinelView, "masters.*.nodes.*": NodeView},
     )
+    evidence, planned = read_evidence(reader) or (None, None)
     return Case(
         id=head.id,
         at=head.at,
@@ -103,6 +112,8 @@ def load_case(folder: Path) -> Case:
         topology=reader.json("topology.json", TypeAdapter(TopologyFile), {"": TopologyFile}),
         observations=reader.lines("observations.jsonl", Observation),
         targets=_targets(reader),
+        evidence=evidence,
+        planned=planned,
         warnings=tuple(reader.warnings),
     )
 

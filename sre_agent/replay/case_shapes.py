@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from sre_agent.evidence.ai.quality import ModelError, ModelUse, PromptVersion, Score
-from sre_agent.evidence.change import Change, ChangeKind
+from sre_agent.evidence.change import Change, ChangeKind, web_link
 from sre_agent.evidence.evidence import EvidenceStatus
 from sre_agent.evidence.redis.state import NodeView, SentinelView
 
@@ -55,6 +55,8 @@ class ChangeRow(BaseModel):
     author: str | None = None
     source: str = ""
     services: tuple[str, ...] = ()
+    message: str | None = None
+    link: Annotated[str, BeforeValidator(web_link)] = ""
 
     def change(self) -> Change:
         """The same as the evidence room's value; versions may be written as numbers."""

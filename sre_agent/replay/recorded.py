@@ -8,17 +8,17 @@ A missing file is NO_DATA, or nothing at all where the incident gives no reason 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from sre_agent.evidence.alert_state import OWN_ALERTS, own_alerts
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.kubernetes.changes import changed
-from sre_agent.evidence.kubernetes.events import event_time
 from sre_agent.evidence.kubernetes.groups import CLUSTER_KINDS, GROUPS, WORKLOADS, serves_names
 from sre_agent.evidence.kubernetes.kept import told
 from sre_agent.evidence.kubernetes.scope import Subject, relevant, subjects
-from sre_agent.evidence.kubernetes.state import dig, instant, text
+from sre_agent.evidence.kubernetes.state import text
 from sre_agent.evidence.redis.state import RedisState
 from sre_agent.evidence.series import Series
 from sre_agent.evidence.source import EvidenceSource, Scope
@@ -26,6 +26,7 @@ from sre_agent.evidence.window import Window
 from sre_agent.incident.errors import Permanent
 from sre_agent.replay.case import Case, LogFile, stamp_of
 from sre_agent.replay.case_shapes import JsonObject
+from sre_agent.replay.visible import seen_by, stamp
 
 MAX_OUTPUT = 20_000
 Gather = Callable[[Case, Scope], Iterable[Evidence]]
@@ -87,7 +88,13 @@ class RecordedChanges:
 
 
 def recorded_sources(case: Case) -> tuple[EvidenceSource, ...]:
-    """Every source of a case, in a fixed order (so that evidence ids are the same in every run)."""
+    """Every source of a case, in a fixed order (so that evidence ids are the same in every run).
+
+    Where a case holds what each source answered (evidence.jsonl), those sources answer that, in their order, and no others do.
+    """
+    if case.evidence is not None:
+        planned = case.evidence[: case.planned]
+        return answering(tuple(seen for piece in planned if (seen := seen_by(piece, case.at)) is not None))
     sources: tuple[tuple[str, EvidenceKind, Gather], ...] = (
         ("prometheus", EvidenceKind.METRICS, _metrics),
         ("kubernetes", EvidenceKind.KUBERNETES, _kubernetes),
@@ -104,15 +111,28 @@ def recorded_sources(case: Case) -> tuple[EvidenceSource, ...]:
     return tuple(RecordedSource(name, kind, case, gather) for name, kind, gather in sources)
 
 
+@dataclass
+class AnsweredSource:
+    """EvidenceSource that answers what one source answered when it was recorded."""
+
+    name: str
+    kind: EvidenceKind
+    answers: tuple[Evidence, ...]
+
+    async def gather(self, scope: Scope) -> tuple[Evidence, ...]:  # noqa: ARG002
+        """The recorded answers."""
+        return self.answers
+
+
+def answering(evidence: tuple[Evidence, ...]) -> tuple[EvidenceSource, ...]:
+    """One source for each run of answers of one source, so that the answers stay in their order and keep their ids."""
+    runs = (tuple(run) for _, run in groupby(evidence, key=lambda e: e.source))
+    return tuple(AnsweredSource(run[0].source, run[0].kind, run) for run in runs)
+
+
 def visible_objects(case: Case) -> tuple[JsonObject, ...]:
     """Objects that existed, and events that had happened, by the clock of the case."""
-    return tuple(o for o in case.kubernetes or () if (_stamp(o) or case.at) <= case.at)
-
-
-def _stamp(item: JsonObject) -> datetime | None:
-    if item.get("kind") == "Event" and (seen := event_time(item)) is not None:
-        return seen
-    return instant(dig(item, "metadata", "creationTimestamp"))
+    return tuple(o for o in case.kubernetes or () if (stamp(o) or case.at) <= case.at)
 
 
 def _metrics(case: Case, scope: Scope) -> Iterable[Evidence]:
