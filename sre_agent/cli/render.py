@@ -1,4 +1,4 @@
-"""How results look on a terminal. The only file that knows rich; into a pipe goes plain text."""
+"""How results look on a terminal. The only file that knows rich, loaded when something is drawn; into a pipe goes plain text."""
 
 import shutil
 import sys
@@ -7,12 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
 QUIET_S = 10.0
 _STYLES = {"broken": "bold red", "warning": "yellow", "ok": "green", "skipped": "dim"}
@@ -26,6 +20,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for row in (columns, *cells):
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     drawn = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         drawn.add_column(column, overflow="fold")
@@ -44,6 +43,11 @@ def diagnosis(groups: Sequence[tuple[str, Sequence[tuple[str, str, str, str]]]])
                 if todo:
                     print(f"{'':<25} -> {printable(todo)}")
         return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     drawn = Table(box=box.SIMPLE_HEAD)
     for column, width in (("", 8), ("check", 14), ("found", None), ("what to do", None)):
         drawn.add_column(column, overflow="fold", min_width=width)
@@ -63,6 +67,9 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
     if not sys.stderr.isatty():
         yield _Ticks(what, total).tick
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     # Drawn when something happened, not by a thread: worker processes are forked while it stands.
     with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:

@@ -93,6 +93,12 @@ def _compiled(
     return graph.compile(checkpointer=checkpointer)
 
 
+def warm() -> None:
+    """Import now what building a graph needs: once before processes are forked, not once in each of them."""
+    lock_down()
+    import langgraph.graph  # noqa: F401
+
+
 def lock_down() -> None:
     """Set before langgraph is first imported: checkpoints may hold plain data only, and nothing is traced out.
 

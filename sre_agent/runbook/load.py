@@ -20,6 +20,8 @@ from sre_agent.runbook.runbook import Runbook
 
 PLACEHOLDERS = frozenset({"name", "namespace", "instance"})
 MOST_BYTES = 64 * 1024
+# libyaml's, where PyYAML was built with it: twenty runbooks are read at every start.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Known = Collection[str] | Mapping[str, type[BaseModel]]
 Complaint = tuple[tuple[str | int, ...], str]
@@ -86,7 +88,7 @@ def _parse(path: Path) -> yaml.MappingNode:
         text = path.read_text(encoding="utf-8")
         if len(text) > MOST_BYTES:
             raise ConfigurationError(f"{path}:1: larger than {MOST_BYTES} bytes; a runbook is a page, not a book")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _composed(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from None
     except yaml.MarkedYAMLError as error:
@@ -97,6 +99,14 @@ def _parse(path: Path) -> yaml.MappingNode:
     if not isinstance(node, yaml.MappingNode):
         raise ConfigurationError(f"{path}:1: a runbook is a mapping (id: ..., title: ..., ...)")
     return node
+
+
+def _composed(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=_LOADER)
+    except yaml.YAMLError:
+        # libyaml often names the line after the mistake; PyYAML's own reader names its line.
+        return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def _plain(path: Path, node: yaml.Node, where: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> Any:

@@ -5,6 +5,7 @@ point of the same run; from the first difference on everything is replayed again
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from sre_agent.replay.case_file import MalformedCase
 from sre_agent.replay.fingerprint import folder_sha256
 from sre_agent.replay.replayed import Replayed
 from sre_agent.wiring.replaying import Crew, Found, Setup
+
+KEPT_S = 7 * 86_400.0
+"""How long an interrupted run is kept, in seconds."""
 
 
 class _Row(BaseModel):
@@ -89,6 +93,7 @@ class Journal:
         header = json.dumps({"run": self.run}).encode() + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._forget_old()
             if resume and self.path.exists():
                 self._file = self.path.open("r+b")
                 if self._file.readline() == header:
@@ -98,6 +103,13 @@ class Journal:
             self._file.write(header)
         except OSError as error:
             self._stop(error)
+
+    def _forget_old(self) -> None:
+        """Runs that nobody went on with for KEPT_S are gone: nothing is kept for ever."""
+        oldest = time.time() - KEPT_S
+        for path in self.path.parent.glob("*.jsonl"):
+            if path != self.path and path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
 
     def _next(self, case: Found) -> _Row | None:
         """What is kept of this case; None, and everything from here on forgotten, when that is another one or nothing."""

@@ -6,7 +6,10 @@ too big for this machine) costs that case and no other.
 
 import asyncio
 import multiprocessing
+import os
+import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_agent.incident.errors import SreAgentError
+from sre_agent.investigation.graph import warm
 from sre_agent.replay.fingerprint import folder_sha256
 from sre_agent.replay.replayed import Replayed
 from sre_agent.settings import Settings
 from sre_agent.wiring.brain import Books
+from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.recorded import dry_run, replay_books
 
 WINDOW = 4
@@ -48,7 +53,8 @@ class Setup:
 
 
 def setup_of(settings: Settings) -> Setup:
-    """The settings with their books. Raises ConfigurationError."""
+    """The settings with their books, and everything imported that a case needs. Raises ConfigurationError."""
+    warm()
     return Setup(settings, replay_books(settings))
 
 
@@ -71,6 +77,9 @@ def _once(found: Found, folder: Path, setup: Setup, usd: float | None) -> Replay
         content = folder_sha256(folder)
         run = dry_run(settings, setup.books, folder, as_recorded=found.as_recorded)
         done = asyncio.run(run.replayed(found.place))
+        if run.case.at > SystemClock().now():
+            later = f"{folder.name}/case.json: its clock ({run.case.at.isoformat()}) is in the future; replayed all the same"
+            done = done.model_copy(update={"warnings": (*done.warnings, later)})
     except SreAgentError as wrong:
         done = Replayed(case=folder.name, place=found.place, error=str(wrong))
     except MemoryError:
@@ -87,8 +96,20 @@ _given: tuple[tuple[Setup, ...], Replay] | None = None
 
 def _begin(settings: tuple[Settings, ...], replay: Replay) -> None:
     global _given
+    # Who presses Ctrl-C means the program: it ends its workers itself, and no worker has anything to say about it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_follow, name="follow-the-program", daemon=True).start()
     if _given is None:
         _given = tuple(setup_of(s) for s in settings), replay
+
+
+def _follow() -> None:
+    """End with the program, however that ends: a worker that is left behind would wait for ever."""
+    program = multiprocessing.parent_process()
+    if program is not None:
+        program.join()
+        os._exit(1)
 
 
 def _work(found: Found, usd: float | None) -> tuple[Replayed, ...]:
@@ -142,12 +163,13 @@ class Crew:
             yield from (self._settled(share, self.replay(case, self.setups, share)) for case, share in self._shared(cases))
             return
         waiting, under = self._shared(cases), deque[_Under]()
-        pool = self._pool(self.workers)
+        pool, ended = self._pool(self.workers), False
         try:
             while True:
                 while len(under) < self.workers * WINDOW and (following := next(waiting, None)) is not None:
                     under.append(_Under(*following, pool.submit(_work, *following)))
                 if not under:
+                    ended = True
                     return
                 try:
                     first = under[0]
@@ -161,7 +183,10 @@ class Crew:
                     under.clear()
                     pool = self._pool(self.workers)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Who stops the run does not wait for cases that nobody will read; a model may take its time.
+            for worker in () if ended else multiprocessing.active_children():
+                worker.terminate()
+            pool.shutdown(wait=ended, cancel_futures=True)
 
     def charge(self, done: tuple[Replayed, ...]) -> None:
         """Count what a case cost that was replayed earlier in the same run."""

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import footprint, gathering, incidents, ingest, pages, presses, redaction, reservations, verdicts
+from tests.bench import footprint, gathering, incidents, ingest, pages, presses, redaction, replays, reservations, verdicts
 from tests.bench.cpu import machine
 from tests.bench.verdict import Row, table
 
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "gathering": gathering.rows,
     "redaction": redaction.rows,
     "pages": pages.rows,
+    "replay": replays.rows,
     "start": footprint.rows,
     "size": footprint.installed,
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import footprint, gathering, incidents, ingest, pages, presses, reservations, verdicts
+from tests.bench import footprint, gathering, incidents, ingest, pages, presses, replays, reservations, verdicts
 from tests.bench.verdict import Row, percentile, table
 
 
@@ -61,3 +61,8 @@ def test_a_page_with_everything_on_it_is_served_and_stays_small():
     took, size, _ = pages.rows(rounds=2)
     assert took.measured > 0
     assert size.held
+
+
+@pytest.mark.bench
+def test_a_replay_of_many_cases_is_timed_and_weighed():
+    assert [row.what for row in replays.rows(cases=40, few=10, starts=1) if not row.measured > 0] == []

@@ -1,6 +1,11 @@
 """`sre-agent replay`, as a user runs it: what is printed where, and the exit status."""
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +13,56 @@ import pytest
 from sre_agent.__main__ import run
 
 HEALTHY = Path(__file__).parent.parent / "incidents" / "healthy"
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SRE_AGENT_DATA_DIR", str(tmp_path / "kept"))
+    return tmp_path / "kept" / "replays"
+
+
+@pytest.mark.parametrize(("jobs", "word"), [("1", signal.SIGINT), ("2", signal.SIGINT), ("2", signal.SIGTERM)])
+def test_a_run_that_is_stopped_is_kept_and_one_that_ended_is_not(jobs: str, word: signal.Signals, tmp_path: Path, kept: Path):
+    cases = tmp_path / "cases"
+    for n in range(9):
+        shutil.copytree(HEALTHY, cases / f"{n}")
+    (cases / "5" / "case.json").unlink()
+    os.mkfifo(cases / "5" / "case.json")  # reading it waits for somebody who writes
+    program = [sys.executable, "-m", "sre_agent", "replay", str(cases), "--json", str(tmp_path / "out.jsonl"), "--jobs", jobs]
+    with subprocess.Popen(program, stderr=subprocess.PIPE, start_new_session=True) as running:
+        while not ((tmp_path / "out.jsonl").exists() and (tmp_path / "out.jsonl").read_bytes().count(b"\n") == 5):
+            assert running.poll() is None
+        if word is signal.SIGINT:
+            os.killpg(running.pid, word)  # as the terminal does: the workers hear it too
+        else:
+            running.send_signal(word)
+        told = running.communicate()[1].decode()
+    assert running.returncode == 130, told
+    assert "the same command with --resume goes on from there" in told
+    assert "Traceback" not in told
+    assert len(list(kept.iterdir())) == 1
+    (cases / "5" / "case.json").unlink()
+    shutil.copy(HEALTHY / "case.json", cases / "5")
+    assert run(["replay", str(cases), "--json", str(tmp_path / "out.jsonl"), "--jobs", "1", "--resume"]) == 0
+    assert list(kept.iterdir()) == []
+    assert run(["replay", str(cases), "--json", str(tmp_path / "whole.jsonl")]) == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_workers_do_not_outlive_a_program_that_was_killed(tmp_path: Path):
+    for n in range(2):
+        shutil.copytree(HEALTHY, tmp_path / "cases" / f"{n}")
+        (tmp_path / "cases" / f"{n}" / "case.json").unlink()
+        os.mkfifo(tmp_path / "cases" / f"{n}" / "case.json")
+    program = [sys.executable, "-m", "sre_agent", "replay", str(tmp_path / "cases"), "--jobs", "2"]
+    # The workers hold the other end of this pipe: it is read to its end when the last of them is gone.
+    with (
+        subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running,
+        (tmp_path / "cases" / "0" / "case.json").open("w"),  # open when a worker reads there
+    ):
+        running.kill()
+        assert running.stdout is not None
+        assert running.stdout.read() == b""
 
 
 def test_a_case_that_cannot_be_read_is_printed_as_such_and_the_others_still_are(tmp_path: Path, capfd):

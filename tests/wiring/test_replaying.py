@@ -1,6 +1,8 @@
+import json
 import os
 import signal
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -219,3 +221,22 @@ def test_what_was_kept_is_counted_as_spent(setup: Setup, healthy: Replayed):
 
 def test_cases_without_a_known_number_can_be_told():
     assert Cases(iter(())).total is None
+
+
+def test_an_interrupted_run_is_forgotten_after_a_week(setup: Setup, tmp_path: Path):
+    for name, age in (("old.jsonl", 8), ("new.jsonl", 6)):
+        (tmp_path / name).write_text("")
+        then = time.time() - age * 86_400
+        os.utime(tmp_path / name, (then, then))
+    journal = Journal(tmp_path / "mine.jsonl", run_name((setup,), ()))
+    list(journal.through(Crew((setup,), 1), found("mixed"), resume=False))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.jsonl", "new.jsonl"]
+
+
+def test_a_case_from_the_future_is_replayed_with_a_warning(setup: Setup, tmp_path: Path):
+    head = json.loads((INCIDENTS / "healthy" / "case.json").read_text())
+    (tmp_path / "case.json").write_text(json.dumps({**head, "at": "2199-01-01T00:00:00Z"}))
+    (done,) = replayed(Found("later", tmp_path), (setup,))
+    assert done.result is not None
+    assert any("is in the future" in w for w in done.warnings)
+    assert not any("future" in w for w in replayed(found("healthy")[0], (setup,))[0].warnings)
