@@ -25,6 +25,7 @@ from sre_agent.replay.replayed import Replayed
 from sre_agent.settings import Settings
 from sre_agent.wiring.brain import Books
 from sre_agent.wiring.clock import SystemClock
+from sre_agent.wiring.purse import Purse
 from sre_agent.wiring.recorded import dry_run, replay_books
 
 WINDOW = 4
@@ -118,34 +119,12 @@ def _work(found: Found, usd: float | None) -> tuple[Replayed, ...]:
 
 
 @dataclass
-class Purse:
-    """What a run may spend on a model, in USD. INVARIANT: what is promised to cases on their way and what was spent never
-    exceed `usd` together; a case that gets too little is thought through by rules, and says so."""
-
-    usd: float
-    per_case: float
-    promised: float = 0.0
-    spent: float = 0.0
-
-    def promise(self) -> float:
-        """The most the next case may cost."""
-        share = max(0.0, min(self.per_case, self.usd - self.spent - self.promised))
-        self.promised += share
-        return share
-
-    def settle(self, share: float, cost: float) -> None:
-        """A case that was promised `share` has cost `cost`."""
-        self.promised -= share
-        self.spent += cost
-
-
-@dataclass
 class _Under:
-    """A case on its way."""
+    """A case on its way; without an answer while nobody took it."""
 
     found: Found
     share: float | None
-    answer: Future[tuple[Replayed, ...]]
+    answer: Future[tuple[Replayed, ...]] | None = None
 
 
 @dataclass
@@ -160,22 +139,20 @@ class Crew:
     def run(self, cases: Iterable[Found]) -> Iterator[tuple[Replayed, ...]]:
         """Every case under every setup, in the order given. With one worker, in this process."""
         if self.workers <= 1:
-            yield from (self._settled(share, self.replay(case, self.setups, share)) for case, share in self._shared(cases))
+            for case in cases:
+                share = self._share()
+                yield self._settled(share, self.replay(case, self.setups, share))
             return
-        waiting, under = self._shared(cases), deque[_Under]()
+        waiting, under = iter(cases), deque[_Under]()
         pool, ended = self._pool(self.workers), False
         try:
-            while True:
-                while len(under) < self.workers * WINDOW and (following := next(waiting, None)) is not None:
-                    under.append(_Under(*following, pool.submit(_work, *following)))
-                if not under:
-                    ended = True
-                    return
+            while not ended:
                 try:
-                    first = under[0]
-                    done = first.answer.result()
-                    under.popleft()
-                    yield self._settled(first.share, done)
+                    self._dispatch(pool, waiting, under)
+                    ended = not under
+                    if not ended and (first := under[0].answer) is not None:
+                        done = first.result()
+                        yield self._settled(under.popleft().share, done)
                 except BrokenProcessPool:
                     pool.shutdown(wait=False, cancel_futures=True)
                     # One of them killed its worker. Each is tried once more by itself, so that the others are not lost with it.
@@ -184,16 +161,26 @@ class Crew:
                     pool = self._pool(self.workers)
         finally:
             # Who stops the run does not wait for cases that nobody will read; a model may take its time.
-            for worker in () if ended else multiprocessing.active_children():
-                worker.terminate()
+            if not ended:
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
             pool.shutdown(wait=ended, cancel_futures=True)
+
+    def _dispatch(self, pool: ProcessPoolExecutor, waiting: Iterator[Found], under: deque[_Under]) -> None:
+        """Give the workers as much as they may have. What money is short for waits until some of it comes back."""
+        while len(under) < self.workers * WINDOW and (self.purse is None or self.purse.ready):
+            following = next(waiting, None)
+            if following is None:
+                return
+            under.append(_Under(following, self._share()))
+            under[-1].answer = pool.submit(_work, following, under[-1].share)
 
     def charge(self, done: tuple[Replayed, ...]) -> None:
         """Count what a case cost that was replayed earlier in the same run."""
         self._settled(0.0, done)
 
-    def _shared(self, cases: Iterable[Found]) -> Iterator[tuple[Found, float | None]]:
-        return ((case, self.purse.promise() if self.purse else None) for case in cases)
+    def _share(self) -> float | None:
+        return self.purse.promise() if self.purse else None
 
     def _settled(self, share: float | None, done: tuple[Replayed, ...]) -> tuple[Replayed, ...]:
         if self.purse is not None and share is not None:
@@ -201,8 +188,9 @@ class Crew:
         return done
 
     def _alone(self, lost: _Under) -> tuple[Replayed, ...]:
-        if lost.answer.done() and not lost.answer.cancelled() and lost.answer.exception() is None:
-            return lost.answer.result()
+        answer = lost.answer
+        if answer is not None and answer.done() and not answer.cancelled() and answer.exception() is None:
+            return answer.result()
         pool = self._pool(1)
         try:
             return pool.submit(_work, lost.found, lost.share).result()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent.__main__ import run
+from sre_agent.testing.openai import OpenAIStandIn, answers
 
 HEALTHY = Path(__file__).parent.parent / "incidents" / "healthy"
 
@@ -86,3 +87,33 @@ def test_a_path_that_cannot_be_read_or_written_is_wrong_usage(words: tuple[str, 
     assert printed.out == ""
     assert "bug" not in printed.err
     assert str(tmp_path) in printed.err
+
+
+def test_a_model_thinks_until_the_money_for_the_run_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd):
+    for n in range(4):
+        shutil.copytree(HEALTHY, tmp_path / "cases" / f"{n}")
+    answer = dict.fromkeys(("claimed_class", "veto", "nominated_runbook")) | {"statements": [], "confidence": 1.0}
+    with OpenAIStandIn([answers(answer, tokens=(1000, 100))]) as model:
+        for name, value in {
+            "OPENAI_BASE_URL": model.base_url,
+            "OPENAI_API_KEY": "k",
+            "OPENAI_MODEL": "stand-in",
+            "SRE_AGENT_MODEL_USD_PER_M_INPUT": "10",
+            "SRE_AGENT_MODEL_USD_PER_M_OUTPUT": "10",
+        }.items():
+            monkeypatch.setenv(name, value)
+        words = ["replay", str(tmp_path / "cases"), "--reasoner", "openai", "--json", "-", "--jobs", "1"]
+        assert run([*words, "--max-usd", "0.06"]) == 0
+        told = [json.loads(line)["model"] for line in capfd.readouterr().out.splitlines()]
+        asked = len(model.requests)
+    assert asked == sum(m["calls"] for m in told) > 0
+    assert sum(m["usd"] for m in told) <= 0.06
+    assert told[0]["usd"] > 0, told
+    assert [told[-1][name] for name in ("calls", "usd", "fallback")] == [0, 0.0, "over-budget"]
+
+
+def test_a_limit_without_a_price_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, capfd):
+    for name, value in {"OPENAI_API_KEY": "k", "OPENAI_MODEL": "m", "SRE_AGENT_MODEL_USD_PER_M_INPUT": "0"}.items():
+        monkeypatch.setenv(name, value)
+    assert run(["replay", str(HEALTHY), "--reasoner", "openai", "--max-usd", "1"]) == 2
+    assert "SRE_AGENT_MODEL_USD_PER_M_INPUT" in capfd.readouterr().err

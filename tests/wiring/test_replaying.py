@@ -12,7 +12,8 @@ from sre_agent.replay.replayed import Replayed
 from sre_agent.settings.load import fixed
 from sre_agent.wiring.journal import Journal, run_name
 from sre_agent.wiring.origins import Cases, from_paths, missing
-from sre_agent.wiring.replaying import NOTHING, Crew, Found, Purse, Setup, replayed, setup_of
+from sre_agent.wiring.purse import Purse
+from sre_agent.wiring.replaying import NOTHING, Crew, Found, Setup, replayed, setup_of
 
 INCIDENTS = Path(__file__).parent.parent / "incidents"
 SLUGS = ("healthy", "redis-slow-primary", "prompt-regression", "tool-429", "mixed", "watchdog", "untagged", "provider-429")
@@ -94,6 +95,18 @@ def test_what_is_promised_and_what_was_spent_never_exceed_the_purse(setup: Setup
     list(Crew((setup,), 1, purse, spending).run(found(*SLUGS[:4])))
     assert asked == pytest.approx([0.4, 0.4, 0.2, 0.0])
     assert (purse.spent, purse.promised) == pytest.approx((1.0, 0.0))
+
+
+def cheap(case: Found, setups: tuple[Setup, ...], usd: float | None) -> tuple[Replayed, ...]:
+    (done,) = replayed(case, setups)
+    return (costing(done, min(usd or 0.0, 0.05)),)
+
+
+def test_cases_wait_for_money_that_may_come_back_instead_of_going_without(setup: Setup):
+    purse = Purse(usd=0.42, per_case=0.4)
+    done = [one for (one,) in Crew((setup,), 2, purse, cheap).run(found(*SLUGS))]
+    assert [d.result.model.usd for d in done if d.result] == pytest.approx([0.05] * 8)
+    assert (purse.spent, purse.promised) == pytest.approx((0.4, 0.0))
 
 
 def test_an_empty_purse_lets_rules_think(setup: Setup):

@@ -93,7 +93,8 @@ def _crew(settings: "Settings", jobs: int, max_usd: float | None, few: bool) -> 
     import os
 
     from sre_agent.settings import Reasoner
-    from sre_agent.wiring.replaying import Crew, Purse, setup_of
+    from sre_agent.wiring.purse import Purse
+    from sre_agent.wiring.replaying import Crew, setup_of
 
     purse = None
     if settings.reasoner is Reasoner.OPENAI and max_usd is not None:
