@@ -13,6 +13,8 @@ from sre_agent.approval.decide import Approvers
 from sre_agent.approval.placing import placing
 from sre_agent.approval.request import Answer
 from sre_agent.approval.teams import Teams
+from sre_agent.asking.announce import Announcer
+from sre_agent.asking.digest import DigestDesk
 from sre_agent.execution.action import Readers
 from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands
@@ -23,9 +25,7 @@ from sre_agent.incident.incident import Incident
 from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.policy.guard import Guard
-from sre_agent.response.announce import Announcer
 from sre_agent.response.assess import Assessor
-from sre_agent.response.digest import DigestDesk
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.record import IncidentRecord, Job, JobKind

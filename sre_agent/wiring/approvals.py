@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.teams import Teams
+from sre_agent.asking.desk import AnswerDesk
 from sre_agent.policy.bundle import Bundle
-from sre_agent.response.desk import AnswerDesk
 from sre_agent.response.store import Store
 from sre_agent.response.walk import Walk
 from sre_agent.settings import Settings

@@ -8,11 +8,11 @@ from sre_agent.adapters.slack.board import SlackBoard
 from sre_agent.adapters.slack.client import SlackApi
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.teams import Teams
+from sre_agent.asking.announce import Announcer
+from sre_agent.asking.digest import DigestDesk
 from sre_agent.handback.board import QuestionBoard
 from sre_agent.handback.tracker import IncidentTracker
 from sre_agent.incident.errors import ConfigurationError
-from sre_agent.response.announce import Announcer
-from sre_agent.response.digest import DigestDesk
 from sre_agent.response.walk import Walk
 from sre_agent.settings import Settings
 from sre_agent.wiring.brain import Books

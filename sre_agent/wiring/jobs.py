@@ -7,7 +7,7 @@ from typing import Any
 
 from sre_agent.adapters.jobs import Handler
 from sre_agent.adapters.postgres.queue import INBOX
-from sre_agent.response.announce import Announcer
+from sre_agent.asking.announce import Announcer
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.record import JobKind

@@ -1,7 +1,7 @@
 """What the pages need, put together: lists, the ledger, the answer desk behind a plain callable, and the books in force."""
 
 from sre_agent.adapters.postgres.headlines import PostgresHeadlines
-from sre_agent.response.desk import AnswerDesk, Given
+from sre_agent.asking.desk import AnswerDesk, Given
 from sre_agent.response.record import IncidentRecord
 from sre_agent.web.ports import PagePorts, Said
 from sre_agent.wiring.approvals import answer_desk

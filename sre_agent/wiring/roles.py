@@ -24,6 +24,7 @@ from sre_agent.adapters.tracing import TracedInvestigator, traced_sources
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.placing import names_by_address, placing
 from sre_agent.approval.teams import Teams
+from sre_agent.asking.announce import Announcer
 from sre_agent.execution.action import Action
 from sre_agent.execution.executor import Executor
 from sre_agent.facts.breakers import BreakerFacts, Looks
@@ -31,7 +32,6 @@ from sre_agent.incident.errors import Conflict, SreAgentError, Transient
 from sre_agent.investigation.graph import build_investigator
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.people import People
-from sre_agent.response.announce import Announcer
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator

@@ -13,11 +13,11 @@ from sre_agent.adapters.slack.client import DEFAULT_URL, SlackApi
 from sre_agent.adapters.slack.dialogs import Dialogs
 from sre_agent.adapters.slack.socket import SocketMode
 from sre_agent.approval.press import dialog_errors, parse_press
+from sre_agent.asking.press_line import PressLine
+from sre_agent.asking.pressers import Narrowing, Pressers
+from sre_agent.asking.presses import Counted, PressDesk
 from sre_agent.incident.errors import ConfigurationError, SreAgentError
 from sre_agent.policy.bundle import Bundle
-from sre_agent.response.press_line import PressLine
-from sre_agent.response.pressers import Narrowing, Pressers
-from sre_agent.response.presses import Counted, PressDesk
 from sre_agent.response.store import Store
 from sre_agent.settings import Settings
 from sre_agent.wiring.approvals import answer_desk

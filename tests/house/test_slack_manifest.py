@@ -21,7 +21,7 @@ def test_every_rule_of_a_press_is_explained():
     told = (ROOT / "docs/slack.md").read_text(encoding="utf-8")
     rules = {
         rule
-        for path in ("response/pressers.py", "response/presses.py")
+        for path in ("asking/pressers.py", "asking/presses.py")
         for rule in re.findall(r'"(press-[a-z-]+)"', (ROOT / "sre_agent" / path).read_text(encoding="utf-8"))
     }
     assert len(rules) > 10

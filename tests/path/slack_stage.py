@@ -13,12 +13,12 @@ from sre_agent.adapters.slack.dialogs import Dialogs
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.press import button_value
 from sre_agent.approval.teams import Teams
+from sre_agent.asking.desk import AnswerDesk
+from sre_agent.asking.press_line import PressLine
+from sre_agent.asking.pressers import Narrowing, Pressers
+from sre_agent.asking.presses import PressDesk
 from sre_agent.audit.record import AuditRecord
 from sre_agent.incident.event import EventKind
-from sre_agent.response.desk import AnswerDesk
-from sre_agent.response.press_line import PressLine
-from sre_agent.response.pressers import Narrowing, Pressers
-from sre_agent.response.presses import PressDesk
 from sre_agent.response.record import State
 from sre_agent.response.walk import Walk
 from sre_agent.testing.slack import Json, Member, SlackStandIn

@@ -4,10 +4,10 @@ import pytest
 
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.teams import Teams
+from sre_agent.asking.desk import AnswerDesk, Given
 from sre_agent.incident.errors import Conflict
 from sre_agent.incident.event import EventKind
 from sre_agent.incident.incident import IncidentStatus
-from sre_agent.response.desk import AnswerDesk, Given
 from sre_agent.response.lifecycle import on_event
 from sre_agent.response.record import State
 from sre_agent.testing.rooms import ScriptedAction, ScriptedInvestigator

@@ -5,11 +5,11 @@ import pytest
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.request import ApprovalRequest
 from sre_agent.approval.teams import Teams
+from sre_agent.asking.desk import AnswerDesk, Given
 from sre_agent.incident.errors import Conflict, Refused
 from sre_agent.incident.event import EventKind
 from sre_agent.incident.incident import Incident, IncidentStatus
 from sre_agent.policy.facts import Mode
-from sre_agent.response.desk import AnswerDesk, Given
 from sre_agent.response.record import ANONYMOUS, IncidentRecord, State
 from sre_agent.testing.rooms import ScriptedAction, ScriptedInvestigator
 from sre_agent.testing.walkthrough import Walkthrough

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from sre_agent.asking.pressers import Narrowing
 from sre_agent.incident.event import EventKind
 from sre_agent.incident.incident import IncidentStatus
-from sre_agent.response.pressers import Narrowing
 from sre_agent.response.record import State
 from sre_agent.testing.pagerduty_faults import Fault
 from sre_agent.testing.slack_press import pressed, sign

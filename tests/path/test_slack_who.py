@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from sre_agent.asking.pressers import Narrowing
 from sre_agent.incident.errors import Transient
-from sre_agent.response.pressers import Narrowing
 from sre_agent.testing.pagerduty_faults import Drop, Fault
 from sre_agent.testing.slack import Member, rate_limited, refuses
 from tests.path.slack_stage import ANA, BEN, DEV, STRANGER, nothing_came_of_it, slack_stage

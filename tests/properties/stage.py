@@ -11,6 +11,9 @@ from sre_agent.approval.decide import Approvers
 from sre_agent.approval.placing import placing
 from sre_agent.approval.request import Answer
 from sre_agent.approval.teams import Teams
+from sre_agent.asking.announce import Announcer
+from sre_agent.asking.desk import AnswerDesk
+from sre_agent.asking.digest import DigestDesk
 from sre_agent.execution.action import Readers
 from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands
@@ -24,10 +27,7 @@ from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.handover import Handover, HandoverFact, Handovers
-from sre_agent.response.announce import Announcer
 from sre_agent.response.assess import Assessor
-from sre_agent.response.desk import AnswerDesk
-from sre_agent.response.digest import DigestDesk
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.responder import Responder

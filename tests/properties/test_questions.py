@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from sre_agent.asking.announce import Announcer
+from sre_agent.asking.digest import DigestDesk
 from sre_agent.handback.board import Question, QuestionBoard
 from sre_agent.incident.event import EventKind
-from sre_agent.response.announce import Announcer
-from sre_agent.response.digest import DigestDesk
 from sre_agent.response.fatigue import Digest
 from sre_agent.response.record import Announced, IncidentRecord
 from tests.properties.drawn import GROUPS

@@ -16,11 +16,11 @@ import httpx
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.request import ApprovalRequest
 from sre_agent.approval.teams import Teams
+from sre_agent.asking.desk import AnswerDesk
 from sre_agent.execution.ledger import Intent
 from sre_agent.policy.bundle import Bundle
 from sre_agent.response.applied import advanced
 from sre_agent.response.conclude import assessed
-from sre_agent.response.desk import AnswerDesk
 from sre_agent.response.record import IncidentRecord, State, Step
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sre_agent.approval.request import ApprovalRequest
+from sre_agent.asking.became import became
+from sre_agent.asking.digest import DigestDesk
 from sre_agent.handback.board import Place, Question, QuestionBoard
 from sre_agent.handback.impact import effects
 from sre_agent.handback.note import NoteContent
 from sre_agent.incident.errors import Conflict, Permanent
 from sre_agent.policy.people import Person
 from sre_agent.response import lifecycle
-from sre_agent.response.became import became
-from sre_agent.response.digest import DigestDesk
 from sre_agent.response.fatigue import WINDOW, Way, way
 from sre_agent.response.follow_up import note_content
 from sre_agent.response.record import Announced, IncidentRecord, Step

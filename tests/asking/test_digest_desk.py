@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from sre_agent.approval.request import ApprovalRequest
+from sre_agent.asking.digest import DigestDesk
 from sre_agent.incident.alert import AlertClass
 from sre_agent.incident.errors import Transient
-from sre_agent.response.digest import DigestDesk
 from sre_agent.response.fatigue import AskedIn, Digest
 from sre_agent.response.record import IncidentRecord, State, Step
 from sre_agent.response.walk import Walk

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sre_agent.approval.request import ApprovalRequest, ApprovalState
+from sre_agent.asking.became import became
 from sre_agent.handback.board import Standing
 from sre_agent.incident.timeline import TimelineEntry
-from sre_agent.response.became import became
 
 AT = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from sre_agent.approval.press import Press
-from sre_agent.response.presses import PressDesk
+from sre_agent.asking.presses import PressDesk
 
 ANSWER_WITHIN = 2.5
 """Seconds after which the door answers, whatever the desk is doing."""

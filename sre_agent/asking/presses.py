@@ -12,11 +12,11 @@ from typing import Protocol, assert_never
 from sre_agent.approval.press import Press, PressAction
 from sre_agent.approval.request import ApprovalRequest, ApprovalState
 from sre_agent.approval.teams import Person
+from sre_agent.asking.desk import AnswerDesk, Given
+from sre_agent.asking.pressers import Pressers
 from sre_agent.audit.record import AuditEntry
 from sre_agent.evidence.redact import redact
 from sre_agent.incident.errors import Conflict, Refused, SreAgentError
-from sre_agent.response.desk import AnswerDesk, Given
-from sre_agent.response.pressers import Pressers
 from sre_agent.response.record import IncidentRecord, State
 
 NO_REASON = "press-no-reason"
