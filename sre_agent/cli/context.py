@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from sre_agent.settings import Settings
 
 
+MORE_PERMISSIVE = 3
+"""Exit status when what is compared lets the agent go further."""
+
 TOKEN_VARIABLE = "SRE_AGENT_APPROVER_TOKEN"  # noqa: S105
 
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sre_agent.cli.context import settings_of
+from sre_agent.cli.context import MORE_PERMISSIVE, settings_of
 
 if TYPE_CHECKING:
     from sre_agent.policy.bundle import Bundle
     from sre_agent.policy.difference import VerdictChange
     from sre_agent.policy.facts import Situation
 
-MORE_PERMISSIVE = 3
 NOT_PROVED = 4
 
 app = typer.Typer(help="The guard's rules: check, test, explain, compare, lock.", no_args_is_help=True)
@@ -111,11 +110,13 @@ def diff(
     before, after = _edited(old, None), _edited(new, None)
     edited = edits(before, after)
     _say(edit_lines(edited) if edited else ["no rule and no declaration differs"])
-    changed = _verdict_changes(context, (before, after), cases, decisions)
-    _say(verdict_lines(changed) if changed else ["every recorded request is judged as before"] if cases or decisions else [])
-    more = any(e.room == "more" for e in edited) or any(c.wider for c in changed)
+    replayed, wider = _replayed(context, (old, new), cases)
+    changed = _rejudged((before, after), decisions)
+    same = "every recorded request is judged as before"
+    _say(verdict_lines(changed) if changed else [same] if (cases or decisions) and not replayed else [])
+    more = any(e.room == "more" for e in edited) or any(c.wider for c in changed) or wider
     proved = _proved_wider(old, new, (before, after)) if any(e.room == "maybe" for e in edited) else False
-    if edited or changed:
+    if edited or changed or replayed:
         room = "something gets more room" if more or proved else "not known" if proved is None else "nothing gets more room"
         _say(["", f"in sum: {room}"])
     raise typer.Exit(MORE_PERMISSIVE if more or proved else NOT_PROVED if proved is None else 0)
@@ -141,22 +142,31 @@ def lock(
     typer.echo(f"{write_lock(place, approved_by)}: bundle {bundle.hash[:12]}, approved by {approved_by}")
 
 
-def _verdict_changes(
-    context: typer.Context, bundles: "tuple[Bundle, Bundle]", cases: Path | None, decisions: Path | None
-) -> "list[VerdictChange]":
-    """Recorded incidents and recorded requests that the two bundles judge differently."""
+def _replayed(context: typer.Context, folders: tuple[Path, Path], cases: Path | None) -> tuple[int, bool]:
+    """Print the past incidents that the two folders judge differently; how many, and whether one gets more room."""
+    from contextlib import ExitStack
+
+    from sre_agent.cli.render import differing
+    from sre_agent.replay.compare_telling import blocks
+    from sre_agent.wiring.compared import Spool, between
+
+    if cases is None:
+        return 0, False
+    with ExitStack() as held:
+        spool = Spool(held)
+        for found in between(settings_of(context), *folders, cases):
+            spool.add(found)
+        differing(blocks(spool.each()))
+        return spool.kinds.total(), bool(spool.wider)
+
+
+def _rejudged(bundles: "tuple[Bundle, Bundle]", decisions: Path | None) -> "list[VerdictChange]":
+    """Recorded requests that the two bundles judge differently."""
     from sre_agent.policy.difference import rejudged
     from sre_agent.policy.lock import read_text
     from sre_agent.policy.recorded import situations
 
-    changed: list[VerdictChange] = []
-    if cases is not None:
-        from sre_agent.wiring.compared import replayed
-
-        changed += replayed(settings_of(context), *bundles, cases)
-    if decisions is not None:
-        changed += rejudged(*bundles, situations(read_text(decisions), str(decisions)))
-    return changed
+    return [] if decisions is None else [*rejudged(*bundles, situations(read_text(decisions), str(decisions)))]
 
 
 def _proved_wider(old: Path, new: Path, bundles: "tuple[Bundle, Bundle]") -> bool | None:

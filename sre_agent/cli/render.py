@@ -4,7 +4,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -58,6 +58,30 @@ def diagnosis(groups: Sequence[tuple[str, Sequence[tuple[str, str, str, str]]]])
             drawn.add_row(mark, *(Text(printable(cell)) for cell in (name, found, todo)))
         drawn.add_section()
     Console().print(drawn)
+
+
+def differing(blocks: Iterable[tuple[str, bool, Sequence[tuple[str, str, str]]]]) -> None:
+    """Print (heading, is dangerous, [(what, before, after)]), one by one. Cells are data, as in `table`; danger is a word too."""
+    if not sys.stdout.isatty():
+        for heading, dangerous, rows in blocks:
+            print(printable(f"DANGEROUS: {heading}" if dangerous else heading))
+            for what, before, after in rows:
+                print(f"  {what:<12} {printable(before)}" + ("" if before == after else f"\n{'':<12} -> {printable(after)}"))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Console()
+    for heading, dangerous, rows in blocks:
+        said = printable(f"DANGEROUS: {heading}" if dangerous else heading)
+        drawn = Table(box=box.SIMPLE_HEAD, title=Text(said, style="bold red" if dangerous else "bold"), title_justify="left")
+        for column in ("", "before", "after"):
+            drawn.add_column(column, overflow="fold")
+        for row in rows:
+            drawn.add_row(*(Text(printable(cell)) for cell in row))
+        shown.print(drawn)
 
 
 @contextmanager

@@ -56,11 +56,16 @@ def load_bundle(folder: Path, overlay: Path | None = None, *, locked: bool = Tru
     return bundle
 
 
-def examine(folder: Path, overlay: Path | None = None, *, locked: bool = True) -> tuple[Bundle | None, tuple[str, ...]]:
-    """The bundle (None when it cannot even be built) and everything that is wrong with it ("file:line: ...")."""
+def examine(
+    folder: Path, overlay: Path | Mapping[str, Path] | None = None, *, locked: bool = True
+) -> tuple[Bundle | None, tuple[str, ...]]:
+    """The bundle (None when it cannot even be built) and everything that is wrong with it ("file:line: ...").
+
+    `overlay` as a mapping names the data files one by one, as `data_paths` does.
+    """
     try:
         texts = policy_texts(folder)
-        data = _data_paths(folder, overlay)
+        data = data_paths(folder, overlay) if not isinstance(overlay, Mapping) else dict(overlay)
         rules, wrong = _rules(folder, texts)
         declared, more = _declared(data, None if wrong else granted(rules))
         if wrong or more or declared is None:
@@ -78,7 +83,7 @@ def write_lock(folder: Path, approved_by: str = "") -> Path:
     Raises ConfigurationError when the policies or data themselves would not load.
     """
     rules, wrong = _rules(folder, policy_texts(folder))
-    _, more = _declared(_data_paths(folder, None), None if wrong else granted(rules))
+    _, more = _declared(data_paths(folder, None), None if wrong else granted(rules))
     for complaint in (*wrong, *more):
         raise ConfigurationError(complaint)
     path = folder / LOCK
@@ -135,7 +140,8 @@ def _bundle(texts: Mapping[str, str], data: Mapping[str, Path], rules: tuple[Rul
     )
 
 
-def _data_paths(folder: Path, overlay: Path | None) -> dict[str, Path]:
+def data_paths(folder: Path, overlay: Path | None) -> dict[str, Path]:
+    """The data files in force, by name: the folder's own, and those of the overlay in place of them. Raises ConfigurationError."""
     paths = {name: folder / "data" / name for name in DATA_FILES}
     if overlay is None:
         return paths

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sre_agent.incident.errors import SreAgentError
@@ -47,16 +48,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Setup:
-    """Under what a case is replayed: the settings, and the books they name."""
+    """Under what a case is replayed: the settings, and the books they name. `again` loads the same in another process."""
 
     settings: Settings
     books: Books
+    again: "Callable[[], Setup]"
 
 
 def setup_of(settings: Settings) -> Setup:
     """The settings with their books, and everything imported that a case needs. Raises ConfigurationError."""
     warm()
-    return Setup(settings, replay_books(settings))
+    return Setup(settings, replay_books(settings), partial(setup_of, settings))
 
 
 def replayed(found: Found, setups: tuple[Setup, ...], usd: float | None = None) -> tuple[Replayed, ...]:
@@ -95,14 +97,14 @@ _given: tuple[tuple[Setup, ...], Replay] | None = None
 """What the workers work with: inherited where processes are forked, loaded by `_begin` where they are not."""
 
 
-def _begin(settings: tuple[Settings, ...], replay: Replay) -> None:
+def _begin(loading: "tuple[Callable[[], Setup], ...]", replay: Replay) -> None:
     global _given
     # Who presses Ctrl-C means the program: it ends its workers itself, and no worker has anything to say about it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_follow, name="follow-the-program", daemon=True).start()
     if _given is None:
-        _given = tuple(setup_of(s) for s in settings), replay
+        _given = tuple(load() for load in loading), replay
 
 
 def _follow() -> None:
@@ -206,5 +208,5 @@ class Crew:
         global _given
         _given = self.setups, self.replay
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-        given = (tuple(s.settings for s in self.setups), self.replay)
+        given = (tuple(s.again for s in self.setups), self.replay)
         return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=given)

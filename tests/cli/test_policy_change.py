@@ -102,8 +102,10 @@ def test_recorded_incidents_are_replayed_through_both(said, folder):
     edit(folder / "deny_safety.cedar", "unless { context.approvals >= 2 };", "unless { context.approvals >= 1 };")
     status, out, _ = said("policy", "diff", POLICIES, folder, "--cases", ROOT / "tests/incidents/redis-slow-primary")
     assert status == 3
-    assert "redis-slow-primary: needs_approval (2 people)" in out
-    assert "-> needs_approval (1 person)" in out
+    assert "DANGEROUS: more permissive: redis-slow-primary: fewer people have to agree: 1 person, not 2 people" in out
+    assert "decided by   grant-redis-failover, tier-failover-two" in out
+    status, out, _ = said("policy", "diff", POLICIES, folder, "--cases", ROOT / "tests/incidents/healthy")
+    assert "every recorded request is judged as before" in out
 
 
 def test_recorded_requests_are_judged_by_both(said, folder, tmp_path, bases):

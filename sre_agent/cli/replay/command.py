@@ -14,10 +14,12 @@ from sre_agent.cli.context import settings_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sre_agent.cli.replay.output import Output
+    from sre_agent.cli.replay.what_if import Differing
     from sre_agent.settings import Settings
     from sre_agent.wiring.journal import Journal
     from sre_agent.wiring.origins import Cases
-    from sre_agent.wiring.replaying import Crew
+    from sre_agent.wiring.replaying import Crew, Setup
 
 
 def replay(
@@ -27,32 +29,41 @@ def replay(
     reasoner: Annotated[Literal["rules", "openai"], typer.Option(help="Who thinks.")] = "rules",
     max_usd: Annotated[float | None, typer.Option(help="The most a model may cost for the whole run.", min=0.0)] = None,
     as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Judge recordings on the facts they hold.")] = False,
+    policy: Annotated[Path | None, typer.Option(help="Compare: these policies instead of those in force.")] = None,
+    runbooks: Annotated[Path | None, typer.Option(help="Compare: these runbooks instead.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Compare: this model instead.")] = None,
     jobs: Annotated[int, typer.Option(help="Worker processes; 0: one for each processor.", min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Fill in duration_ms (the output then differs between runs).")] = False,
 ) -> None:
-    """Dry-run past incidents through the live rooms. Exit status 1 when a case could not be processed, 2 for wrong usage."""
+    """Dry-run past incidents through the live rooms. Exit status 1 when a case could not be processed, 2 for wrong usage.
+
+    With --policy, --runbooks or --model: only what would be judged differently; 3 when anything becomes more permissive.
+    """
     with ExitStack() as held:
         held.enter_context(_loading())
         from sre_agent.cli.render import progress
         from sre_agent.cli.replay.output import Wanted, output
+        from sre_agent.cli.replay.what_if import differing, rivals
         from sre_agent.settings import Reasoner
 
         settings = settings_of(context).model_copy(update={"reasoner": Reasoner(reasoner)})
         origin = _from_paths(tuple(paths or ()), as_recorded=as_recorded)
-        crew = _crew(settings, jobs, max_usd, origin.few)
+        setups = rivals(settings, policy, runbooks, model)
+        crew = _crew(setups, jobs, max_usd, origin.few)
         journal = _journal(settings, crew, (*origin.named, reasoner, str(max_usd), str(as_recorded)))
     with ExitStack() as held:
-        out = held.enter_context(output(Wanted(json=to_json, timings=timings)))
+        wanted = Wanted(json=to_json, timings=timings)
+        out: Output | Differing = held.enter_context(differing(wanted)) if len(setups) > 1 else held.enter_context(output(wanted))
         cases = held.enter_context(origin.cases)
         tick = held.enter_context(progress("replaying", cases.total))
         held.enter_context(_telling(journal))
-        for (done,) in journal.through(crew, cases.each, resume=resume):
-            out.add(done)
+        for done in journal.through(crew, cases.each, resume=resume):
+            out.add(*done)
             tick()
     journal.finished()
-    if out.failed:
-        raise typer.Exit(1)
+    if out.status:
+        raise typer.Exit(out.status)
 
 
 @contextmanager
@@ -89,20 +100,20 @@ def _from_paths(paths: tuple[str, ...], *, as_recorded: bool) -> Origin:
     return Origin(tuple(str(Path(p).absolute()) for p in paths), from_paths(paths, as_recorded=as_recorded), few)
 
 
-def _crew(settings: "Settings", jobs: int, max_usd: float | None, few: bool) -> "Crew":
+def _crew(setups: "tuple[Setup, ...]", jobs: int, max_usd: float | None, few: bool) -> "Crew":
     import os
 
     from sre_agent.settings import Reasoner
     from sre_agent.wiring.purse import Purse
-    from sre_agent.wiring.replaying import Crew, setup_of
+    from sre_agent.wiring.replaying import Crew
 
-    purse = None
-    if settings.reasoner is Reasoner.OPENAI and max_usd is not None:
+    purse, settings = None, setups[-1].settings
+    if Reasoner.OPENAI in {s.settings.reasoner for s in setups} and max_usd is not None:
         if not (settings.model_usd_per_million_input and settings.model_usd_per_million_output):
             wrong("--max-usd needs the model's price: set SRE_AGENT_MODEL_USD_PER_M_INPUT and SRE_AGENT_MODEL_USD_PER_M_OUTPUT")
         purse = Purse(usd=max_usd, per_case=settings.model_max_usd)
     workers = jobs or (1 if few else os.cpu_count() or 1)
-    return Crew((setup_of(settings),), workers, purse)
+    return Crew(setups, workers, purse)
 
 
 def _journal(settings: "Settings", crew: "Crew", words: tuple[str, ...]) -> "Journal":

@@ -31,6 +31,11 @@ class Output:
     lines: TextIO | None
     failed: int = field(default=0)
 
+    @property
+    def status(self) -> int:
+        """The exit status: 1 when a case failed."""
+        return 1 if self.failed else 0
+
     def add(self, done: "Replayed") -> None:
         """One more case."""
         for warning in done.warnings:
@@ -48,12 +53,13 @@ class Output:
 @contextmanager
 def output(wanted: Wanted) -> "Iterator[Output]":
     """Everything that was asked for, opened. Exit status 2 when a file cannot be written to."""
-    with _destination(wanted.json) as lines:
+    with destination(wanted.json) as lines:
         yield Output(wanted, lines if wanted.json is not None else None)
 
 
 @contextmanager
-def _destination(to_json: str | None) -> "Iterator[TextIO]":
+def destination(to_json: str | None) -> "Iterator[TextIO]":
+    """The named file, or standard output for "-" and None. Exit status 2 when it cannot be written to."""
     if to_json is None or to_json == "-":
         with open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False) as shown:
             yield shown
