@@ -27,7 +27,7 @@ from sre_agent.investigation.nodes.propose import propose, rules_summary
 from sre_agent.investigation.reasoner import Dialogue, Reasoner
 from sre_agent.investigation.state import VERSION, State
 from sre_agent.investigation.tools import Looks
-from sre_agent.runbook.proposal import Investigated
+from sre_agent.runbook.proposal import Basis, Investigated
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.triage.triage import Triage
 
@@ -203,4 +203,10 @@ def _owed(values: dict[str, Any]) -> Spend:
 
 
 def _result(values: dict[str, Any]) -> Investigated:
-    return Investigated.model_validate(values["investigated"])
+    found = Investigated.model_validate(values["investigated"])
+    if "said" not in values:  # a checkpoint of a version that did not keep it
+        return found
+    # SAFETY: what a model said may quote a secret, and so may a label: neither is kept before it is redacted.
+    triage, said = redact_json(values["triage"]), redact_json(values["said"])
+    basis = Basis(scope=values["scope"], triage=triage, planned=values["planned"], opinion=said)
+    return found.model_copy(update={"basis": basis})

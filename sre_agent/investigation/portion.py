@@ -67,9 +67,11 @@ def _short(line: Any) -> Any:
 
 def _cut(said: str, most: int) -> str:
     """The beginning of `said`, cut where a word ends; nothing of it when it is one endless word."""
-    head = said[:most]
+    note = f" (cut: {len(said)} characters)"
+    # With the note it is no longer than `most`, so that what was cut once is not cut again.
+    head = said[: most - len(note)]
     at = _BREAKS.search(head)
-    return f"{head[: at.start()] if at else ''} (cut: {len(said)} characters)"
+    return f"{head[: at.start()] if at else ''}{note}"
 
 
 def _size(said: str) -> int:

@@ -20,9 +20,9 @@ class State(TypedDict, total=False):
     """Fields are dumped pydantic models (`mode="json"`).
 
     `planned`: how many pieces of evidence code's own plan brought. `asked`: looks to make next. `looked_s`: how many
-    seconds the last looks took. `opinion`: None until the reasoner is done. `remarks`: what critique left of the model's
-    statements. `spent_before`: what other investigations of this incident spent on a model; `spent_here`: what an
-    earlier run of this one did.
+    seconds the last looks took. `opinion`: None until the reasoner is done; `said`: the same before critique held it against
+    the evidence. `remarks`: what critique left of the model's statements. `spent_before`: what other investigations of this
+    incident spent on a model; `spent_here`: what an earlier run of this one did.
     """
 
     version: int
@@ -38,6 +38,7 @@ class State(TypedDict, total=False):
     dialogue: Json
     examined: Json
     opinion: Json | None
+    said: Json
     remarks: list[str]
     investigated: Json
 

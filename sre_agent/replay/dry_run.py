@@ -14,12 +14,15 @@ from sre_agent.policy.decision import Decision
 from sre_agent.policy.facts import SpentBudget
 from sre_agent.replay.case import Case
 from sre_agent.replay.expectation import HumanOutcome
-from sre_agent.replay.replayed import Replayed, told_of
+from sre_agent.replay.recording.departures import departures
+from sre_agent.replay.recording.recording import Recording
+from sre_agent.replay.replayed import Recalled, Replayed, told_of
 from sre_agent.replay.result import CaseResult, result_of
 from sre_agent.response.applied import advanced
 from sre_agent.response.assess import Assessment, Assessor
 from sre_agent.response.conclude import assessed
 from sre_agent.response.follow_up import note_content
+from sre_agent.response.ports import NOTHING
 from sre_agent.response.record import IncidentRecord, State
 from sre_agent.runbook.runbook import Runbook
 
@@ -50,12 +53,17 @@ class NothingSpent:
 
 @dataclass(frozen=True)
 class DryRun:
-    """One case, its assessor, the runbooks that the note quotes, and what people did (for the report alone)."""
+    """One case, its assessor, the runbooks that the note quotes, and what people did (for the report alone).
+
+    `recording`: what it was recorded as, when it is to be judged as it was; `other_books` as in Recalled.
+    """
 
     case: Case
     assessor: Assessor
     runbooks: Mapping[str, Runbook]
     outcome: HumanOutcome | None = None
+    recording: Recording | None = None
+    other_books: tuple[str, ...] = ()
 
     async def result(self) -> CaseResult:
         """The line of this case. Never raises for missing or odd evidence: that is in the result."""
@@ -69,16 +77,34 @@ class DryRun:
             found, after = await self._assessed()
             decision = after.decision or found.decision
             told = told_of(case, found, decision.sha256, self.outcome)
+            recalled = self._recalled(decision)
+            if recalled is not None:
+                told = told.model_copy(update={"recorded_sha256": recalled.sha256, "recalled": recalled})
             return Replayed(case=case.id, place=place, result=self._result(found, after), told=told, warnings=case.warnings)
 
     async def _assessed(self) -> tuple[Assessment, IncidentRecord]:
         """The assessment, and the incident's record after it."""
-        case = self.case
-        found = await self.assessor.assess(case.incident, human_acknowledged=False, thread=case.id, now=case.at)
+        case, was = self.case, self.recording.judged if self.recording else None
+        acknowledged, spent = (was.acknowledged, was.spent_before) if was else (False, NOTHING)
+        found = await self.assessor.assess(case.incident, human_acknowledged=acknowledged, thread=case.id, now=case.at, spent=spent)
         record = IncidentRecord(
-            id=case.incident.id, received_at=case.at, updated_at=case.at, state=State.INVESTIGATING, human_acknowledged=False
+            id=case.incident.id,
+            received_at=case.at,
+            updated_at=case.at,
+            state=State.INVESTIGATING,
+            round=self.recording.round if self.recording else 1,
+            human_acknowledged=acknowledged,
+            tried_in_vain=was.tried_in_vain if was else (),
+            requested_by=was.requested_by if was else None,
         )
         return found, advanced(record, assessed(record, case.incident, found, case.at, "dry-run"))
+
+    def _recalled(self, decision: Decision) -> Recalled | None:
+        if self.recording is None:
+            return None
+        was = self.recording.judged.decision
+        differ = tuple(departures(was.model_dump(mode="json"), decision.model_dump(mode="json")))
+        return Recalled(sha256=was.sha256, departures=differ, inexact=self.recording.inexact, other_books=self.other_books)
 
     def _result(self, found: Assessment, after: IncidentRecord) -> CaseResult:
         note = render(note_content(after, self.runbooks, ""))

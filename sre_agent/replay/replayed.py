@@ -45,10 +45,26 @@ class Line(BaseModel):
     points: tuple[Point, ...]
 
 
+class Recalled(BaseModel):
+    """How a decision compares with the one that was recorded: where it departs, field by field; empty for the same decision.
+
+    `sha256`: of the recorded decision. `inexact`: why the recording cannot be decided exactly again, "" when it can.
+    `other_books`: what of the policies, their data and the runbooks is not what it was then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    departures: tuple[str, ...] = ()
+    inexact: str = ""
+    other_books: tuple[str, ...] = ()
+
+
 class Told(BaseModel):
     """What the report tells of a case besides its printed line. `onset` is the earliest alert's start, `at` the clock.
 
     `decision_sha256` is over the whole decision; `recorded_sha256` that of the recording, None for a case that was not recorded.
+    `recalled`: how the two compare, where the case was judged as recorded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +87,7 @@ class Told(BaseModel):
     declared_service: str
     outcome: HumanOutcome | None = None
     recorded_sha256: str | None = None
+    recalled: Recalled | None = None
 
 
 class Replayed(BaseModel):

@@ -67,13 +67,15 @@ Declarations = Callable[[Target], TargetDeclaration]
 
 @dataclass(frozen=True)
 class Assessment:
-    """All that was found and decided about one incident. `plan_hash` is set when there is a proposal."""
+    """All that was found and decided about one incident. `plan_hash` is set when there is a proposal, and `situation`, what
+    the guard was asked, when it was asked."""
 
     triage: Triage
     investigated: Investigated
     decision: Decision
     declaration: TargetDeclaration = field(default_factory=TargetDeclaration)
     plan_hash: str | None = None
+    situation: Situation | None = None
 
 
 def scope_of(incident: Incident, now: datetime, lookback: timedelta = LOOKBACK) -> Scope:
@@ -133,8 +135,9 @@ class Assessor:
         if early is not None or found.proposal is None:
             return Assessment(after, found.model_copy(update={"proposal": None}), early or self._refused("no-runbook"))
         context = self._context(incident, after, found.diagnosis, found.proposal, human_acknowledged, now)
-        decision = self.guard.decide(await self._situation(context, before))
-        return Assessment(after, found, decision, context.declaration, self._hash(found.proposal, after))
+        situation = await self._situation(context, before)
+        plan = self._hash(found.proposal, after)
+        return Assessment(after, found, self.guard.decide(situation), context.declaration, plan, situation)
 
     async def reassess(self, incident: Incident, plan: "Plan", now: datetime) -> tuple[Assessment, Permit | None]:
         """Judge a plan again right before its effect, on fresh evidence and facts; mint the permit if it holds."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from sre_agent.approval.request import ApprovalRequest
 from sre_agent.audit.record import AuditEntry
+from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.diagnosis import ModelUsage
 from sre_agent.evidence.redact import redact_json
 from sre_agent.execution.action import Outcome
@@ -14,7 +15,7 @@ from sre_agent.incident.incident import Incident
 from sre_agent.policy.decision import Verdict
 from sre_agent.response import lifecycle
 from sre_agent.response.assess import Assessment, handed_back_by
-from sre_agent.response.record import IncidentRecord, JobKind, State, Step, unidentified
+from sre_agent.response.record import IncidentRecord, JobKind, Judged, State, Step, unidentified
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.verification.verify import VerificationPlan
 
@@ -36,7 +37,12 @@ def _without_secrets(incident: Incident) -> Incident:
 
 
 def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: datetime, approval_id: str) -> Step:
-    """From a finished assessment to the next state."""
+    """From a finished assessment to the next state; what it was decided on is recorded by a job of its own."""
+    step = _next(record, incident, a, now, approval_id)
+    return step.model_copy(update={"jobs": (*step.jobs, lifecycle.job(JobKind.RECORD, record.id, of_round=record.round))})
+
+
+def _next(record: IncidentRecord, incident: Incident, a: Assessment, now: datetime, approval_id: str) -> Step:
     proposal = a.investigated.proposal
     if proposal is not None and proposal.action in record.tried_in_vain and a.decision.verdict in _PERMITTING:
         a = replace(a, decision=handed_back_by("tried-in-vain", a.decision.bundle_hash))
@@ -47,6 +53,7 @@ def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: dat
         "proposal": proposal,
         "plan_hash": a.plan_hash,
         "decision": a.decision,
+        "judged": _judged(record, a, now),
         "reason": "",
     }
     detail = {**a.decision.remembered(), **_model(a.investigated.diagnosis.usage)}
@@ -64,6 +71,20 @@ def assessed(record: IncidentRecord, incident: Incident, a: Assessment, now: dat
             jobs = (lifecycle.job(JobKind.PUBLISH, record.id),)
             tell = lifecycle.Narration(record, now)
             return tell.step(State.NO_ACTION, "incident_closed", reason, changes=changes, jobs=jobs, detail=detail)
+
+
+def _judged(record: IncidentRecord, a: Assessment, now: datetime) -> Judged:
+    before = [spend for round_, spend in record.model_spent.items() if round_ != record.round]
+    return Judged(
+        at=now,
+        decision=a.decision,
+        basis=a.investigated.basis,
+        situation=a.situation,
+        tried_in_vain=record.tried_in_vain,
+        acknowledged=record.human_acknowledged,
+        requested_by=record.requested_by,
+        spent_before=sum(before, start=Spend()),
+    )
 
 
 def _model(usage: ModelUsage) -> dict[str, Any]:

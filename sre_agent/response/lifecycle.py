@@ -99,6 +99,7 @@ def _anew(record: IncidentRecord) -> dict[str, Any]:
         "proposal": None,
         "plan_hash": None,
         "decision": None,
+        "judged": None,
         "approval_id": None,
         "approvers": (),
         "level_before": None,
@@ -256,9 +257,13 @@ def on_failure(record: IncidentRecord, reason: str, now: datetime, kind: JobKind
     """A job failed for good. An unfinished incident goes to people; a finished one keeps its end and says what is missing.
 
     INVARIANT: a question that could not be shown in one place keeps no incident up and ends none: it stays open elsewhere.
+    INVARIANT: nor does a recording that could not be kept.
     INVARIANT: nothing accepted is lost. What could not be told (`kind`: a note, a hand-over) is tried again for a day,
     ever less often: a token is renewed, a permission is given, and the end of the incident still reaches people.
     """
+    if kind is JobKind.RECORD:
+        text = f"what this was decided on could not be recorded: {reason}"
+        return Narration(record, now).step(record.state, "recording_failed", text)
     if not record.state.final and kind is JobKind.ANNOUNCE:
         return untold(record, reason, now) or Step(to=record.state)
     if not record.state.final:

@@ -13,7 +13,8 @@ from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.incident.incident import Incident
 from sre_agent.incident.timeline import TimelineEntry
 from sre_agent.policy.decision import Decision
-from sre_agent.runbook.proposal import Proposal
+from sre_agent.policy.facts import Situation
+from sre_agent.runbook.proposal import Basis, Proposal
 from sre_agent.triage.rightful import Acknowledgement
 from sre_agent.triage.triage import Triage
 from sre_agent.verification.verify import Recovery, Sample, VerificationPlan
@@ -84,6 +85,26 @@ class HandedOn(BaseModel):
         return f"{self.why}: {self.ended or 'being handed on'}{again}"
 
 
+class Judged(BaseModel):
+    """What the assessment of a round went by and came to: with the evidence, enough to make it again (the flight recorder).
+
+    `at` is when it was concluded, `decision` what it came to before anything later changed the record's. `basis` is None where
+    the investigator did not say what it went by, `situation` where the guard was not asked. `tried_in_vain`, `acknowledged`,
+    `requested_by` and `spent_before` (on a model) are the record's own as they were then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: datetime
+    decision: Decision
+    basis: Basis | None = None
+    situation: Situation | None = None
+    tried_in_vain: tuple[str, ...] = ()
+    acknowledged: bool = False
+    requested_by: str | None = None
+    spent_before: Spend = Spend()
+
+
 class IncidentRecord(BaseModel):
     """One incident's row. `version` is the compare-and-set fence: who holds an old one has lost.
 
@@ -113,6 +134,7 @@ class IncidentRecord(BaseModel):
     proposal: Proposal | None = None
     plan_hash: str | None = None
     decision: Decision | None = None
+    judged: Judged | None = None
     approval_id: str | None = None
     approvers: tuple[str, ...] = ()
     level_before: float | None = None
@@ -163,7 +185,7 @@ class JobKind(StrEnum):
     """The jobs a step can start. EXECUTE runs in the hands' queue only.
 
     HAND_BACK moves the incident to its owner, MARK sets what else is declared for its class. PUBLISH writes the living note,
-    ANNOUNCE the question and what became of it where people answer (Slack).
+    ANNOUNCE the question and what became of it where people answer (Slack). RECORD keeps what a round was decided on.
     """
 
     INVESTIGATE = "investigate"
@@ -173,6 +195,7 @@ class JobKind(StrEnum):
     ANNOUNCE = "announce"
     HAND_BACK = "hand_back"
     MARK = "mark"
+    RECORD = "record"
     EXPIRE_APPROVAL = "expire_approval"
 
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from sre_agent.evidence.diagnosis import Diagnosis
+from sre_agent.evidence.source import Scope
 from sre_agent.incident.target import Target
 
 
@@ -46,10 +48,26 @@ def plan_hash(proposal: Proposal, alert_class: str, bundle_hash: str) -> str:
     return hashlib.sha256(json.dumps(judged, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+class Basis(BaseModel):
+    """What an investigation went by besides its evidence: with both, its end can be reached again without asking anybody.
+
+    All of it is redacted. `triage` is what the labels said, and `opinion` what the reasoner said before it was held against
+    the evidence, as JSON. `planned`: how many pieces of evidence code's own plan brought; a model asked for the rest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scope: Scope
+    triage: dict[str, Any]
+    planned: int
+    opinion: dict[str, Any]
+
+
 class Investigated(BaseModel):
     """What an investigation hands over. `reason` says why there is no proposal ("no-runbook", ...).
 
-    `applicable` are the ids of the runbooks that code found applicable, the proposed one first.
+    `applicable` are the ids of the runbooks that code found applicable, the proposed one first. `basis` is None where the
+    investigator does not say what it went by.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,3 +76,4 @@ class Investigated(BaseModel):
     proposal: Proposal | None = None
     reason: str = ""
     applicable: tuple[str, ...] = ()
+    basis: Basis | None = None

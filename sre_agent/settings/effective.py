@@ -9,7 +9,7 @@ from pydantic_settings import PydanticBaseSettingsSource, SettingsConfigDict
 
 from sre_agent.policy.facts import Mode
 from sre_agent.settings.people import PeopleSettings
-from sre_agent.settings.setting import Addresses, NamedUrls, Seconds, Secret, Secrets, Url, Urls, default_data_dir, env
+from sre_agent.settings.setting import Addresses, Count, NamedUrls, Seconds, Secret, Secrets, Url, Urls, default_data_dir, env
 from sre_agent.settings.shipped import shipped
 
 
@@ -299,6 +299,11 @@ class Settings(PeopleSettings):
     worker_concurrency: Annotated[int, Field(gt=0, le=64)] = env(
         "SRE_AGENT_WORKER_CONCURRENCY", 4, "jobs one worker runs at a time", "Jobs mostly wait for other systems.", "jobs"
     )
+    recordings_max_mb: Count = env(
+        "SRE_AGENT_RECORDINGS_MAX_MB", 500, "what all recordings may take together", "The oldest go first; 0: none are made.", "MB"
+    )
+    recordings_keep_days: Count = env("SRE_AGENT_RECORDINGS_KEEP_DAYS", 90, "how long one is kept", "Older ones go.", "days")
+    recording_max_mb: Count = env("SRE_AGENT_RECORDING_MAX_MB", 20, "evidence of one, unpacked", "More is thinned.", "MB")
     log_level: LogLevel = env(
         "SRE_AGENT_LOG_LEVEL", LogLevel.INFO, "debug, info, warning or error", "One line for each transition."
     )

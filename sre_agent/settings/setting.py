@@ -113,6 +113,9 @@ Url = Annotated[str | None, BeforeValidator(parse_url)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 """A duration of at most a day."""
 
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+"""A whole number that may be zero."""
+
 Addresses = Annotated[tuple[tuple[str, int], ...], NoDecode, BeforeValidator(parse_addresses)]
 """(host, port) pairs."""
 

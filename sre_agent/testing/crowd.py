@@ -233,7 +233,7 @@ class Crowd:
             self._put(INBOX, {"row": row}, f"work:{incident}" if incident else None, self.clock.now())
         jobs, self.store.jobs = self.store.jobs, []
         for job in jobs:
-            queue = {JobKind.EXECUTE: "hands", JobKind.ANNOUNCE: "board"}.get(job.kind, "work")
+            queue = {JobKind.EXECUTE: "hands", JobKind.ANNOUNCE: "board", JobKind.RECORD: "recorder"}.get(job.kind, "work")
             arguments = {**job.arguments, "incident_id": job.incident_id}
             self._put(job.kind.value, arguments, f"{queue}:{job.incident_id}", job.at or self.clock.now())
 

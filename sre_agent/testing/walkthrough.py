@@ -25,6 +25,7 @@ from sre_agent.incident.incident import Incident
 from sre_agent.policy.bundle import Bundle
 from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.policy.guard import Guard
+from sre_agent.replay.recording.recorder import Recorder
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
@@ -33,6 +34,7 @@ from sre_agent.response.requester import requester_of
 from sre_agent.response.responder import Responder
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
+from sre_agent.testing.memory_recordings import MemoryRecordings
 from sre_agent.testing.memory_store import MemoryHalt, MemoryLedger, MemoryStore
 from sre_agent.testing.rooms import ManualClock, MemoryLocks, MemoryTracker, ScriptedAction, ScriptedInvestigator
 from sre_agent.verification.probe import Probes
@@ -59,6 +61,7 @@ class Walkthrough:
     halt: MemoryHalt = field(default_factory=MemoryHalt)
     tracker: MemoryTracker = field(default_factory=MemoryTracker)
     locks: MemoryLocks = field(default_factory=MemoryLocks)
+    recordings: MemoryRecordings = field(default_factory=MemoryRecordings)
     board: QuestionBoard | None = None
     asks_per_hour: int = 6
     given_up: list[str] = field(default_factory=list)
@@ -90,6 +93,7 @@ class Walkthrough:
             handovers=declared.handovers,
             target_team=assessor.team_of,
         )
+        self.recorder = Recorder(self.store, self.recordings, self.bundle.hash)
         approvers = Approvers(self.bundle)
         self.announcer = Announcer(
             walk=walk,
@@ -181,6 +185,7 @@ class Walkthrough:
             JobKind.PUBLISH: self.follow_up.publish,
             JobKind.HAND_BACK: self.follow_up.hand_back,
             JobKind.MARK: self.follow_up.mark,
+            JobKind.RECORD: self.recorder.record,
         }
         try:
             await handlers[job.kind](incident_id=job.incident_id, **job.arguments)

@@ -8,6 +8,7 @@ from typing import Any
 from sre_agent.adapters.jobs import Handler
 from sre_agent.adapters.postgres.queue import INBOX
 from sre_agent.asking.announce import Announcer
+from sre_agent.replay.recording.recorder import Recorder
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
 from sre_agent.response.record import JobKind
@@ -26,6 +27,7 @@ class Desks:
     follow_up: FollowUp
     operator: Operator | None
     announcer: Announcer
+    recorder: Recorder
 
     def handlers(self) -> Mapping[str, Handler]:
         """Job name to what runs it."""
@@ -38,6 +40,7 @@ class Desks:
             JobKind.PUBLISH.value: self.follow_up.publish,
             JobKind.HAND_BACK.value: self.follow_up.hand_back,
             JobKind.MARK.value: self.follow_up.mark,
+            JobKind.RECORD.value: self.recorder.record,
         }
         if self.operator is not None:
             handlers[JobKind.EXECUTE.value] = self.operator.execute

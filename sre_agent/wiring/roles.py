@@ -52,6 +52,7 @@ from sre_agent.wiring.modes import ModeBoard, earned_modes, mode_board
 from sre_agent.wiring.pages import page_ports
 from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.reconcile import reconcile, reconciling
+from sre_agent.wiring.recordings import recorder
 from sre_agent.wiring.redaction import tag_redactions
 from sre_agent.wiring.slack import Presses, open_presses
 from sre_agent.wiring.state import State, StateOpener, opened_state
@@ -194,7 +195,7 @@ async def _desks(
             count_approvals=Approvers(books.bundle).count,
             new_id=new_id,
         )
-    return Desks(state.store, responder, follow_up, operator, asking)
+    return Desks(state.store, responder, follow_up, operator, asking, recorder(settings, books, state))
 
 
 async def _assessor(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from sre_agent.adapters.checkpoints import Checkpoints, migrate_checkpoints
@@ -13,6 +14,7 @@ from sre_agent.adapters.postgres.database import Database
 from sre_agent.adapters.postgres.halt import PostgresHalt
 from sre_agent.adapters.postgres.ledger import PostgresLedger
 from sre_agent.adapters.postgres.migrate import migrate
+from sre_agent.adapters.postgres.recordings import PostgresRecordings
 from sre_agent.adapters.postgres.store import PostgresStore
 from sre_agent.adapters.postgres.target_lock import TargetLock, TargetLocks
 from sre_agent.adapters.postgres.track_record import PostgresTrackRecord
@@ -20,6 +22,8 @@ from sre_agent.execution.budget import Limits
 from sre_agent.incident.errors import Conflict, Transient
 from sre_agent.response.store import Store
 from sre_agent.settings import Settings
+
+MB = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class State:
     halt: PostgresHalt
     track_record: PostgresTrackRecord
     checkpoints: Checkpoints
+    recordings: PostgresRecordings
 
     @asynccontextmanager
     async def target_lock(self, key: str) -> AsyncIterator[TargetLock]:
@@ -102,6 +107,9 @@ async def opened_state(settings: Settings, observers: tuple[Observer, ...] = (),
                 halt=PostgresHalt(database),
                 track_record=PostgresTrackRecord(database),
                 checkpoints=checkpoints,
+                recordings=PostgresRecordings(
+                    database, settings.recordings_max_mb * MB, timedelta(days=settings.recordings_keep_days)
+                ),
             )
         finally:
             await checkpoints.close()

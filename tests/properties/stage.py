@@ -27,6 +27,7 @@ from sre_agent.policy.calendar import Freezes
 from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.handover import Handover, HandoverFact, Handovers
+from sre_agent.replay.recording.recorder import Recorder
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
@@ -187,7 +188,8 @@ class Stage:
             count_approvals=self.parts.approvers(bundle).count,
             new_id=self.new_id,
         )
-        return WatchedDesks(Desks(store, responder, follow_up, operator, self._announcer(walk, tracker, bundle)), self)
+        asking, recorder = self._announcer(walk, tracker, bundle), Recorder(store, None)
+        return WatchedDesks(Desks(store, responder, follow_up, operator, asking, recorder), self)
 
     def _announcer(self, walk: Walk, tracker: Tracker, bundle: Bundle) -> Announcer:
         """Questions on a board that all processes share; the second within an hour goes into a digest."""

@@ -6,7 +6,7 @@ one fact. Laws of the queue:
 
 - `work` and `hands`; what has an effect runs on `hands` only;
 - jobs of one incident run one after another (`lock`); hands have a lock of their own, so that news about
-  the incident is heard while an action runs; so has telling the board, whose slowness holds up nothing else;
+  the incident is heard while an action runs; so have telling the board and recording, whose slowness holds up nothing else;
 - priority is minus the due time in seconds: whoever is due earlier goes first. Without that a timer in
   half an hour would hold up every later job of its incident, since a lock is handed out in queue order.
 """
@@ -21,6 +21,9 @@ from sre_agent.response.record import Job, JobKind
 WORK, HANDS = "work", "hands"
 BOARD = "board"
 """The lock of ANNOUNCE jobs, which run on the queue `work`."""
+RECORDER = "recorder"
+"""The lock of RECORD jobs, which run there too: nothing of an incident waits for its recording."""
+_OWN_LOCK = {JobKind.ANNOUNCE: BOARD, JobKind.RECORD: RECORDER}
 INBOX = "inbox"
 """The task that takes one inbox row through intake: argument `row`."""
 
@@ -58,7 +61,7 @@ async def defer(connection: Connection, jobs: Iterable[Job]) -> None:
             {
                 "queue": queue,
                 "task": job.kind.value,
-                "lock": lock_of(BOARD if job.kind is JobKind.ANNOUNCE else queue, job.incident_id),
+                "lock": lock_of(_OWN_LOCK.get(job.kind, queue), job.incident_id),
                 "arguments": json_text({**job.arguments, "incident_id": job.incident_id}),
                 "at": job.at,
             },

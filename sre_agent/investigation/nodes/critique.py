@@ -36,7 +36,7 @@ def critique(runbooks: Sequence[Runbook]) -> Node:
         )
         foreign = opinion.runbook is not None and opinion.runbook not in allowed
         remarks = _remarks(kept, uncited, foreign)
-        return State(opinion=checked.model_dump(mode="json"), remarks=remarks)
+        return State(opinion=checked.model_dump(mode="json"), said=opinion.model_dump(mode="json"), remarks=remarks)
 
     return node
 

@@ -53,7 +53,14 @@ class EvidenceLine(BaseModel):
 
 
 def write_evidence(folder: Path, evidence: Sequence[Evidence], planned: int | None = None) -> None:
-    """Write evidence into a case folder that has no files of evidence yet. Raises OSError.
+    """Write evidence into a case folder that has no files of evidence yet; `planned` as in evidence_texts. Raises OSError."""
+    for name, text in evidence_texts(evidence, planned).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+
+
+def evidence_texts(evidence: Sequence[Evidence], planned: int | None = None) -> dict[str, str]:
+    """The files that hold this evidence: their texts by their names in the case.
 
     `planned`: how many pieces, from the first, code's own plan brought; None for all. What follows was asked for by a model.
     """
@@ -65,9 +72,7 @@ def write_evidence(folder: Path, evidence: Sequence[Evidence], planned: int | No
         where = {"payload": payload} if place is None else {"at": place.model_dump(mode="json", exclude_defaults=True)}
         look = {"look": True} if planned is not None and number >= planned else {}
         lines.append(written({**said, **look, **where}))
-    for name, text in {**shelves.files(), EVIDENCE: "".join(f"{line}\n" for line in lines)}.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8", newline="")
+    return {**shelves.files(), EVIDENCE: "".join(f"{line}\n" for line in lines)}
 
 
 def read_evidence(reader: CaseReader) -> tuple[tuple[Evidence, ...], int] | None:
