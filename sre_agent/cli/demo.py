@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from sre_agent.testing.night.past import Past
     from sre_agent.testing.night.play import Night
 
 
 def demo(
     report: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path("sre-agent-demo.html"),
 ) -> None:
-    """Play one night on call: a real fenced Redis failover, two refusals, a dry run. Exit status 1 if any promise broke."""
+    """Play one night on call: a real fenced Redis failover, two refusals, past incidents. Exit status 1 if any promise broke."""
     import time
     from datetime import UTC, datetime
 
     from sre_agent.cli.render import told
     from sre_agent.settings.shipped import shipped
+    from sre_agent.testing.night.past import promises
     from sre_agent.testing.night.play import Night
     from sre_agent.testing.night.report import write_report
     from sre_agent.testing.night.stage import Shortened, Stage
@@ -28,10 +30,11 @@ def demo(
         spoken.append((datetime.now(UTC), who, what))
         told(time.monotonic() - began, who, what)
 
+    past = _past()
     with Stage(Shortened(), shipped("policies"), shipped("runbooks")) as stage:
         night = Night(stage, say)
+        promises(night.checks, past)
         night.play()
-        _dry_run(night)
         write_report(night, spoken, report)
         shortened = stage.shortened.told(stage.soak_before)
     _summary(night, shortened, report, time.monotonic() - began)
@@ -39,19 +42,24 @@ def demo(
         raise typer.Exit(1)
 
 
-def _dry_run(night: "Night") -> None:
-    """The recorded crash loop, through the same rooms with dry hands."""
-    import json
-
+def _past() -> "tuple[Past, ...]":
+    """The shipped past incidents first: what the agent would have done about each, and what people did."""
+    from sre_agent.cli.render import table
+    from sre_agent.settings import fixed
     from sre_agent.settings.shipped import shipped
+    from sre_agent.testing.night.past import COLUMNS, judged
+    from sre_agent.wiring.origins import from_paths
+    from sre_agent.wiring.replaying import Crew, setup_of
 
-    ran = night.stage.agent.cli("replay", str(shipped("incidents") / "pod-crash-loop"), "--json", "-")
-    found = json.loads(ran.stdout or "{}")
-    action = (found.get("proposal") or {}).get("action")
-    night.say("dry run", f"recorded pod crash loop: {action}, {found.get('verdict')} ({', '.join(found.get('policy_ids', []))})")
-    night.checks.add(
-        "A recorded crash loop is judged in dry run", ran.returncode == 0 and action == "restart_pod", found.get("verdict")
-    )
+    settings = fixed({"SRE_AGENT_REASONER": "rules"})
+    with from_paths((str(shipped("incidents")),)) as cases:
+        found = [case for case in cases.each if case.folder is not None]
+        ran = Crew((setup_of(settings),), workers=2).run(found)
+        past = tuple(judged(done, case.folder) for (done,), case in zip(ran, found, strict=True) if case.folder is not None)
+    typer.echo(f"{len(past)} past incidents, replayed under the shipped policies (mode auto, rules reasoner, dry hands):\n")
+    table(COLUMNS, [p.row for p in past])
+    typer.echo("\nAnd now one night, live:\n")
+    return past
 
 
 def _summary(night: "Night", shortened: tuple[str, ...], report: Path, seconds: float) -> None:
