@@ -209,4 +209,7 @@ class Crew:
         _given = self.setups, self.replay
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         given = (tuple(s.again for s in self.setups), self.replay)
-        return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=given)
+        pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=given)
+        # The processes begin with the first task: now, while this one has no threads that a fork would cut in half.
+        pool.submit(int)
+        return pool
