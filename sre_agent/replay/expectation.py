@@ -1,33 +1,61 @@
 """The answers of a case: what people did (outcome.json), what a test expects (expect.json). Never shown to the agent."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from sre_agent.incident.alert import AlertClass
+from sre_agent.policy.whitelist import WHITELIST
 from sre_agent.replay.case_file import CaseReader
 from sre_agent.replay.case_shapes import Instant, JsonObject
 
+OTHER: Final = "other"
+"""In place of an action's name: what was done is none of the agent's actions."""
+
+_ACTIONS: Final = (*(row.action for row in WHITELIST), OTHER)
+_OBJECT = re.compile(r"[a-z]+(?:/[^/\s]+){1,2}")
+
+
+def _known_action(name: str) -> str:
+    if name not in _ACTIONS:
+        raise ValueError(f"is none of {', '.join(_ACTIONS)}")
+    return name
+
+
+def _object(name: str) -> str:
+    if name and not _OBJECT.fullmatch(name):
+        raise ValueError("is not kind/name or kind/namespace/name with the kind in lower case")
+    return name
+
 
 class HumanAction(BaseModel):
-    """One thing a person did."""
+    """One thing a person did. `what` is free text; `action`, `target` and `helped` say the same so that it can be compared.
+
+    `action` is one of the agent's actions or OTHER; `target` is "kind/name" or "kind/namespace/name"; `helped` is False for
+    what was tried in vain.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     at: Instant
     by: str = ""
-    what: str
+    what: str = ""
+    action: Annotated[str, AfterValidator(_known_action)] | None = None
+    target: Annotated[str, AfterValidator(_object)] = ""
+    helped: bool | None = None
 
 
 class HumanOutcome(BaseModel):
-    """outcome.json."""
+    """outcome.json. `actions` None: nobody wrote down what was done; empty: nothing was done."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     acknowledged_at: Instant | None = None
     resolved_at: Instant | None = None
-    actions: tuple[HumanAction, ...] = ()
+    actions: tuple[HumanAction, ...] | None = None
     root_cause: str = ""
     notes: str = ""
     true_class: AlertClass | None = Field(default=None, alias="class")
