@@ -29,7 +29,7 @@ class Past:
         would = "nothing" if result.verdict is Verdict.NO_ACTION else f"hand it to {result.owner}"
         if result.proposal is not None:
             would = f"{result.proposal.action} {result.proposal.target.name}"
-        acted = "; ".join(a.what for a in told.outcome.actions) if told and told.outcome else ""
+        acted = "; ".join(a.what for a in told.outcome.actions or ()) if told and told.outcome else ""
         verdict = result.verdict.value + (f" ({result.approvals_required})" if result.approvals_required else "")
         cells = (self.done.case, result.labelled_class.value, result.alert_class.value, verdict, would, acted)
         return tuple(cell if len(cell) <= LONGEST else cell[: LONGEST - 3] + "..." for cell in cells)
