@@ -59,6 +59,10 @@ class HumanOutcome(BaseModel):
     root_cause: str = ""
     notes: str = ""
     true_class: AlertClass | None = Field(default=None, alias="class")
+    acknowledged_by: str = ""
+    resolved_by: str = ""
+    resolved_automatically: bool | None = None
+    merged_into: str | None = None
 
 
 def outcome_of(folder: Path) -> HumanOutcome | None:

@@ -58,11 +58,16 @@ class LangfuseSource:
         async with LangfuseApi.client(self._project) as client:
             api = LangfuseApi(self._project, client)
             (prompts, many), (uses, traffic, cut_uses), (scores, cut_scores) = await _all(
-                _prompts(api, self._url, window.start, window.end),
+                _prompts(api, self._url, window.start, None if self._project.past else window.end),
                 uses_of_models(api, window.start, window.end),
                 _scores(api, window.start, window.end),
             )
             errors, missing = await errors_said(api, scope, uses)
+        if self._project.past:
+            prompts, unknown = _then(prompts, traffic, scope.now)
+            many = many or bool(unknown)
+            since = (f"prompt {name} was changed since, and no traffic shows its version then" for name in unknown)
+            missing = "; ".join(filter(None, (missing, *since)))[:500]
         changes = [c for c in _changes(prompts, traffic, uses) if window.start <= c.at <= window.end]
         told = {"scores": scores, "prompts": prompts, "models": uses, "errors": errors}
         bare = ("models", "errors")  # many rows, of which each says little
@@ -83,12 +88,16 @@ async def _all(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
     return answers
 
 
-async def _prompts(api: LangfuseApi, url: str, since: datetime, until: datetime) -> tuple[list[PromptVersion], bool]:
-    """(the production version of every prompt touched since, whether there are more). One that is not live is left out."""
+async def _prompts(api: LangfuseApi, url: str, since: datetime, until: datetime | None) -> tuple[list[PromptVersion], bool]:
+    """(the production version of every prompt touched since, whether there are more). One that is not live is left out.
+
+    `until` None: whenever it was touched last; a prompt is listed by its last change alone, and would be missed otherwise.
+    """
     touched: list[Json] = []
     pages = 1
     for page in range(1, MAX_PAGES + 1):
-        query = {"fromUpdatedAt": iso(since), "toUpdatedAt": iso(until), "page": str(page), "limit": "50"}
+        span = {"fromUpdatedAt": iso(since)} | ({} if until is None else {"toUpdatedAt": iso(until)})
+        query = {**span, "page": str(page), "limit": "50"}
         answer = await api.get(PROMPTS, query)
         touched += [row for row in rows_of(answer) if row.get("name")]
         pages = int(number((answer.get("meta") or {}).get("totalPages")) or 1)
@@ -111,6 +120,22 @@ async def _live(api: LangfuseApi, url: str, listed: Json) -> PromptVersion | Non
     said = {"created_by": str(author)[:100] if author else None, "link": _page(url, row, name)}
     message = row.get("commitMessage")
     return _valid(PromptVersion, found | said | {"message": str(message)[:MAX_MESSAGE] if message else None})
+
+
+def _then(prompts: Sequence[PromptVersion], seen: dict[str, list[Seen]], at: datetime) -> tuple[list[PromptVersion], list[str]]:
+    """(the prompts that are live as they were at `at`, the names of those of which nobody knows what was live then).
+
+    There is no history of labels. What was touched later is known from the versions in the traffic alone; a prompt whose first
+    version is younger did not exist.
+    """
+    kept: list[PromptVersion] = []
+    unknown: list[str] = []
+    for p in prompts:
+        if max((t for t in (p.created_at, p.updated_at) if t is not None), default=at) <= at:
+            kept.append(p.model_copy(update={"newest": None}))
+        elif not seen.get(p.name) and not (str(p.version) == "1" and p.created_at is not None and p.created_at > at):
+            unknown.append(p.name)
+    return kept, unknown
 
 
 def _page(url: str, row: Json, name: str) -> str:

@@ -32,12 +32,16 @@ PROMPTS, METRICS, SCORES, OBSERVATIONS = (
 
 @dataclass(frozen=True)
 class LangfuseProject:
-    """One project: its address and key pair (read rights are enough). `timeout_s` in seconds, per request."""
+    """One project: its address and key pair (read rights are enough). `timeout_s` in seconds, per request.
+
+    `past`: what is asked about is over, and what was changed since must not be taken for what it was then.
+    """
 
     host: str
     public_key: str
     secret_key: str
     timeout_s: float = 10.0
+    past: bool = False
 
 
 class NoRoute(Permanent):

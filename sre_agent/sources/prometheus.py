@@ -2,7 +2,8 @@
 
 No metric name needs to be known: what identifies the incident's subject is in the alert's labels, so every series that
 carries the same identity is fetched by a bare selector and left to the detectors. What the alert itself compares is read
-from its rule and fetched as well (prometheus_rules.py), as are the alerts that this server evaluates.
+from its rule and fetched as well (prometheus_rules.py), as are the alerts that this server evaluates. In a replay of the past
+the rules are not read (prometheus_past.py).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from sre_agent.incident.errors import SreAgentError
 from sre_agent.sources.prometheus_api import PATHS as PATHS
 from sre_agent.sources.prometheus_api import PrometheusApi
 from sre_agent.sources.prometheus_api import PrometheusEndpoint as PrometheusEndpoint
+from sre_agent.sources.prometheus_past import PastAlerts
 from sre_agent.sources.prometheus_rules import AlertingRules
 from sre_agent.sources.promql import selectors_of
 
@@ -28,7 +30,7 @@ class PrometheusSource:
 
     def __init__(self, endpoint: PrometheusEndpoint) -> None:
         self._api = PrometheusApi(endpoint)
-        self._rules = AlertingRules(self._api, endpoint.rules_s)
+        self._rules = (PastAlerts if endpoint.past else AlertingRules)(self._api, endpoint.rules_s)
 
     async def gather(self, scope: Scope) -> tuple[Evidence, ...]:
         """METRICS evidence per identity of the alerts and per metric they compare, ALERT evidence of alerts and of rules.

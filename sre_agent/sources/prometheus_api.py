@@ -33,6 +33,7 @@ class PrometheusEndpoint:
 
     `min_step_s` is the finest resolution; `baseline_s` how much quiet time before the onset is always fetched.
     `rules_s` is the time that alerts, rules and the alerted metrics get: they never cost the metrics their place.
+    `past`: what is asked about is over, so that nothing is asked that only tells of the present.
     """
 
     url: str
@@ -44,6 +45,7 @@ class PrometheusEndpoint:
     baseline_s: float = 1800.0
     max_payload_bytes: int = 1_000_000
     max_body_bytes: int = 32_000_000
+    past: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from sre_agent.testing.pagerduty_action import TOKEN_HEADER, post, pressed
 from sre_agent.testing.pagerduty_alerts import AlertShape, Labels
 from sre_agent.testing.pagerduty_faults import Faults
 from sre_agent.testing.pagerduty_http import RestServer
+from sre_agent.testing.pagerduty_limit import RateLimit
 from sre_agent.testing.pagerduty_routes import Call, answer, webhook_data
 from sre_agent.testing.pagerduty_subscriptions import PING
 from sre_agent.testing.pagerduty_webhooks import Delivery, Pauses, Subscription, WebhookSender
@@ -45,7 +46,8 @@ class RecordedCall:
 class PagerDutyStandIn:
     """One account with one service, three escalation policies, the agent's own user and an on-call person.
 
-    `now` gives the time that objects are stamped with. `token` is the only API key that is accepted.
+    `now` gives the time that objects are stamped with. `token` is the only API key that is accepted. With a `limit` requests are
+    counted and told.
     """
 
     service = "PSVC001"
@@ -69,6 +71,7 @@ class PagerDutyStandIn:
         self.token = token
         self.account = Account(now)
         self.faults = Faults()
+        self.limit: RateLimit | None = None
         self.calls: list[RecordedCall] = []
         self.lock = threading.RLock()
         self.webhooks = WebhookSender(

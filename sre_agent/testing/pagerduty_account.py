@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sre_agent.testing.pagerduty_alerts import AlertShape, Labels, alert_object, custom_details
+from sre_agent.testing.pagerduty_log import log_entry
 
 Json = dict[str, Any]
 Emit = Callable[[str, Json, Json | None], None]
@@ -27,9 +28,9 @@ class Account:
     """Users, policies, teams, services, incidents with alerts and notes, change events.
 
     `on_call` has user ids by escalation policy.
-    `lacks` maps what the plan (402) or the key's rights (403) leave out ("priorities", "custom_fields", "status_updates") to the
-    status of the answer. `past` and `related` hold the incidents that PagerDuty finds alike, by incident; None: the plan does
-    not include them.
+    `lacks` maps what the plan (402) or the key's rights (403) leave out ("priorities", "custom_fields", "status_updates",
+    "incidents", "alerts", "log_entries", "notes") to the status of the answer.
+    `past` and `related` hold the incidents that PagerDuty finds alike, by incident; None: the plan does not include them.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -96,6 +97,7 @@ class Account:
             "log": [],
         }
         self.incidents[identity] = incident
+        self._log(incident, "triggered", None)
         self.alerts[identity], self.notes[identity] = [], []
         for group in [labels] if grouped else [[one] for one in labels]:
             self.add_alert(identity, group, shape=shape)
@@ -112,6 +114,8 @@ class Account:
 
     def incident(self, identity: str) -> Json:
         """By id or number."""
+        if identity in self.incidents:
+            return self.incidents[identity]
         for incident in self.incidents.values():
             if identity in (incident["id"], str(incident["incident_number"])):
                 return incident
@@ -151,7 +155,7 @@ class Account:
         if user is not None:
             incident["acknowledgements"].append({"at": self.stamp(), "acknowledger": reference(user)})
         incident.update(status="acknowledged", pending_actions=[_wakes(self.stamp(timedelta(seconds=seconds)))])
-        self._log(incident, "snooze")
+        self._log(incident, "snooze", user)
         if was == "triggered":
             self.emit("incident.acknowledged", incident, user)
 
@@ -203,7 +207,7 @@ class Account:
         else:
             note = self.note(incident["id"], note_id)
         note["content"] = content
-        self._log(incident, "annotate")
+        self._log(incident, "annotate", user)
         data = {
             "id": note["id"],
             "type": "incident_note",
@@ -243,11 +247,14 @@ class Account:
 
     def _change(self, incident: Json, status: str, event: str, user: Json | None) -> None:
         incident.update(status=status, last_status_change_at=self.stamp())
-        self._log(incident, event.removeprefix("incident."))
+        incident["resolved_at"] = self.stamp() if status == "resolved" else None
+        self._log(incident, event.removeprefix("incident."), user)
+        incident["last_status_change_by"] = incident["log"][-1]["agent"]
         self.emit(event, incident, user)
 
-    def _log(self, incident: Json, kind: str) -> None:
-        incident["log"].append({"id": self.identity("R", 14), "type": f"{kind}_log_entry", "created_at": self.stamp()})
+    def _log(self, incident: Json, event: str, user: Json | None) -> None:
+        agent = None if user is None else reference(user)
+        incident["log"].append(log_entry(self.identity("R", 14), event, incident, self.stamp(), agent))
 
 
 def reference(thing: Mapping[str, Any], kind: str | None = None) -> Json:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sre_agent.testing.pagerduty_account import Json
 from sre_agent.testing.pagerduty_faults import Drop, Faults
+from sre_agent.testing.pagerduty_limit import TURNED_AWAY, RateLimit
 from sre_agent.testing.pagerduty_routes import Call
 
 
@@ -19,6 +20,7 @@ class Backend(Protocol):
 
     token: str
     faults: Faults
+    limit: RateLimit | None
 
     def handle(self, call: Call) -> tuple[int, Json | None]:
         """Answer one authenticated request."""
@@ -70,10 +72,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") not in (f"Token token={backend.token}", f"Bearer {backend.token}"):
             backend.record(call, 401)
             return self._reply(401, {"error": {"message": "Unauthorized", "code": 2006}}, {})
+        allowed, told = (True, {}) if backend.limit is None else backend.limit.take()
+        if not allowed:
+            backend.record(call, 429)
+            return self._reply(429, TURNED_AWAY, told)
         status, body = backend.handle(call)
         dropped = fault is not None and fault.drop is Drop.AFTER
         backend.record(call, 0 if dropped else status)
-        return self._hang_up() if dropped else self._reply(status, body, {})
+        return self._hang_up() if dropped else self._reply(status, body, told)
 
     def _call(self) -> Call:
         address = urlsplit(self.path)

@@ -12,6 +12,7 @@ from typing import Any
 from sre_agent.testing import pagerduty_marks
 from sre_agent.testing.pagerduty_account import Account, ApiError, Json, reference
 from sre_agent.testing.pagerduty_listings import LISTINGS, key_owner, policy
+from sre_agent.testing.pagerduty_log import listed
 from sre_agent.testing.pagerduty_subscriptions import listing, subscriptions
 from sre_agent.testing.pagerduty_webhooks import WebhookSender
 
@@ -61,6 +62,7 @@ def page(call: Call, name: str, found: list[Json]) -> Answered:
 
 
 def _list_incidents(account: Account, call: Call, _ids: list[str]) -> Answered:
+    pagerduty_marks.able(account, "incidents")
     since, until = _span(account, call, timedelta(days=30))
     wanted = call.query.get("statuses[]", ["triggered", "acknowledged", "resolved"])
     services, teams = call.query.get("service_ids[]"), call.query.get("team_ids[]")
@@ -72,7 +74,7 @@ def _list_incidents(account: Account, call: Call, _ids: list[str]) -> Answered:
         and (teams is None or any(t["id"] in teams for t in account.services[incident["service"]["id"]]["teams"]))
         and since <= datetime.fromisoformat(incident["created_at"]) <= until
     ]
-    return page(call, "incidents", found)
+    return page(call, "incidents", sorted(found, key=lambda i: str(i["created_at"])))
 
 
 def _span(account: Account, call: Call, default: timedelta) -> tuple[datetime, datetime]:
@@ -115,6 +117,7 @@ def _put_incident(account: Account, call: Call, ids: list[str]) -> Answered:
 
 
 def _list_alerts(account: Account, call: Call, ids: list[str]) -> Answered:
+    pagerduty_marks.able(account, "alerts")
     alerts = account.alerts[account.incident(ids[0])["id"]]
     wanted = call.query.get("statuses[]", ["triggered", "resolved"])
     return page(call, "alerts", [a for a in alerts if a["status"] in wanted])
@@ -123,6 +126,7 @@ def _list_alerts(account: Account, call: Call, ids: list[str]) -> Answered:
 def _notes(account: Account, call: Call, ids: list[str]) -> Answered:
     incident = account.incident(ids[0])
     if call.method == "GET":
+        pagerduty_marks.able(account, "notes")
         return 200, {"notes": list(account.notes[incident["id"]])}
     user = account.sender(call.from_email)
     note_id = ids[1] if len(ids) > 1 else None
@@ -137,7 +141,8 @@ def _notes(account: Account, call: Call, ids: list[str]) -> Answered:
 
 
 def _log_entries(account: Account, call: Call, ids: list[str]) -> Answered:
-    return page(call, "log_entries", account.incident(ids[0])["log"])
+    pagerduty_marks.able(account, "log_entries")
+    return page(call, "log_entries", listed(account.incident(ids[0])["log"], overview=call.one("is_overview") == "true"))
 
 
 def _snooze(account: Account, call: Call, ids: list[str]) -> Answered:

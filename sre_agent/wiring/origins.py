@@ -7,13 +7,18 @@ no case is told as one that failed: the others are still replayed.
 import glob
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sre_agent.replay.archive import packed, unpack
 from sre_agent.replay.case_file import MalformedCase
 from sre_agent.wiring.replaying import Found
+
+if TYPE_CHECKING:
+    from sre_agent.settings import Settings
+    from sre_agent.wiring.history import Wanted
 
 _PATTERN = frozenset("*?[")
 
@@ -33,6 +38,19 @@ def from_paths(paths: tuple[str, ...], *, as_recorded: bool = False) -> Iterator
     with tempfile.TemporaryDirectory(prefix="sre-agent-replay-") as room:
         found = tuple(_cases(paths, Path(room), as_recorded))
         yield Cases(found, len(found))
+
+
+@contextmanager
+def from_pagerduty(settings: "Settings", wanted: "Wanted", save: Path | None) -> Iterator[Cases]:
+    """The incidents of a span as PagerDuty and the sources that keep history tell of them, fetched as they are gone through.
+
+    `save`: a folder that keeps them. Raises ConfigurationError without a key, Permanent when the folder cannot be used.
+    """
+    from sre_agent.wiring.history import importing
+
+    with ExitStack() as held:
+        root = save or Path(held.enter_context(tempfile.TemporaryDirectory(prefix="sre-agent-replay-")))
+        yield Cases(held.enter_context(importing(settings, wanted, root, names=save is not None)))
 
 
 def missing(paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def _written(addresses: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
     return tuple(f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in addresses)
 
 
-def _metrics(settings: Settings) -> PrometheusSource | None:
+def metrics_source(settings: Settings, *, past: bool = False) -> PrometheusSource | None:
     """The Prometheus that is configured. A request gives up before the source's own deadline, so that it can say why."""
     if not settings.prometheus_url:
         return None
@@ -133,20 +133,35 @@ def _metrics(settings: Settings) -> PrometheusSource | None:
             rules_s=SHARE * settings.source_deadline / 2,
             min_step_s=settings.prometheus_min_step,
             baseline_s=settings.lookback,
+            past=past,
         )
     )
 
 
 def _told_of(settings: Settings, metrics: PrometheusSource | None) -> Iterator[EvidenceSource]:
     """Alerts, logs and the call graph, as far as they are configured. ConfigurationError for a call graph that cannot be read."""
-    timeout_s = SHARE * settings.source_deadline
     if settings.alertmanager_url:
         token, tenant = _plain(settings.alertmanager_token), settings.alertmanager_tenant or ""
+        timeout_s = SHARE * settings.source_deadline
         yield AlertmanagerSource(AlertmanagerEndpoint(settings.alertmanager_url, token, tenant, timeout_s))
+    yield from logs_and_topology(settings, metrics)
+
+
+def logs_and_topology(settings: Settings, metrics: PrometheusSource | None) -> Iterator[EvidenceSource]:
+    """Logs and the call graph, as far as they are configured. ConfigurationError for a call graph that cannot be read."""
     if settings.loki_url:
+        timeout_s = SHARE * settings.source_deadline
         yield LokiSource(LokiEndpoint(settings.loki_url, _plain(settings.loki_token), settings.loki_tenant or "", timeout_s))
     if settings.topology or metrics:
         yield TopologySource(load_calls(settings.topology) if settings.topology else (), metrics)
+
+
+def langfuse_source(settings: Settings, *, past: bool = False) -> LangfuseSource | None:
+    """The Langfuse project that is configured."""
+    if not (settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key):
+        return None
+    secret = settings.langfuse_secret_key.get_secret_value()
+    return LangfuseSource(LangfuseProject(settings.langfuse_host, settings.langfuse_public_key, secret, past=past))
 
 
 def _plain(secret: SecretStr | None) -> str:
@@ -157,7 +172,7 @@ def eyes(settings: Settings, changes: PagerDuty, declared: Targets | None = None
     """Everything that is configured, and the queues that are declared; what is not is simply not asked."""
     sources: list[EvidenceSource] = [ChangesSource(changes), PastIncidentsSource(changes)]
     redis = cluster = None
-    metrics = _metrics(settings)
+    metrics = metrics_source(settings)
     sources.extend([metrics] if metrics else [])
     sources.extend(_told_of(settings, metrics))
     access = redis_access(settings, write=False)
@@ -177,9 +192,8 @@ def eyes(settings: Settings, changes: PagerDuty, declared: Targets | None = None
     if settings.kubeconfig is not None or "KUBERNETES_SERVICE_HOST" in os.environ:
         cluster = KubernetesCluster(settings.kubeconfig)
         sources.append(KubernetesSource(cluster))
-    if settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key:
-        secret = settings.langfuse_secret_key.get_secret_value()
-        sources.append(LangfuseSource(LangfuseProject(settings.langfuse_host, settings.langfuse_public_key, secret)))
+    quality = langfuse_source(settings)
+    sources.extend([quality] if quality else [])
     sources.append(OwnAlertsSource())  # last: nobody's evidence id depends on it
     return Eyes(
         sources=tuple(sources),

@@ -27,6 +27,10 @@ class Patience:
     first_pause_s: float = 0.25
 
 
+class _NoTurn(Transient):
+    """The time was up before the request could be sent at all."""
+
+
 class Gateway:
     """Calls PagerDuty from one event loop. Raises Transient, OutcomeUnknown or Permanent."""
 
@@ -42,6 +46,8 @@ class Gateway:
         self._pace = pace or Pace()
         self._patience = patience or Patience()
         self._ticks = ticks or SystemTicks()
+        # SAFETY: no more than there are threads have had their turn: what waits in a queue is sent after the limit was reached.
+        self._free = asyncio.Semaphore(workers)
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="pagerduty")
 
     async def get(self, path: str, params: Mapping[str, str | list[str]] | None = None) -> dict[str, object]:
@@ -52,10 +58,7 @@ class Gateway:
         """Read, asked once: whatever was answered, with its headers. Raises Transient when no answer came."""
         request = Request("GET", path, params or {})
         until = self._ticks.monotonic() + self._patience.deadline_s
-        await self._turn(request, until)
-        answer = await self._send(request, until)
-        self._heed(answer)
-        return answer
+        return await self._asked(request, until)
 
     async def write(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
         """Write, once. Only a 429, which says that nothing was done, is followed by another attempt.
@@ -89,13 +92,13 @@ class Gateway:
         until = self._ticks.monotonic() + self._patience.deadline_s
         failed = 0
         while True:
-            await self._turn(request, until)
             try:
-                answer = await self._send(request, until)
+                answer = await self._asked(request, until)
+            except _NoTurn:
+                raise
             except Transient as error:
                 problem, pause = error, self._backoff(failed)
             else:
-                self._heed(answer)
                 if 200 <= answer.status < 300:
                     return fields(answer.content)
                 error_seen = failure(request, answer)
@@ -114,11 +117,26 @@ class Gateway:
                 raise problem
             await self._ticks.sleep(pause)
 
+    async def _asked(self, request: Request, until: float) -> Answer:
+        """One attempt, when a thread is free and it is this request's turn under the rate limit."""
+        try:
+            async with asyncio.timeout(max(0.05, until - self._ticks.monotonic())):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise _NoTurn(f"PagerDuty: {request.method} {request.path}: others were before it; nothing was sent") from error
+        try:
+            await self._turn(request, until)
+            answer = await self._send(request, until)
+            self._heed(answer)
+            return answer
+        finally:
+            self._free.release()
+
     async def _turn(self, request: Request, until: float) -> None:
         """Wait for this request's turn under the rate limit."""
         while (pause := self._pace.wait(now := self._ticks.monotonic())) > 0:
             if now + pause > until:
-                raise Transient(f"PagerDuty: {request.method} {request.path}: waiting for the rate limit; nothing was sent", pause)
+                raise _NoTurn(f"PagerDuty: {request.method} {request.path}: waiting for the rate limit; nothing was sent", pause)
             await self._ticks.sleep(pause)
         self._pace.take(self._ticks.monotonic())
 
@@ -132,9 +150,10 @@ class Gateway:
             raise OutcomeUnknown(f"PagerDuty: {request.method} {request.path}: no answer within {seconds:g} s") from error
 
     def _heed(self, answer: Answer) -> None:
-        """Stop before the limit is hit, when PagerDuty says that nothing remains of it."""
-        after = reset_after(answer)
-        if after is not None and (answer.status == 429 or answer.headers.get("ratelimit-remaining", "").strip() == "0"):
+        """Stop before the limit is hit, when PagerDuty says that nothing but the spare remains of it."""
+        after, remaining = reset_after(answer), answer.headers.get("ratelimit-remaining", "").strip()
+        spent = remaining.isascii() and remaining.isdigit() and len(remaining) < 9 and int(remaining) <= self._pace.spare
+        if after is not None and (answer.status == 429 or spent):
             self._pace.close_until(self._ticks.monotonic() + after)
 
     def _limited(self, error: Transient, failed: int) -> float:

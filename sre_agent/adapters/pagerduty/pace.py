@@ -35,13 +35,18 @@ class SystemTicks:
 
 
 class Pace:
-    """How long the next request has to wait. Used from one event loop; not thread-safe."""
+    """How long the next request has to wait. Used from one event loop; not thread-safe.
 
-    def __init__(self, per_minute: float = 960.0, burst: int = 20) -> None:
-        if per_minute <= 0 or burst < 1:
+    `spare`: how much of what remains of PagerDuty's own count is not used up. As many as are on their way at once: each of them
+    was sent before the answer that said how much remains.
+    """
+
+    def __init__(self, per_minute: float = 960.0, burst: int = 20, spare: int = 0) -> None:
+        if per_minute <= 0 or burst < 1 or spare < 0:
             raise ConfigurationError(f"a rate of {per_minute} requests a minute in bursts of {burst} lets nothing through")
         self._interval = 60.0 / per_minute
         self._slack = self._interval * (burst - 1)
+        self.spare = spare
         self._empty_at = float("-inf")
         self._closed_until = float("-inf")
 

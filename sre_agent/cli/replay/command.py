@@ -2,14 +2,14 @@
 
 import gc
 import signal
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sre_agent.cli.context import settings_of
+from sre_agent.cli.replay.origin import History, origin_of, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     from sre_agent.cli.replay.what_if import Differing
     from sre_agent.settings import Settings
     from sre_agent.wiring.journal import Journal
-    from sre_agent.wiring.origins import Cases
     from sre_agent.wiring.replaying import Crew, Setup
 
 
 def replay(
     context: typer.Context,
     paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Cases, folders, archives, globs.")] = None,
+    pagerduty: Annotated[bool, typer.Option("--pagerduty", help="Replay PagerDuty's own history.")] = False,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="2026-03-04, 2026-03-04T03:11:09Z, 7d; with it.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="As --since; now when left out.")] = None,
+    service: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this service; may be repeated.")] = None,
+    team: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this team; may be repeated.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep what is fetched there, as cases.")] = None,
+    look_after: Annotated[float, typer.Option(help="Seconds after its beginning at which each is looked at.", min=0.0)] = 30.0,
     to_json: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="One JSON object a line and case.")] = None,
     reasoner: Annotated[Literal["rules", "openai"], typer.Option(help="Who thinks.")] = "rules",
     max_usd: Annotated[float | None, typer.Option(help="The most a model may cost for the whole run.", min=0.0)] = None,
@@ -48,7 +54,8 @@ def replay(
         from sre_agent.settings import Reasoner
 
         settings = settings_of(context).model_copy(update={"reasoner": Reasoner(reasoner)})
-        origin = _from_paths(tuple(paths or ()), as_recorded=as_recorded)
+        history = History(pagerduty, since, until, tuple(service or ()), tuple(team or ()), save, look_after)
+        origin = origin_of(settings, tuple(paths or ()), history, as_recorded=as_recorded)
         setups = rivals(settings, policy, runbooks, model)
         crew = _crew(setups, jobs, max_usd, origin.few)
         journal = _journal(settings, crew, (*origin.named, reasoner, str(max_usd), str(as_recorded)))
@@ -75,29 +82,6 @@ def _loading() -> "Iterator[None]":
     finally:
         gc.freeze()
         gc.enable()
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the cases come from. `named`: the words that named them; `few`: so few that starting workers would cost more
-    than it saves."""
-
-    named: tuple[str, ...]
-    cases: "AbstractContextManager[Cases]"
-    few: bool
-
-
-_FEW = 8
-
-
-def _from_paths(paths: tuple[str, ...], *, as_recorded: bool) -> Origin:
-    from sre_agent.wiring.origins import from_paths, missing
-
-    absent = missing(paths)
-    if absent or not paths:
-        wrong(f"no such case: {', '.join(absent)}" if absent else "name at least one case, folder or archive of cases")
-    few = all((Path(p) / "case.json").exists() for p in paths) and len(paths) < _FEW
-    return Origin(tuple(str(Path(p).absolute()) for p in paths), from_paths(paths, as_recorded=as_recorded), few)
 
 
 def _crew(setups: "tuple[Setup, ...]", jobs: int, max_usd: float | None, few: bool) -> "Crew":
@@ -135,9 +119,3 @@ def _telling(journal: "Journal") -> "Iterator[None]":
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def wrong(message: str) -> None:
-    """Wrong usage: one line, and exit status 2."""
-    typer.echo(message, err=True)
-    raise typer.Exit(2)
