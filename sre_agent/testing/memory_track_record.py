@@ -17,3 +17,8 @@ class MemoryTrackRecord:
         planned = [e.incident_id for e in reversed(entries) if pair_of(e) == (action, service)]
         newest = tuple(dict.fromkeys(planned))[:HISTORY]
         return tuple(e for e in entries if e.incident_id in newest and e.kind in KINDS)
+
+    async def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Everything that ever had a plan."""
+        found = (pair_of(record.entry) for record in await self._store.audit(None))
+        return tuple(sorted({(pair[0][:200], pair[1][:200]) for pair in found if pair is not None}))

@@ -11,7 +11,10 @@ from sre_agent.web.ports import ModeTable
 
 
 class PairView(BaseModel):
-    """One entry of modes.yaml: the mode listed, the mode in force, and what was earned. `until`: of the autonomy, also past."""
+    """One entry of modes.yaml: the mode listed, the mode in force, and what was earned. `until`: of the autonomy, also past.
+
+    `agreements` are the `approved` ones and, up to half of `needed`, those in `shadow`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,6 +23,8 @@ class PairView(BaseModel):
     listed: Mode
     mode: Mode
     agreements: int
+    approved: int
+    shadow: int
     needed: int
     until: datetime | None
     why_not_auto: str
@@ -49,6 +54,8 @@ def routes(table: ModeTable) -> APIRouter:
                 listed=row.entry.mode,
                 mode=row.mode,
                 agreements=row.standing.agreements,
+                approved=row.standing.approved,
+                shadow=row.standing.shadow,
                 needed=AGREEMENTS,
                 until=row.standing.until,
                 why_not_auto=row.why_not_auto,

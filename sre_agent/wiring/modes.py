@@ -1,6 +1,6 @@
 """The modes in force, put together for deciding and for telling people."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,10 @@ from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.state import State, opened_state
 
 
+async def _none() -> tuple[tuple[str, str], ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class ModeBoard:
     """What modes.yaml and the history make of the agent's own mode."""
@@ -22,6 +26,7 @@ class ModeBoard:
     declared: Modes
     earned: EarnedModes
     clock: Clock
+    pairs: Callable[[], Awaitable[tuple[tuple[str, str], ...]]] = _none
 
     @property
     def others(self) -> Mode:
@@ -32,13 +37,22 @@ class ModeBoard:
         """Every entry, in the file's order."""
         return tuple([await self._row(entry) for entry in self.declared.modes])
 
-    async def _row(self, entry: ModeEntry) -> ModeRow:
+    async def everything(self) -> tuple[ModeRow, ...]:
+        """Every entry, and after them every other pair with a history. Raises Transient when that cannot be read.
+
+        A target without a declared service has no row: nothing can be listed for it, so it is never auto.
+        """
+        listed = {(entry.action, entry.service) for entry in self.declared.modes}
+        others = [ModeEntry(action=a, service=s, mode=UNLISTED) for a, s in await self.pairs() if s and (a, s) not in listed]
+        return (*await self.rows(), *[await self._row(entry, listed=False) for entry in others])
+
+    async def _row(self, entry: ModeEntry, *, listed: bool = True) -> ModeRow:
         now = self.clock.now()
         standing = await self.earned.standing(entry.action, entry.service, now)
         mode = await self.earned.mode(entry.action, entry.service, now)
         why = "" if mode is Mode.AUTO else standing.why
         if entry.mode is not Mode.AUTO:
-            why = f"modes.yaml says {entry.mode.value}"
+            why = f"modes.yaml says {entry.mode.value}" if listed else "not listed in modes.yaml"
         elif self.overall is not Mode.AUTO:
             why = f"the agent's own mode is {self.overall.value}"
         return ModeRow(entry, mode, standing, why)
@@ -51,7 +65,8 @@ def earned_modes(settings: Settings, books: Books, state: State) -> EarnedModes:
 
 def mode_board(settings: Settings, books: Books, state: State) -> ModeBoard:
     """What people are told of the same."""
-    return ModeBoard(settings.mode, books.bundle.declared.modes, earned_modes(settings, books, state), SystemClock())
+    earned = earned_modes(settings, books, state)
+    return ModeBoard(settings.mode, books.bundle.declared.modes, earned, SystemClock(), state.track_record.pairs)
 
 
 @asynccontextmanager

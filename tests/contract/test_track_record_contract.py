@@ -97,6 +97,36 @@ async def test_names_of_any_length_and_kind_are_told_apart(side: Side) -> None:
         assert standing(found, "restart_pod", service, NOW).agreements == 1
 
 
+async def test_what_people_signed_in_shadow_is_part_of_the_pairs_history(side: Side) -> None:
+    said = {"origin": "replay", "decision_sha256": "d" * 64, "person": "ana", "harmful": False}
+    for n, (kind, service) in enumerate([("shadow_agreed", "voice"), ("shadow_agreed", "sales"), ("shadow_disagreed", "voice")]):
+        detail = said | {"action": "restart_pod", "service": service, "content_sha256": f"{n:064x}"}
+        entry = AuditEntry(at=NOW, incident_id=f"S{n}", kind=kind, actor="ana", detail=detail)
+        await side.store.append_audit(entry)
+    await side.plan("P1")
+    assert await side.told() == [
+        ("S0", "shadow_agreed"),
+        ("S2", "shadow_disagreed"),
+        ("P1", "action_permitted"),
+        ("P1", "recovery_verified"),
+    ]
+    found = standing(await side.record.history(*PAIR), *PAIR, NOW)
+    assert (found.agreements, found.approved, found.shadow, found.differed) == (2, 1, 1, 1)
+
+
+async def test_every_pair_with_a_past_is_listed_once(side: Side) -> None:
+    assert await side.record.pairs() == ()
+    await side.plan("P1")
+    await side.plan("P2")
+    await side.plan("P3", service="sales")
+    await side.plan("P4", service="x" * 5000)
+    await side.tell("S1", "shadow_disagreed", action="scale_up", service="voice")
+    await side.tell("S2", "shadow_agreed", action="scale_up")
+    await side.tell("S3", "incident_received")
+    wanted = {PAIR, ("restart_pod", "sales"), ("restart_pod", "x" * 200), ("scale_up", "voice")}
+    assert await side.record.pairs() == tuple(sorted(wanted))
+
+
 @pytest.mark.slow
 async def test_a_record_that_somebody_changed_is_refused(database: Database) -> None:
     side = Side(PostgresStore(database), PostgresTrackRecord(database))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sre_agent.audit.record import AuditEntry
-from sre_agent.policy.autonomy import AGREEMENTS, LASTS, Fate, endings, pair_of, standing, unreadable
+from sre_agent.policy.autonomy import AGREEMENTS, LASTS, SHADOW_AGREEMENTS, Fate, endings, pair_of, standing, unreadable
 
 DAY = timedelta(days=1)
 START = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
@@ -148,3 +148,126 @@ def test_approvals_that_are_no_number_are_none() -> None:
 
 def test_a_history_that_cannot_be_read_has_earned_nothing() -> None:
     assert not unreadable("the database is away").earned
+
+
+# --- in shadow ---
+
+
+def shadow(n: int, *, at: datetime | None = None, kind: str = "shadow_agreed", actor: str = "ana", **detail: object) -> AuditEntry:
+    """One incident whose outcome ana signed for."""
+    said: dict[str, object] = {
+        "origin": "replay",
+        "action": PAIR[0],
+        "service": PAIR[1],
+        "content_sha256": f"{n:064x}",
+        "decision_sha256": "d" * 64,
+        "person": "ana",
+        "harmful": False,
+    }
+    when = at or START + n * DAY / 24
+    return AuditEntry(at=when, incident_id=f"S{n}", kind=kind, actor=actor, detail=said | detail)
+
+
+def shadows(count: int, first: int = 100):
+    return tuple(shadow(n) for n in range(first, first + count))
+
+
+LATE = START + 10 * DAY
+
+
+def test_half_of_what_is_needed_is_half() -> None:
+    assert SHADOW_AGREEMENTS * 2 == AGREEMENTS
+
+
+@pytest.mark.parametrize(
+    ("approved", "watched", "agreements"),
+    [(0, 10, 10), (0, 40, 10), (9, 40, 19), (10, 9, 19), (10, 10, 20), (10, 40, 20), (19, 1, 20), (20, 0, 20), (20, 5, 25)],
+)
+def test_at_most_half_comes_from_watching(approved: int, watched: int, agreements: int) -> None:
+    found = standing((*shadows(watched), *plans(approved)), *PAIR, LATE)
+    assert (found.agreements, found.earned) == (agreements, agreements >= AGREEMENTS)
+    assert (found.approved, found.shadow) == (approved, watched)
+    assert found.earned or found.why.startswith(f"{agreements} of 20 agreements")
+
+
+def test_watching_lengthens_nothing_and_renews_nothing() -> None:
+    history = (*plans(10), *shadows(10))
+    newest = START + 9 * DAY / 24
+    assert standing(history, *PAIR, newest + DAY * 5).until == newest + LASTS
+    later = tuple(shadow(n, at=newest + LASTS) for n in range(300, 340))
+    found = standing((*history, *later), *PAIR, newest + 2 * LASTS)
+    assert (found.earned, found.until) == (False, newest + LASTS)
+    renewed = standing((*history, *later, *plan(50, at=newest + 2 * LASTS)), *PAIR, newest + 2 * LASTS)
+    assert renewed.earned
+
+
+def test_harm_in_shadow_takes_all_of_it_away() -> None:
+    history = (*plans(20), *shadows(10), shadow(200, kind="shadow_disagreed", harmful=True))
+    found = standing(history, *PAIR, LATE)
+    assert (found.earned, found.agreements, found.approved, found.shadow) == (False, 0, 0, 0)
+    assert "S200: in shadow" in found.why
+
+
+@pytest.mark.parametrize("harmful", [None, "false", 0, ""])
+def test_a_disagreement_that_does_not_say_it_did_no_harm_is_harm(harmful: object) -> None:
+    wrong = shadow(200, kind="shadow_disagreed", actor="", harmful=harmful, person=None)
+    assert not standing((*plans(20), wrong), *PAIR, LATE).earned
+
+
+def test_a_disagreement_without_harm_counts_for_nothing_and_is_told() -> None:
+    found = standing((*plans(20), shadow(200, kind="shadow_disagreed")), *PAIR, LATE)
+    assert (found.earned, found.agreements, found.differed) == (True, 20, 1)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"actor": "sre-agent", "person": "sre-agent"},
+        {"actor": ""},
+        {"person": None},
+        {"person": "ben"},
+        {"origin": "file"},
+        {"origin": None},
+        {"content_sha256": ""},
+        {"content_sha256": "g" * 64},
+        {"decision_sha256": None},
+        {"decision_sha256": "d" * 63},
+        {"action": "scale_up"},
+        {"service": "sales"},
+        {"service": None},
+        {"at": LATE + DAY},
+    ],
+)
+def test_what_nobody_signed_properly_earns_nothing(forged: dict[str, object]) -> None:
+    """Not by a person, about no decision, about another service, dated in the future."""
+    signed = tuple(shadow(n, **({"content_sha256": f"{n:064x}"} | forged)) for n in range(100, 120))
+    found = standing((*plans(10), *signed), *PAIR, LATE)
+    assert (found.agreements, found.shadow) == (10, 0)
+
+
+def test_a_live_incident_needs_no_case() -> None:
+    live = tuple(shadow(n, origin="live", content_sha256="") for n in range(100, 110))
+    assert standing((*live, *plans(10)), *PAIR, LATE).earned
+
+
+def test_the_same_case_counts_once_ever() -> None:
+    by_incident = tuple(shadow(1, at=START + n * DAY / 24, content_sha256=f"{n:064x}") for n in range(20))
+    by_content = tuple(shadow(n, content_sha256="c" * 64) for n in range(100, 120))
+    assert standing(by_incident, *PAIR, LATE).shadow == 1
+    assert standing(by_content, *PAIR, LATE).shadow == 1
+    elsewhere_first = (shadow(1, service="sales"), shadow(1))
+    assert standing(elsewhere_first, *PAIR, LATE).shadow == 0
+
+
+@pytest.mark.parametrize("end", ["recovery_verified", "approval_denied"])
+def test_an_incident_whose_plan_came_to_a_real_end_counts_no_second_time(end: str) -> None:
+    real = plan(1, end=end)
+    watched = shadow(9, content_sha256="a" * 64).model_copy(update={"incident_id": "P1"})
+    for history in ((*real, watched), (watched, *real)):
+        assert standing(history, *PAIR, LATE).shadow == 0
+
+
+def test_a_signature_in_between_does_not_end_a_plan() -> None:
+    asked, permitted, executed, well = plan(1)
+    watched = shadow(9).model_copy(update={"incident_id": "P1"})
+    assert standing((asked, permitted, watched, executed, well), *PAIR, LATE).approved == 1

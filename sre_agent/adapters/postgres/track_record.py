@@ -6,7 +6,7 @@ from sre_agent.audit.record import AuditEntry, link
 from sre_agent.incident.errors import Permanent
 from sre_agent.policy.autonomy import HISTORY, KINDS
 
-# audit_plan is migrations/0004's: [action, service] of an entry that carries a plan, cut to its index's width.
+# audit_plan is migrations/0007's: [action, service] of an entry about a plan, real or in shadow, cut to its index's width.
 _HISTORY = """
     WITH concerned AS (
         SELECT incident_id FROM audit WHERE audit_plan(entry) = ARRAY[left(%(action)s, 200), left(%(service)s, 200)]
@@ -15,6 +15,8 @@ _HISTORY = """
     SELECT sequence, previous, entry, hash, incident_id FROM audit
     WHERE incident_id IN (SELECT incident_id FROM concerned) AND entry::jsonb ->> 'kind' = ANY(%(kinds)s) ORDER BY sequence
 """
+
+_PAIRS = "SELECT DISTINCT audit_plan(entry) FROM audit WHERE audit_plan(entry) IS NOT NULL"
 
 
 class PostgresTrackRecord:
@@ -31,3 +33,8 @@ class PostgresTrackRecord:
             if link(record.previous, record.sequence, record.entry).hash != record.hash:
                 raise Permanent(f"audit record {record.sequence} was changed; `sre-agent audit verify` checks the chain")
         return tuple(record.entry for record in records)
+
+    async def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Everything that ever had a plan; read from the index, so only for people to look at."""
+        rows = await self._database.rows(_PAIRS)
+        return tuple(sorted((action, service) for ((action, service),) in rows if action is not None and service is not None))
