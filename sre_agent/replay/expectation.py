@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
+from sre_agent.evidence.finding import FindingKind
 from sre_agent.incident.alert import AlertClass
 from sre_agent.policy.whitelist import WHITELIST
 from sre_agent.replay.case_file import CaseReader
@@ -49,7 +50,10 @@ class HumanAction(BaseModel):
 
 
 class HumanOutcome(BaseModel):
-    """outcome.json. `actions` None: nobody wrote down what was done; empty: nothing was done."""
+    """outcome.json. `actions` None: nobody wrote down what was done; empty: nothing was done.
+
+    `root_cause` is free text; `cause` (a finding kind) and `cause_object` ("kind/name") say the same so that it can be compared.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -57,6 +61,8 @@ class HumanOutcome(BaseModel):
     resolved_at: Instant | None = None
     actions: tuple[HumanAction, ...] | None = None
     root_cause: str = ""
+    cause: FindingKind | None = None
+    cause_object: Annotated[str, AfterValidator(_object)] = ""
     notes: str = ""
     true_class: AlertClass | None = Field(default=None, alias="class")
     acknowledged_by: str = ""

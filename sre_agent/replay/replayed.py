@@ -12,11 +12,14 @@ from sre_agent.evidence.diagnosis import Diagnosis
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
 from sre_agent.evidence.redact import redact, redact_json
 from sre_agent.evidence.series import Series
+from sre_agent.incident.alert import AlertClass
+from sre_agent.incident.incident import Incident
 from sre_agent.replay.case import Case
 from sre_agent.replay.charts import MOST_POINTS, Point
 from sre_agent.replay.expectation import HumanOutcome
 from sre_agent.replay.result import CaseResult, FailedCase
 from sre_agent.response.assess import Assessment
+from sre_agent.triage.triage import Triage
 
 MOST_LINES = 4
 """Series that are kept for the charts of one case."""
@@ -64,7 +67,8 @@ class Told(BaseModel):
     """What the report tells of a case besides its printed line. `onset` is the earliest alert's start, `at` the clock.
 
     `decision_sha256` is over the whole decision; `recorded_sha256` that of the recording, None for a case that was not recorded.
-    `recalled`: how the two compare, where the case was judged as recorded.
+    `recalled`: how the two compare, where the case was judged as recorded. `paged_at`: when the incident was created, None where
+    nobody knows. `label_gaps`: triage's flags, "no_team" and "no_tool_name".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,6 +92,8 @@ class Told(BaseModel):
     outcome: HumanOutcome | None = None
     recorded_sha256: str | None = None
     recalled: Recalled | None = None
+    paged_at: datetime | None = None
+    label_gaps: tuple[str, ...] = ()
 
 
 class Replayed(BaseModel):
@@ -135,12 +141,27 @@ def told_of(case: Case, found: Assessment, decision_sha256: str, outcome: HumanO
         plan_hash=found.plan_hash,
         declared_service=found.declaration.service,
         outcome=None if outcome is None else _without_secrets(outcome),
+        paged_at=incident.created_at,
+        label_gaps=tuple(_label_gaps(found.triage, incident)),
     )
 
 
+def _label_gaps(triage: Triage, incident: Incident) -> Iterator[str]:
+    yield from triage.flags
+    if any(a.labels_known and not a.labels.get("team") for a in incident.alerts):
+        yield "no_team"
+    if triage.labelled is AlertClass.TOOL and not incident.label_values("tool_name"):
+        yield "no_tool_name"
+
+
 def _without_secrets(outcome: HumanOutcome) -> HumanOutcome:
-    """What people wrote about their own work holds names, addresses and sometimes passwords too."""
-    return HumanOutcome.model_validate(redact_json(outcome.model_dump(mode="json", by_alias=True)))
+    """What people wrote about their own work holds names, addresses and sometimes passwords too. Not validated again: a redacted
+    object's name need not look like one."""
+    actions = outcome.actions
+    if actions is not None:
+        actions = tuple(a.model_copy(update=redact_json({"by": a.by, "what": a.what, "target": a.target})) for a in actions)
+    said = redact_json({"root_cause": outcome.root_cause, "notes": outcome.notes})
+    return outcome.model_copy(update={**said, "actions": actions})
 
 
 def _answers(evidence: tuple[Evidence, ...]) -> Iterator[SourceAnswer]:

@@ -14,7 +14,7 @@ from sre_agent.cli.replay.origin import History, origin_of, wrong
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sre_agent.cli.replay.output import Output
+    from sre_agent.cli.replay.output import Output, Wanted
     from sre_agent.cli.replay.what_if import Differing
     from sre_agent.settings import Settings
     from sre_agent.wiring.journal import Journal
@@ -32,6 +32,9 @@ def replay(
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep what is fetched there, as cases.")] = None,
     look_after: Annotated[float, typer.Option(help="Seconds after its beginning at which each is looked at.", min=0.0)] = 30.0,
     to_json: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="One JSON object a line and case.")] = None,
+    to_csv: Annotated[str | None, typer.Option("--csv", metavar="FILE|-", help="One line a case, for a spreadsheet.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="The report as one page, with every case worth a look.")] = None,
+    notes: Annotated[bool, typer.Option("--notes", help="Print the note of every case.")] = False,
     reasoner: Annotated[Literal["rules", "openai"], typer.Option(help="Who thinks.")] = "rules",
     max_usd: Annotated[float | None, typer.Option(help="The most a model may cost for the whole run.", min=0.0)] = None,
     as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Judge recordings on the facts they hold.")] = False,
@@ -53,6 +56,8 @@ def replay(
         from sre_agent.cli.replay.what_if import differing, rivals
         from sre_agent.settings import Reasoner
 
+        wanted = Wanted(json=to_json, timings=timings, csv=to_csv, html=html, notes=notes)
+        _possible(wanted, candidate=policy is not None or runbooks is not None or model is not None)
         settings = settings_of(context).model_copy(update={"reasoner": Reasoner(reasoner)})
         history = History(pagerduty, since, until, tuple(service or ()), tuple(team or ()), save, look_after)
         origin = origin_of(settings, tuple(paths or ()), history, as_recorded=as_recorded)
@@ -60,8 +65,10 @@ def replay(
         crew = _crew(setups, jobs, max_usd, origin.few)
         journal = _journal(settings, crew, (*origin.named, reasoner, str(max_usd), str(as_recorded)))
     with ExitStack() as held:
-        wanted = Wanted(json=to_json, timings=timings)
-        out: Output | Differing = held.enter_context(differing(wanted)) if len(setups) > 1 else held.enter_context(output(wanted))
+        soaks = {name: book.soak_s for name, book in setups[0].books.runbooks.items()}
+        out: Output | Differing = (
+            held.enter_context(differing(wanted)) if len(setups) > 1 else held.enter_context(output(wanted, soaks))
+        )
         cases = held.enter_context(origin.cases)
         tick = held.enter_context(progress("replaying", cases.total))
         held.enter_context(_telling(journal))
@@ -71,6 +78,13 @@ def replay(
     journal.finished()
     if out.status:
         raise typer.Exit(out.status)
+
+
+def _possible(wanted: "Wanted", *, candidate: bool) -> None:
+    if wanted.json == wanted.csv == "-":
+        wrong("--json - and --csv - both want standard output: name a file for one of them")
+    if candidate and (wanted.csv is not None or wanted.html is not None or wanted.notes):
+        wrong("--csv, --html and --notes tell of one setup: leave them out with --policy, --runbooks and --model")
 
 
 @contextmanager

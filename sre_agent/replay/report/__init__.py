@@ -1,1 +1,1 @@
-"""What a replay of many incidents amounts to: tables, a page, rows for other programs. Pure: it reads what was replayed."""
+"""What many dry runs say together. No I/O but a spool of details; the same cases give the same report, to the byte."""
