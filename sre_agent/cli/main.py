@@ -10,6 +10,7 @@ from sre_agent.cli import approvals, autonomy, pagerduty, policy, runbook, store
 from sre_agent.cli.demo import demo
 from sre_agent.cli.doctor import doctor
 from sre_agent.cli.findings import findings
+from sre_agent.cli.noise import noise
 from sre_agent.cli.rbac import rbac
 from sre_agent.cli.replay import replay
 from sre_agent.cli.serve import serve
@@ -44,6 +45,7 @@ def root(
 
 app.command()(demo)
 app.command()(replay)
+app.command()(noise)
 app.command()(serve)
 app.command()(settings)
 app.command()(findings)

@@ -68,7 +68,7 @@ class HistoryImport:
 
     def __post_init__(self) -> None:
         self._terms = Terms(look_after_s=self.wanted.look_after_s, sources=asked(self.settings))
-        self._gateway = _gateway(self.settings, self.patience)
+        self._gateway = history_gateway(self.settings, self.patience)
         self._archive = PagerDutyArchive(self._gateway)
         self._tracker = PagerDuty(self._gateway, self.settings.pagerduty_from_email or "")
         self._looking = asyncio.Semaphore(LOOKING)
@@ -186,7 +186,8 @@ def importing(settings: Settings, wanted: Wanted, root: Path, *, names: bool) ->
             found.close()
 
 
-def _gateway(settings: Settings, patience: Patience) -> Gateway:
+def history_gateway(settings: Settings, patience: Patience) -> Gateway:
+    """How the account's past is read. ConfigurationError without a key."""
     if settings.pagerduty_api_token is None:
         raise ConfigurationError("PAGERDUTY_API_TOKEN is needed to read PagerDuty's history; a read-only key is enough")
     token, url = settings.pagerduty_api_token.get_secret_value(), settings.pagerduty_api_url or DEFAULT_URL
