@@ -137,7 +137,8 @@ class LangfuseStandIn:
         return 404, {"message": "Not found"}
 
     def _list(self, query: Mapping[str, str]) -> Json:
-        since, until = datetime.fromisoformat(query["fromUpdatedAt"]), datetime.fromisoformat(query["toUpdatedAt"])
+        since = datetime.fromisoformat(query["fromUpdatedAt"])
+        until = datetime.fromisoformat(query.get("toUpdatedAt", "9999-01-01T00:00:00Z"))
         found = []
         for name, versions in sorted(self._prompts.items()):
             last = max(v.updated for v in versions.values())

@@ -93,10 +93,17 @@ class HistoryImport:
         self.saved.remember(reached)
 
     def close(self) -> None:
-        """Give connections and threads back."""
+        """Give up what is on its way, and give connections and threads back."""
         with suppress(SreAgentError):
-            self._runner.run(self._gateway.aclose())
+            self._runner.run(self._end())
         self._runner.close()
+
+    async def _end(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._gateway.aclose()
 
     def _advanced(self, reached: Reached, batch: list[JsonObject], fetched: list[Found]) -> Reached:
         """INVARIANT: what failed lies at or after `reached`, so that the next run asks for it again."""

@@ -8,15 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from sre_agent.replay.history.entry import Span
 from sre_agent.settings import Settings, fixed
 from sre_agent.testing.pagerduty import AGENT_EMAIL, TOKEN, PagerDutyStandIn
+from sre_agent.wiring.history import Wanted
+from sre_agent.wiring.origins import from_pagerduty
 
 BEGAN = datetime(2026, 9, 14, 10, 20, tzinfo=UTC)
 LIMITED = {
@@ -26,6 +29,11 @@ LIMITED = {
     "tool_name": "crm",
     "severity": "page",
 }
+
+
+NOW = datetime(2026, 9, 20, tzinfo=UTC)
+DAY = Span(since=BEGAN - timedelta(hours=1), until=BEGAN + timedelta(days=1))
+WORDS = ("--pagerduty", "--since", "2026-09-14", "--until", "2026-09-15", "--json", "-")
 
 
 class Clock:
@@ -153,3 +161,35 @@ def prometheus(folder: Path, openmetrics: str) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(10)
+
+
+def imported(settings, save: Path | None, span: Span = DAY, look_after_s: float = 30.0, now: datetime = NOW):
+    """[(place, folder's name or None, error)] of one run."""
+    with from_pagerduty(settings, Wanted(span, look_after_s, now), save) as cases:
+        return [(f.place, f.folder and f.folder.name, f.error) for f in cases.each]
+
+
+def paths(pagerduty, since: int = 0) -> list[str]:
+    return [call.path for call in pagerduty.calls[since:]]
+
+
+def started(told: dict[str, str], save: Path) -> subprocess.Popen[bytes]:
+    words = command(*WORDS, "--save", str(save))
+    return subprocess.Popen(words, env=bare(told), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def processes(word: str) -> list[str]:
+    """The processes of this machine that were started with this word."""
+    found = []
+    for told in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if word.encode() in told.read_bytes().split(b"\0"):
+                found.append(told.parent.name)
+    return found
+
+
+def wait_for(holds, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -1,87 +1,40 @@
 """PagerDuty's history as cases: fetched once, kept, taken up again where a run was interrupted."""
 
 import json
-import signal
-import subprocess
-import time
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from sre_agent.adapters.pagerduty.gateway import Patience
-from sre_agent.incident.errors import ConfigurationError, Permanent, Transient
+from sre_agent.incident.errors import ConfigurationError, Transient
 from sre_agent.replay.case import load_case
 from sre_agent.replay.expectation import outcome_of
-from sre_agent.replay.history.entry import HistoryEntry, Span
+from sre_agent.replay.history.entry import HistoryEntry
 from sre_agent.replay.saved import SavedCases
 from sre_agent.testing.langfuse import LangfuseStandIn
 from sre_agent.testing.pagerduty import PagerDutyStandIn
+from sre_agent.testing.pagerduty_alerts import AlertShape
 from sre_agent.testing.pagerduty_faults import Drop, Fault
 from sre_agent.testing.prometheus import PrometheusStandIn
 from sre_agent.wiring.history import HistoryImport, Wanted
-from sre_agent.wiring.origins import from_pagerduty
 from tests.replay.history.stage import (
     BEGAN,
+    DAY,
+    LIMITED,
+    NOW,
+    WORDS,
     Clock,
-    bare,
-    command,
     crm_incident,
     environment,
+    imported,
     lines,
+    paths,
     quick,
     replayed,
     settings_for,
     tree,
 )
-
-NOW = datetime(2026, 9, 20, tzinfo=UTC)
-DAY = Span(since=BEGAN - timedelta(hours=1), until=BEGAN + timedelta(days=1))
-WORDS = ("--pagerduty", "--since", "2026-09-14", "--until", "2026-09-15", "--json", "-")
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def pagerduty(clock):
-    with PagerDutyStandIn(now=clock) as standin:
-        yield standin
-
-
-def imported(settings, save: Path | None, span: Span = DAY, look_after_s: float = 30.0, now: datetime = NOW):
-    """[(place, folder's name or None, error)] of one run."""
-    with from_pagerduty(settings, Wanted(span, look_after_s, now), save) as cases:
-        return [(f.place, f.folder and f.folder.name, f.error) for f in cases.each]
-
-
-def started(told: dict[str, str], save: Path) -> subprocess.Popen[bytes]:
-    words = command(*WORDS, "--save", str(save))
-    return subprocess.Popen(words, env=bare(told), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def processes(word: str) -> list[str]:
-    """The processes of this machine that were started with this word."""
-    found = []
-    for told in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if word.encode() in told.read_bytes().split(b"\0"):
-                found.append(told.parent.name)
-    return found
-
-
-def wait_for(holds, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def paths(pagerduty, since: int = 0) -> list[str]:
-    return [call.path for call in pagerduty.calls[since:]]
 
 
 def test_a_case_holds_the_incident_as_it_was_and_beside_it_what_people_did(pagerduty, clock, tmp_path):
@@ -99,6 +52,29 @@ def test_a_case_holds_the_incident_as_it_was_and_beside_it_what_people_did(pager
     history = HistoryEntry.model_validate_json((folder / "history.json").read_text())
     assert (history.incident["status"], len(history.log_entries), len(history.notes)) == ("resolved", 4, 1)
     assert all("sk-live" not in text.decode() for text in tree(folder).values())
+
+
+@pytest.mark.parametrize("shape", AlertShape)
+def test_labels_arrive_in_every_dress_and_times_with_the_account_s_offset(tmp_path, shape):
+    clock = Clock(BEGAN.astimezone(timezone(timedelta(hours=-6))))
+    with PagerDutyStandIn(now=clock) as pagerduty:
+        identity = pagerduty.add_incident("a", [LIMITED], shape=shape)
+        clock.wait(minutes=10)
+        pagerduty.resolve(identity)
+        assert pagerduty.account.alerts[identity][0]["created_at"].endswith("-06:00")
+        ((_, name, error),) = imported(settings_for(pagerduty, tmp_path), tmp_path / "cases")
+    assert error == ""
+    (alert,) = load_case(tmp_path / "cases" / name).incident.alerts
+    assert (alert.labels_known, alert.starts_at, alert.status.value) == (shape is not AlertShape.REMOVED, BEGAN, "firing")
+    assert alert.labels.get("tool_name") == (None if shape is AlertShape.REMOVED else "crm")
+
+
+def test_an_incident_without_alerts_is_handed_back(pagerduty, clock, tmp_path):
+    pagerduty.resolve(pagerduty.add_incident("by hand", []))
+    done = replayed(environment(pagerduty, tmp_path), *WORDS)
+    assert done.returncode == 0, done.stderr
+    (found,) = lines(done.stdout)
+    assert (found["class"], found["verdict"]) == ("unknown", "hand_back")
 
 
 def test_a_second_run_asks_pagerduty_for_nothing(pagerduty, clock, tmp_path):
@@ -261,19 +237,6 @@ def test_wrong_usage_is_said_and_nothing_is_asked(pagerduty, tmp_path, words, sa
     assert pagerduty.calls == []
 
 
-def test_a_folder_that_cannot_be_written_to_or_is_in_use_is_said(pagerduty, tmp_path):
-    settings = settings_for(pagerduty, tmp_path)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(Permanent, match="cases cannot be saved there"):
-        imported(settings, tmp_path / "file")
-    pagerduty.faults.add(Fault(path="/incidents", delay_s=3))
-    with started(environment(pagerduty, tmp_path), tmp_path / "cases") as other:
-        wait_for(lambda: "/users" in paths(pagerduty))
-        with pytest.raises(Permanent, match="another replay is saving its cases there"):
-            imported(settings, tmp_path / "cases")
-        other.kill()
-
-
 def test_a_pagerduty_that_goes_away_stops_the_run_and_loses_nothing(pagerduty, clock, tmp_path):
     identities = quick(pagerduty, clock, 40, minutes=20)
     settings, save = settings_for(pagerduty, tmp_path), tmp_path / "cases"
@@ -283,37 +246,6 @@ def test_a_pagerduty_that_goes_away_stops_the_run_and_loses_nothing(pagerduty, c
     assert len(list(save.glob("*/case.json"))) >= 16
     pagerduty.faults.clear()
     assert [str(name)[-14:] for _, name, _ in imported(settings, save)] == identities
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("killed_at", [1, 17, 33])
-def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(pagerduty, clock, tmp_path, killed_at):
-    quick(pagerduty, clock, 40, minutes=20)
-    told = environment(pagerduty, tmp_path)
-    whole = replayed(told, *WORDS, "--save", str(tmp_path / "whole"))
-    assert (whole.returncode, len(lines(whole.stdout))) == (0, 40), whole.stderr
-    # Every request takes its time, so that there is something to be killed in the middle of.
-    pagerduty.faults.add(Fault(path="/incidents/.*", delay_s=0.05, times=100_000))
-    save = tmp_path / "killed"
-    with started(told, save) as run:
-        deadline = time.monotonic() + 60
-        while len(list(save.glob("*/case.json"))) < killed_at and time.monotonic() < deadline:
-            time.sleep(0.002)
-        run.send_signal(signal.SIGKILL)
-        assert run.wait(10) == -signal.SIGKILL
-    wait_for(lambda: not processes(str(save)))
-    there = len([p for p in save.glob("*/case.json") if not p.parent.name.startswith(".")])
-    assert killed_at - 1 <= there < 40
-    pagerduty.faults.clear()
-    asked = len(pagerduty.calls)
-    again = replayed(told, *WORDS, "--save", str(save))
-    assert again.returncode == 0, again.stderr
-    assert again.stdout == whole.stdout
-    assert tree(save) == tree(tmp_path / "whole")
-    fetched = {p.split("/")[2] for p in paths(pagerduty, asked) if p.startswith("/incidents/")}
-    assert len(fetched) == 40 - there
-    offline = replayed({"SRE_AGENT_DATA_DIR": str(tmp_path / "data")}, str(save), "--json", "-")
-    assert offline.stdout == whole.stdout
 
 
 def test_a_pagerduty_that_cannot_be_reached_is_transient(pagerduty, tmp_path):
