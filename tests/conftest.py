@@ -17,9 +17,20 @@ from sre_agent.adapters.embedded_postgres import AtEnd, EmbeddedPostgres
 from sre_agent.adapters.postgres.database import Database
 from sre_agent.adapters.postgres.halt import PostgresHalt
 from sre_agent.adapters.postgres.migrate import migrate
+from sre_agent.testing.walkthrough import Walkthrough
 
 FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 """A test's database need not survive a power cut. What survives a killed server is unaffected."""
+
+
+async def _decided_again(walk: Walkthrough, content: bytes) -> None:
+    from tests.decided_again import walk_decided_again  # only where something is recorded: it loads all detectors
+
+    await walk_decided_again(walk, content)
+
+
+# Every walk of the suite, wherever it is played, is decided again from its recordings.
+Walkthrough.after_recording = _decided_again
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +75,7 @@ async def wiped(pool: Database) -> None:
     async with pool.connection() as connection:
         await connection.execute("SET session_replication_role = replica")  # no triggers: the chain is append-only
         await connection.execute(
-            "TRUNCATE inbox, incident, approval, digest, intent, audit, procrastinate_jobs, procrastinate_workers"
+            "TRUNCATE inbox, incident, approval, digest, intent, audit, recording, procrastinate_jobs, procrastinate_workers"
             " RESTART IDENTITY CASCADE"
         )
         await connection.execute("UPDATE audit_head SET sequence = 0, hash = repeat('0', 64)")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sre_agent import __version__
-from sre_agent.cli import approvals, autonomy, pagerduty, policy, runbook, store
+from sre_agent.cli import approvals, autonomy, cases, pagerduty, policy, runbook, store
 from sre_agent.cli.demo import demo
 from sre_agent.cli.doctor import doctor
 from sre_agent.cli.findings import findings
@@ -56,6 +56,7 @@ app.command()(store.halt)
 app.command()(store.resume)
 app.command()(store.status)
 app.add_typer(store.audit, name="audit")
+app.add_typer(cases.app, name="cases")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(autonomy.app, name="autonomy")
 app.add_typer(pagerduty.app, name="pagerduty")

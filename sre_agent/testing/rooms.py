@@ -19,7 +19,7 @@ from sre_agent.execution.rights import Right
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.incident.incident import Incident, OpenIncident
 from sre_agent.incident.target import Target
-from sre_agent.response.ports import NOTHING
+from sre_agent.response.ports import NOTHING, Investigator
 from sre_agent.runbook.proposal import Investigated
 from sre_agent.triage.triage import Triage
 
@@ -164,6 +164,27 @@ class ScriptedInvestigator:
     async def reexamine(self, scope: Scope, before: Diagnosis) -> Diagnosis:
         """The scripted second look."""
         return before if self.again is None else self.again(scope, before)
+
+
+@dataclass
+class RememberingInvestigator:
+    """response.ports.Investigator over another one; `found` is what it last said of each thread."""
+
+    investigator: Investigator
+    found: dict[str, Investigated] = field(default_factory=dict)
+
+    async def investigate(self, scope: Scope, triage: Triage, thread: str, spent: Spend = NOTHING) -> Investigated:
+        """As the one behind it."""
+        self.found[thread] = await self.investigator.investigate(scope, triage, thread, spent)
+        return self.found[thread]
+
+    async def spent(self, thread: str) -> Spend:
+        """As the one behind it."""
+        return await self.investigator.spent(thread)
+
+    async def reexamine(self, scope: Scope, before: Diagnosis) -> Diagnosis:
+        """As the one behind it."""
+        return await self.investigator.reexamine(scope, before)
 
 
 @dataclass

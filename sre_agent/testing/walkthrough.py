@@ -3,11 +3,11 @@
 Jobs run when `settle` or `pass_time` is called; time is the clock's, so an hour costs nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from sre_agent.approval.decide import Approvers
 from sre_agent.approval.placing import placing
@@ -36,7 +36,14 @@ from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.testing.memory_recordings import MemoryRecordings
 from sre_agent.testing.memory_store import MemoryHalt, MemoryLedger, MemoryStore
-from sre_agent.testing.rooms import ManualClock, MemoryLocks, MemoryTracker, ScriptedAction, ScriptedInvestigator
+from sre_agent.testing.rooms import (
+    ManualClock,
+    MemoryLocks,
+    MemoryTracker,
+    RememberingInvestigator,
+    ScriptedAction,
+    ScriptedInvestigator,
+)
 from sre_agent.verification.probe import Probes
 
 START = datetime(2026, 3, 4, 3, 11, tzinfo=UTC)
@@ -46,7 +53,12 @@ KEY = b"walkthrough"
 
 @dataclass
 class Walkthrough:
-    """One agent on doubles. `facts` answers for every collector; `probes` for every look after an action."""
+    """One agent on doubles. `facts` answers for every collector; `probes` for every look after an action.
+
+    `after_recording` is called with the walk and the packed case each time a round was recorded: where it is set, for all.
+    """
+
+    after_recording: ClassVar[Callable[["Walkthrough", bytes], Awaitable[None]] | None] = None
 
     bundle: Bundle
     runbooks: Mapping[str, Runbook]
@@ -70,7 +82,8 @@ class Walkthrough:
     def __post_init__(self) -> None:
         walk, declared = Walk(self.store, self.clock), self.bundle.declared
         guard = Guard(self.bundle, "sre-agent", KEY)
-        assessor = Assessor(self.investigator, guard, self._facts_for, declared.targets.find, declared.ownership)
+        self.remembered = RememberingInvestigator(self.investigator)
+        assessor = Assessor(self.remembered, guard, self._facts_for, declared.targets.find, declared.ownership)
         teams = Teams(declared.people)
         self.responder = Responder(
             walk,
@@ -175,6 +188,13 @@ class Walkthrough:
             for job in jobs:
                 await self._run(job)
 
+    async def _record(self, incident_id: str, of_round: int) -> None:
+        await self.recorder.record(incident_id, of_round)
+        content = await self.recordings.content(incident_id, of_round)
+        check = type(self).after_recording
+        if check is not None and content is not None:
+            await check(self, content)
+
     async def _run(self, job: Job) -> None:
         handlers: dict[JobKind, Callable[..., Any]] = {
             JobKind.INVESTIGATE: self.responder.investigate,
@@ -185,7 +205,7 @@ class Walkthrough:
             JobKind.PUBLISH: self.follow_up.publish,
             JobKind.HAND_BACK: self.follow_up.hand_back,
             JobKind.MARK: self.follow_up.mark,
-            JobKind.RECORD: self.recorder.record,
+            JobKind.RECORD: self._record,
         }
         try:
             await handlers[job.kind](incident_id=job.incident_id, **job.arguments)

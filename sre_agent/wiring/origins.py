@@ -4,6 +4,7 @@ Each origin is a context that yields the cases one by one, in a fixed order, and
 no case is told as one that failed: the others are still replayed.
 """
 
+import asyncio
 import glob
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sre_agent.incident.errors import Permanent
 from sre_agent.replay.archive import packed, unpack
 from sre_agent.replay.case_file import MalformedCase
 from sre_agent.wiring.replaying import Found
@@ -51,6 +53,23 @@ def from_pagerduty(settings: "Settings", wanted: "Wanted", save: Path | None) ->
     with ExitStack() as held:
         root = save or Path(held.enter_context(tempfile.TemporaryDirectory(prefix="sre-agent-replay-")))
         yield Cases(held.enter_context(importing(settings, wanted, root, names=save is not None)))
+
+
+@contextmanager
+def from_store(settings: "Settings", incident_ids: tuple[str, ...], only: int | None = None) -> Iterator[Cases]:
+    """The recorded rounds of live incidents, or the round `only` of each, to be judged as recorded."""
+    # Imported here: a replay of folders needs no database.
+    from sre_agent.wiring.cases import unpacked
+
+    with tempfile.TemporaryDirectory(prefix="sre-agent-replay-") as room:
+        found: list[Found] = []
+        for incident_id in dict.fromkeys(incident_ids):
+            try:
+                cases = asyncio.run(unpacked(settings, incident_id, only, Path(room)))
+                found += [Found(f"incident {incident_id}, round {c.kept.round}", c.folder, as_recorded=True) for c in cases]
+            except Permanent as wrong:
+                found.append(Found(place=f"incident {incident_id}", error=str(wrong)))
+        yield Cases(tuple(found), len(found))
 
 
 def missing(paths: tuple[str, ...]) -> tuple[str, ...]:

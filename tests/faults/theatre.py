@@ -24,6 +24,7 @@ from sre_agent.wiring.approvals import answer_desk
 from sre_agent.wiring.brain import load_books
 from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.state import State, migrate_database, opened_state
+from tests.decided_again import store_decided_again
 from tests.faults.fuse import Fuse
 from tests.faults.topology import SharedTopology
 
@@ -73,8 +74,13 @@ class Theatre:
             raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                # Whatever died on the way: what the incident was decided on was recorded, and is decided so again.
+                assert await asyncio.to_thread(store_decided_again, fixed(self.settings)) == 1
+        finally:
+            await self._stack.aclose()
 
     async def _build(self) -> None:
         name = f"faults_{secrets.token_hex(6)}"

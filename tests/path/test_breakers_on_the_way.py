@@ -1,5 +1,7 @@
 """The breakers in the whole walk: tripped by what really was heard and done, and judged again right before the effect."""
 
+from dataclasses import fields
+
 from sre_agent.evidence.source import Scope
 from sre_agent.facts.breakers import BreakerFacts, Looks
 from sre_agent.incident.event import EventKind
@@ -36,7 +38,7 @@ def watchful(*, restart: bool = False) -> Watchful:
     clock = ManualClock(START)
     more = {"facts": restart_facts, "action": ScriptedAction(name="restart_pod")} if restart else {}
     made = night(investigator=ScriptedInvestigator(planned), clock=clock, ledger=MemoryLedger(clock=clock.now), **more)
-    return Watchful(**{name: getattr(made, name) for name in made.__dataclass_fields__})
+    return Watchful(**{f.name: getattr(made, f.name) for f in fields(made)})
 
 
 def elsewhere(number: int) -> Incident:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sre_agent.cli.context import settings_of
-from sre_agent.cli.replay.origin import History, origin_of, wrong
+from sre_agent.cli.replay.origin import History, Live, origin_of, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,8 @@ def replay(
     notes: Annotated[bool, typer.Option("--notes", help="Print the note of every case.")] = False,
     reasoner: Annotated[Literal["rules", "openai"], typer.Option(help="Who thinks.")] = "rules",
     max_usd: Annotated[float | None, typer.Option(help="The most a model may cost for the whole run.", min=0.0)] = None,
+    incident: Annotated[list[str] | None, typer.Option(metavar="ID", help="A recorded incident, judged as recorded.")] = None,
+    only: Annotated[int | None, typer.Option("--round", metavar="N", help="Only this round of each --incident.", min=1)] = None,
     as_recorded: Annotated[bool, typer.Option("--as-recorded", help="Judge recordings on the facts they hold.")] = False,
     policy: Annotated[Path | None, typer.Option(help="Compare: these policies instead of those in force.")] = None,
     runbooks: Annotated[Path | None, typer.Option(help="Compare: these runbooks instead.")] = None,
@@ -60,7 +62,8 @@ def replay(
         _possible(wanted, candidate=policy is not None or runbooks is not None or model is not None)
         settings = settings_of(context).model_copy(update={"reasoner": Reasoner(reasoner)})
         history = History(pagerduty, since, until, tuple(service or ()), tuple(team or ()), save, look_after)
-        origin = origin_of(settings, tuple(paths or ()), history, as_recorded=as_recorded)
+        live = Live(tuple(incident or ()), only)
+        origin = origin_of(settings, tuple(paths or ()), (history, live), as_recorded=as_recorded)
         setups = rivals(settings, policy, runbooks, model)
         crew = _crew(setups, jobs, max_usd, origin.few)
         journal = _journal(settings, crew, (*origin.named, reasoner, str(max_usd), str(as_recorded)))

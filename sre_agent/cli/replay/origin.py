@@ -37,8 +37,23 @@ class History:
     look_after_s: float
 
 
-def origin_of(settings: "Settings", paths: tuple[str, ...], history: History, *, as_recorded: bool) -> Origin:
+@dataclass(frozen=True)
+class Live:
+    """Which recorded incidents were asked for, and which round of each; None for all."""
+
+    incidents: tuple[str, ...]
+    only: int | None
+
+
+def origin_of(settings: "Settings", paths: tuple[str, ...], asked: tuple[History, Live], *, as_recorded: bool) -> Origin:
     """The one origin that was named. Exit status 2 for none, for several, and for what makes no sense."""
+    history, live = asked
+    if live.incidents:
+        if paths or history.wanted:
+            wrong("--incident takes its cases from the agent's own store: name either that, a path or --pagerduty, not both")
+        return _from_store(settings, live)
+    if live.only is not None:
+        wrong("--round goes with --incident")
     if history.wanted:
         if paths:
             wrong("--pagerduty takes no path: its cases come from PagerDuty; --save DIR keeps them")
@@ -56,6 +71,13 @@ def _from_paths(paths: tuple[str, ...], *, as_recorded: bool) -> Origin:
         wrong(f"no such case: {', '.join(absent)}" if absent else "name at least one case, folder or archive of cases")
     few = all((Path(p) / "case.json").exists() for p in paths) and len(paths) < _FEW
     return Origin(tuple(str(Path(p).absolute()) for p in paths), from_paths(paths, as_recorded=as_recorded), few)
+
+
+def _from_store(settings: "Settings", asked: Live) -> Origin:
+    from sre_agent.wiring.origins import from_store
+
+    named = ("incident", *asked.incidents, str(asked.only))
+    return Origin(named, from_store(settings, asked.incidents, asked.only), len(asked.incidents) < _FEW)
 
 
 def _from_pagerduty(settings: "Settings", asked: History) -> Origin:

@@ -13,6 +13,7 @@ import typer
 
 from sre_agent.cli.render import printable
 from sre_agent.cli.replay.lines import Lines, another_place, closing
+from sre_agent.cli.replay.recalled import tell
 
 if TYPE_CHECKING:
     from sre_agent.replay.replayed import Replayed
@@ -46,13 +47,14 @@ class Output:
     rows: Lines | None
     details: "Details | None"
     troubled: bool = False
+    departed: bool = field(default=False, init=False)
     only: "Replayed | None" = field(default=None, init=False)
 
     @property
     def status(self) -> int:
-        """The exit status: 1 when a case failed or a result is not where it was asked for."""
+        """The exit status: 1 when a case failed, is not decided as it was recorded, or a result is not where it was asked for."""
         moved = any(lines is not None and (lines.moved or lines.lost) for lines in (self.lines, self.rows))
-        return 1 if self.tally.failed or self.troubled or moved else 0
+        return 1 if self.tally.failed or self.troubled or self.departed or moved else 0
 
     def add(self, done: "Replayed") -> None:
         """One more case."""
@@ -71,6 +73,7 @@ class Output:
             self.details.add(len(self.tally.rows) - 1, row.severity, done)
         if self.wanted.notes:
             show(done, err=self.wanted.taken)
+        self.departed = not tell(done, aside=self.wanted.taken) or self.departed
         self.only = done if len(self.tally.rows) == 1 else None
 
     def finish(self) -> None:
