@@ -24,9 +24,9 @@ def shelf(request: pytest.FixtureRequest) -> Shelf:
     return made
 
 
-def kept(incident_id: str, round_: int = 1, size: int = 10, ago: timedelta = timedelta(0), **more: object) -> Kept:
-    known = {"title": "t\x00", "verdict": "allow", "decision_sha256": "a" * 64, "exact": True, **more}
-    return Kept(incident_id=incident_id, round=round_, at=AT - ago, size=size, **known)  # type: ignore[arg-type]
+def kept(incident_id: str, round_: int = 1, size: int = 10, ago: timedelta = timedelta(0), exact: bool = True) -> Kept:
+    known = {"title": "t\x00", "verdict": "allow", "decision_sha256": "a" * 64, "exact": exact}
+    return Kept.model_validate({**known, "incident_id": incident_id, "round": round_, "at": AT - ago, "size": size})
 
 
 async def test_what_is_kept_is_found_by_incident_and_round(shelf: Shelf) -> None:

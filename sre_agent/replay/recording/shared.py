@@ -55,7 +55,7 @@ def outcome_of_round(
         "actions": actions,
         "notes": "" if record is None or record.round != recording.round else f"ended {record.state.value}",
     }
-    redacted: JsonObject = redact_json({name: value for name, value in known.items() if value})
+    redacted: JsonObject = redact_json({k: v for k, v in known.items() if v or (k == "actions" and record is not None)})
     return redacted
 
 
