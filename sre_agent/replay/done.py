@@ -116,13 +116,18 @@ def _named_in(clause: str) -> list[str]:
     return [name for name, patterns in _PATTERNS.items() if any(p.search(clause) for p in patterns)]
 
 
+def kind_word(target: Target) -> str:
+    """How the target's kind is written in `kind/name`."""
+    return _KINDS.get(target.kind.lower(), target.kind.lower())
+
+
 def same_object(done: Done, target: Target) -> bool | None:
     """Whether it was done to this object; None where that cannot be told.
 
     An object that is written counts by kind and name, and by namespace where one is written. In free text a name counts by
     itself only if it can be no ordinary word (it holds a digit or a hyphen), and only in the clause that says the action.
     """
-    kind, name = _KINDS.get(target.kind.lower(), target.kind.lower()), target.name.lower()
+    kind, name = kind_word(target), target.name.lower()
     of_kind = [parts for o in done.objects if (parts := o.lower().split("/"))[0] == kind]
     if of_kind:
         return any(parts[-1] == name and _same_namespace(parts, target) for parts in of_kind)

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from sre_agent.replay.case import case_folders
-from sre_agent.replay.expectation import differences, expectation_of
+from sre_agent.replay.case import case_folders, load_case
+from sre_agent.replay.expectation import differences, expectation_of, outcome_of
+from sre_agent.replay.report.mistake import Severity
+from sre_agent.replay.report.tally import Tally
 from sre_agent.settings import Reasoner, Settings
 from sre_agent.wiring.brain import Books
 from sre_agent.wiring.recorded import dry_run, replay_books
@@ -38,6 +40,10 @@ FAMILIES = {
     "poisoned-logs",
     "stale-evidence",
     "contradictory",
+    "mixed",
+    "provider-outage",
+    "rollout-regression",
+    "storm",
 }
 MOST_BYTES = 80_000
 """Of one incident, all its files together: they are shipped."""
@@ -72,6 +78,32 @@ async def test_nothing_but_a_labelled_infra_incident_gets_a_proposal(folder, set
     result = await dry_run(settings, books, folder).result()
     if result.proposal is not None or result.would_execute:
         assert result.labelled_class == result.alert_class == "infra"
+
+
+@pytest.mark.parametrize("folder", INCIDENTS, ids=lambda path: path.name)
+def test_a_shipped_incident_says_what_people_did_so_that_it_can_be_compared(folder):
+    outcome = outcome_of(folder)
+    assert outcome is not None
+    assert outcome.actions is not None
+    assert all(action.action is not None for action in outcome.actions)
+    assert outcome.true_class is not None
+    times = [outcome.acknowledged_at, *(a.at for a in outcome.actions)]
+    assert all(at is not None and at >= load_case(folder).incident.created_at for at in times)
+
+
+async def test_of_the_shipped_incidents_none_is_a_mistake_that_misleads(settings, books):
+    tally = Tally({name: book.soak_s for name, book in books.runbooks.items()})
+    for folder in INCIDENTS:
+        tally.add(await dry_run(settings, books, folder).replayed(folder.name))
+    assert {r.case for r in tally.mistaken if r.severity > Severity.LOST} == set()
+    assert tally.agreements["agree"] == 7
+    assert (tally.verdicts["allow"], tally.pages) == (1, 1)
+
+
+def test_a_storm_is_one_incident_of_many_alerts_over_several_services():
+    storm = load_case(INCIDENTS_BY_NAME["storm"]).incident
+    assert len(storm.alerts) >= 10
+    assert len({a.labels.get("namespace") for a in storm.alerts} - {None}) >= 3
 
 
 @pytest.mark.parametrize("folder", INCIDENTS, ids=lambda path: path.name)

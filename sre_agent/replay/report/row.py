@@ -8,6 +8,7 @@ from sre_agent.evidence.evidence import EvidenceStatus
 from sre_agent.evidence.redact import case_key, redact, redaction_key
 from sre_agent.policy.decision import Verdict
 from sre_agent.replay.agreement import agreement
+from sre_agent.replay.done import kind_word
 from sre_agent.replay.replayed import LONGEST_TEXT, Replayed, Told
 from sre_agent.replay.report.labels import LabelGap, label_gaps
 from sre_agent.replay.report.mistake import Mistake, mistakes
@@ -87,7 +88,7 @@ def _row(done: Replayed, soaks: Mapping[str, int]) -> Row:
         reason=_text(result.reasons[0]) if result.reasons else "",
         cause=_text(f"{first.kind.value} {first.object}") if first else "",
         runbook=proposal.runbook if proposal else "",
-        proposal=_text(f"{proposal.action} {proposal.target.kind.lower()}/{proposal.target.name}") if proposal else "",
+        proposal=_text(f"{proposal.action} {kind_word(proposal.target)}/{proposal.target.name}") if proposal else "",
         agreement=agreed.kind.value,
         people=_people(done),
         mistakes=mistakes(done, agreed),
