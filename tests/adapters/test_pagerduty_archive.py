@@ -92,7 +92,7 @@ async def entry_of(gateway: Gateway, identity: str):
         await gateway.aclose()
 
 
-def account(clock: Clock, count: int, apart: timedelta) -> Account:
+def account(clock: Clock, count: int, apart: timedelta, first: timedelta = timedelta()) -> Account:
     """That many incidents without anything in them, made cheaply."""
     made = Account(clock)
     made.policies["PPOL001"] = {"id": "PPOL001", "type": "escalation_policy", "name": "p"}
@@ -104,14 +104,14 @@ def account(clock: Clock, count: int, apart: timedelta) -> Account:
         "teams": [],
     }
     for n in range(count):
-        clock.at = T0 + n * apart
+        clock.at = T0 + first + n * apart
         made.add_incident(f"n{n}", "PSVC001", [], shape=None, grouped=False)
     return made
 
 
 async def test_more_than_ten_thousand_incidents_are_listed_whole_once_and_in_order(clock):
     # 40 in each second: wherever a list ends and is begun again, it is in the middle of one.
-    made = account(clock, 12_345, timedelta(milliseconds=25))
+    made = account(clock, 12_345, timedelta(milliseconds=25), first=timedelta(milliseconds=500))
     transport = InProcess(made)
     found = await listed(fast(transport), Span(since=T0, until=T0 + timedelta(hours=1)))
     assert found == sorted(made.incidents)
