@@ -46,6 +46,7 @@ class Night:
         self.recover()
         self.count()
         self.compare()
+        self.recall()
         self.audit()
 
     def mark(self, name: str, text: str) -> None:
@@ -211,6 +212,16 @@ class Night:
         measured = f"{self.control.acknowledged:,} acknowledged, {self.control.found:,} found, {self.control.lost} LOST"
         self.say("control", measured)
         self.checks.add("The control loses writes (else this proves nothing)", self.control.lost > 0, measured)
+
+    def recall(self) -> None:
+        """The flight recorder: the night's three incidents, decided once more from what was recorded, in a process of its own."""
+        asked = [word for incident in self.incidents.values() for word in ("--incident", incident)]
+        again = self.stage.agent.cli("replay", *asked)
+        told = [line for line in again.stdout.splitlines() if "decided exactly as recorded" in line]
+        self.say("replay", told[0] if told else again.stderr.strip() or again.stdout.strip())
+        same = again.returncode == 0 and len(told) == len(self.incidents)
+        measured = f"{len(told)} of {len(self.incidents)}"
+        self.checks.add("The live incidents, replayed, are decided exactly as recorded", same, measured)
 
     def audit(self) -> None:
         """The record of all this holds together."""
