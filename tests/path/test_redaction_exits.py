@@ -20,7 +20,12 @@ from sre_agent.evidence.redact import redaction_key
 from sre_agent.handback.note import render
 from sre_agent.incident.errors import Permanent, SreAgentError
 from sre_agent.investigation.fetch import fetch
-from sre_agent.replay.html import render_page
+from sre_agent.replay.html import render_page, write_page
+from sre_agent.replay.replayed import Replayed
+from sre_agent.replay.report.details import Details
+from sre_agent.replay.report.page import TEMPLATE, page_values
+from sre_agent.replay.report.spreadsheet import cells
+from sre_agent.replay.report.tally import Tally
 from sre_agent.response import lifecycle
 from sre_agent.response.applied import advanced
 from sre_agent.response.assess import scope_of
@@ -101,6 +106,7 @@ async def _walked(folder: Path) -> Out:
             found = await run.assessor.assess(run.case.incident, human_acknowledged=False, thread="t", now=run.case.at)
         requests = list(server.requests)
         line = (await dry_run(fixed({}), books, folder).result()).line()
+        replayed = await dry_run(fixed({}), books, folder).replayed("cases/c")
     case = run.case
     record = IncidentRecord(
         id=case.incident.id, received_at=case.at, updated_at=case.at, state=State.INVESTIGATING, human_acknowledged=False
@@ -117,10 +123,20 @@ async def _walked(folder: Path) -> Out:
         "API": detail(after, tuple(audited)).model_dump_json(),
         "replay line": line,
         "page": render_page("night.html.j2", {**page, "notes": [{"title": "n", "text": note}]}),
+        "report": _report(replayed),
         "model": json.dumps(requests),
         "log": "\n".join(_logged(entry) for entry in step.audit),
     }
     return Out(said, requests)
+
+
+def _report(replayed: Replayed) -> str:
+    """The page, the spreadsheet and a case that failed with a secret in its error."""
+    tally, details, page = Tally(), Details(io.BytesIO()), io.StringIO()
+    details.add(0, 0, replayed)
+    rows = [tally.add(replayed), tally.add(Replayed(case="c", place="c", error=f"cannot read {TELLING}"))]
+    write_page(TEMPLATE, page_values(tally, details), page)
+    return page.getvalue() + "".join(" ".join(cells(row)) for row in rows)
 
 
 def _logged(entry: Any) -> str:

@@ -46,12 +46,10 @@ def page_values(tally: Tally, details: Details) -> dict[str, Any]:
 
 def _confusions(tally: Tally) -> Iterator[tuple[str, str, list[str], list[str], dict[tuple[str, str], int]]]:
     """(heading, what the columns are, rows, columns, counts)."""
-    found = by_pair(tally.classes, 1)
-    if found:
-        yield "Labelled and found", "found", classes_of((a, a) for a, _ in found), classes_of((b, b) for _, b in found), found
-    true = by_pair(tally.classes, 2)
-    if true:
-        yield "Labelled and what it was", "was", classes_of((a, a) for a, _ in true), classes_of((b, b) for _, b in true), true
+    for side, word, heading in ((1, "found", "Labelled (rows) and found"), (2, "was", "Labelled (rows) and what it was")):
+        pairs = by_pair(tally.classes, side)
+        if pairs:
+            yield heading, word, classes_of((a, a) for a, _ in pairs), classes_of((b, b) for _, b in pairs), pairs
 
 
 def _cases(tally: Tally, details: Details) -> Iterator[dict[str, Any]]:
