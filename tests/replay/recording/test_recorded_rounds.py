@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from sre_agent.evidence.evidence import Evidence, EvidenceKind, EvidenceStatus
+from sre_agent.policy.breakers import Breaker
+from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.replay.archive import unpack
 from sre_agent.replay.case import load_case
 from sre_agent.replay.case_file import CaseReader, MalformedCase
@@ -19,6 +21,7 @@ from sre_agent.replay.recording.recording import RECORDING, recorded_files, reco
 from sre_agent.replay.recording.thinned import LEFT_OUT, thinned
 from sre_agent.replay.replayed import Recalled
 from sre_agent.response.applied import advanced
+from sre_agent.response.assess import Assessor
 from sre_agent.response.conclude import assessed
 from sre_agent.response.document import as_stored
 from sre_agent.response.record import IncidentRecord, State
@@ -33,12 +36,12 @@ SETTINGS = fixed({})
 BOOKS = replay_books(SETTINGS)
 
 
-async def live(folder: Path, settings: Any = SETTINGS, **more: Any) -> IncidentRecord:
+async def live(folder: Path, settings: Any = SETTINGS, assessor: Assessor | None = None, **more: Any) -> IncidentRecord:
     """A case walked as a live incident is, and its record as the database gives it back."""
     run = dry_run(settings, BOOKS, folder)
     case = run.case
     record = IncidentRecord(id=case.incident.id, received_at=case.at, updated_at=case.at, state=State.INVESTIGATING, **more)
-    found = await run.assessor.assess(
+    found = await (assessor or run.assessor).assess(
         case.incident, human_acknowledged=record.human_acknowledged, thread="t", now=case.at, spent=record.model_total
     )
     return as_stored(advanced(record, assessed(record, case.incident, found, case.at, "apr_1")))
@@ -229,3 +232,31 @@ def made(kind: EvidenceKind, payload: Any, **more: Any) -> Evidence:
     at = datetime(2026, 3, 4, 3, 5, tzinfo=UTC)
     known = {"id": "e1", "source": f"s-{kind.value}", "kind": kind, "query": "q", "status": EvidenceStatus.OK, "observed_at": at}
     return Evidence.model_validate({**known, "payload": payload, **more})
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict"),
+    [
+        ({"halted": True}, "deny"),
+        ({"mode": Mode.OBSERVE}, "deny"),
+        ({"mode": Mode.OFF}, "deny"),
+        ({"breakers": (Breaker.STORM.value,)}, "deny"),
+        ({"collector_errors": ("redis",)}, "hand_back"),
+        ({"active_freezes": ("release-week",)}, "deny"),
+        ({"global_actions_24h": 1_000}, "deny"),
+        ({}, "needs_approval"),
+    ],
+    ids=str,
+)
+async def test_whatever_was_in_force_then_is_in_force_again(facts: dict[str, Any], verdict: str, tmp_path: Path) -> None:
+    folder = CASE_OF["redis-slow-primary"]
+    run = dry_run(SETTINGS, BOOKS, folder)
+
+    async def those(context: FactContext) -> Facts:
+        return (await run.assessor.facts_for(context)).model_copy(update=facts)
+
+    record = await live(folder, assessor=replace(run.assessor, facts_for=those))
+    assert record.judged is not None
+    assert record.judged.decision.verdict.value == verdict
+    recalled = await again(case_of(record, tmp_path), folder)
+    assert (recalled.departures, recalled.sha256) == ((), record.judged.decision.sha256)
