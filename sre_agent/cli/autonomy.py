@@ -10,7 +10,7 @@ from sre_agent.cli.context import own_token, settings_of
 if TYPE_CHECKING:
     from sre_agent.policy.facts import Mode
     from sre_agent.policy.modes import ModeRow
-    from sre_agent.replay.replayed import Replayed
+    from sre_agent.replay.shadow import Observation
     from sre_agent.settings import Settings
     from sre_agent.wiring.shadow import Signed
 
@@ -76,8 +76,6 @@ def observe(
     """Compare past cases with what people did, by the rules in force. Only what is recorded, by a person's own token, counts."""
     import asyncio
 
-    from sre_agent.replay.shadow import of_case
-    from sre_agent.wiring.clock import SystemClock
     from sre_agent.wiring.origins import missing
     from sre_agent.wiring.shadow import Signed, open_shadow
 
@@ -87,17 +85,13 @@ def observe(
         typer.echo(f"no such case: {', '.join(absent)}" if absent else "--record and --as go together", err=True)
         raise typer.Exit(2)
     token = own_token() if record else ""
-    done = _replayed(settings, tuple(paths))
+    seen, failed = _observed(settings, tuple(paths))
 
     async def sign() -> "tuple[Signed, ...]":
         async with open_shadow(settings) as desk:
-            return await desk.observed(done, person, token)
+            return await desk.observed(seen, person, token)
 
-    signed = asyncio.run(sign()) if record else tuple(Signed(of_case(d, SystemClock().now()), "not recorded") for d in done)
-    _tell(signed)
-    failed = [d for d in done if d.error]
-    for one in failed:
-        typer.echo(f"failed: {one.error}", err=True)
+    _tell(asyncio.run(sign()) if record else tuple(Signed(one, "not recorded") for one in seen))
     if failed:
         raise typer.Exit(1)
 
@@ -137,21 +131,26 @@ def outcome(
         raise typer.Exit(1)
 
 
-def _replayed(settings: "Settings", paths: tuple[str, ...]) -> "list[Replayed]":
-    """Every case under the rules in force, without its charts: they are not looked at here and there may be many."""
+def _observed(settings: "Settings", paths: tuple[str, ...]) -> "tuple[list[Observation], int]":
+    """Every case under the rules in force beside its outcome, and how many failed, which are told at once."""
     import os
 
+    from sre_agent.replay.shadow import of_case
     from sre_agent.settings import Reasoner
+    from sre_agent.wiring.clock import SystemClock
     from sre_agent.wiring.origins import from_paths
     from sre_agent.wiring.replaying import Crew, setup_of
 
     few = len(paths) == 1 and (Path(paths[0]) / "case.json").exists()
     crew = Crew((setup_of(settings.model_copy(update={"reasoner": Reasoner.RULES})),), 1 if few else os.cpu_count() or 1)
+    clock, seen, failed = SystemClock(), [], 0
     with from_paths(paths) as cases:
-        return [
-            done if done.told is None else done.model_copy(update={"told": done.told.model_copy(update={"lines": ()})})
-            for (done,) in crew.run(cases.each)
-        ]
+        for (done,) in crew.run(cases.each):
+            seen.append(of_case(done, clock.now()))
+            if done.error:
+                failed += 1
+                typer.echo(f"failed: {done.error}", err=True)
+    return seen, failed
 
 
 def _tell(signed: "tuple[Signed, ...]") -> None:

@@ -20,8 +20,7 @@ from sre_agent.policy.decision import Decision
 from sre_agent.policy.facts import Mode, Situation
 from sre_agent.policy.guard import Guard
 from sre_agent.policy.recorded import PARTS
-from sre_agent.replay.replayed import Replayed
-from sre_agent.replay.shadow import Observation, Said, of_case, of_incident
+from sre_agent.replay.shadow import Observation, Said, of_incident
 from sre_agent.response.record import IncidentRecord
 from sre_agent.response.store import Store
 from sre_agent.settings import Settings
@@ -53,11 +52,11 @@ class ShadowDesk:
         """What owners and operators wrote."""
         return self.bundle.declared
 
-    async def observed(self, cases: Iterable[Replayed], person: str, token: str) -> tuple[Signed, ...]:
+    async def observed(self, cases: Iterable[Observation], person: str, token: str) -> tuple[Signed, ...]:
         """Past cases that the person answers for, each written once, ever. Raises Refused when the token is not theirs."""
         self._proved(person, token)
         known = await self._known()
-        return tuple([await self._sign(of_case(case, self.clock.now()), person, known) for case in cases])
+        return tuple([await self._sign(case, person, known) for case in cases])
 
     async def outcome(self, incident_id: str, said: Said, person: str, token: str) -> Signed:
         """A live incident's outcome. Raises Refused, and Permanent when there is no such incident."""

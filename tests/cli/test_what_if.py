@@ -98,6 +98,14 @@ def test_a_broken_candidate_is_wrong_usage_and_says_where(said, folder, runbooks
     assert said("replay", SLOW, "--policy", tmp_path / "nowhere")[0] == 2
 
 
+def test_recordings_keep_what_their_model_said_so_another_model_cannot_be_compared_on_them(said, monkeypatch) -> None:
+    monkeypatch.setenv("SRE_AGENT_REASONER", "rules")
+    for words in ((SLOW, "--as-recorded"), ("--incident", "Q1")):
+        status, out, err = said("replay", *words, "--model", "gpt-x")
+        assert (status, out) == (2, "")
+        assert "--as-recorded" in err
+
+
 @pytest.mark.parametrize("name", ["gpt-x", "", " "])
 def test_a_model_that_cannot_be_asked_is_wrong_usage(name: str, said) -> None:
     status, out, err = said("replay", SLOW, "--model", name)
@@ -123,14 +131,15 @@ def test_a_case_that_fails_is_told_and_the_worse_news_decides_the_status(said, f
 
 
 def test_a_copy_of_the_policies_is_judged_on_the_deployments_own_data(said, folder, tmp_path, monkeypatch) -> None:
-    """Its shipped data must not stand before it: nothing would be managed any more, and every loosening would be hidden."""
+    """Its shipped data must not stand before it: what this deployment protects and manages would be another."""
     own = tmp_path / "own"
     own.mkdir()
-    (own / "routing.yaml").write_text((folder / "data/routing.yaml").read_text().replace("platform", "sre"))
-    (own / "teams.yaml").write_text((folder / "data/teams.yaml").read_text().replace("platform", "sre"))
+    shipped = (folder / "data/protected.yaml").read_text()
+    (own / "protected.yaml").write_text(shipped.replace("  - argocd\n", "  - argocd\n  - voice\n"))
     monkeypatch.setenv("SRE_AGENT_POLICY_DATA", str(own))
     status, out, err = said("replay", PODS, "--policy", folder)
     assert (status, out, err) == (0, "0 of 1 cases would be judged differently\n", "")
+    assert "deny-target-protected" in said("replay", PODS)[1]
 
 
 def test_data_that_was_edited_in_the_candidate_counts(said, folder) -> None:

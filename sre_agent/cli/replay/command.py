@@ -59,7 +59,7 @@ def replay(
         from sre_agent.settings import Reasoner
 
         wanted = Wanted(json=to_json, timings=timings, csv=to_csv, html=html, notes=notes)
-        _possible(wanted, candidate=policy is not None or runbooks is not None or model is not None)
+        _possible(wanted, (policy, runbooks, model), recorded=as_recorded or bool(incident))
         settings = settings_of(context).model_copy(update={"reasoner": Reasoner(reasoner)})
         history = History(pagerduty, since, until, tuple(service or ()), tuple(team or ()), save, look_after)
         live = Live(tuple(incident or ()), only)
@@ -83,10 +83,12 @@ def replay(
         raise typer.Exit(out.status)
 
 
-def _possible(wanted: "Wanted", *, candidate: bool) -> None:
+def _possible(wanted: "Wanted", candidate: tuple[Path | None, Path | None, str | None], *, recorded: bool) -> None:
     if wanted.json == wanted.csv == "-":
         wrong("--json - and --csv - both want standard output: name a file for one of them")
-    if candidate and (wanted.csv is not None or wanted.html is not None or wanted.notes):
+    if candidate[2] is not None and recorded:
+        wrong("--model goes neither with --as-recorded nor with --incident: a recording holds what its own model said")
+    if candidate != (None, None, None) and (wanted.csv is not None or wanted.html is not None or wanted.notes):
         wrong("--csv, --html and --notes tell of one setup: leave them out with --policy, --runbooks and --model")
 
 
