@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sre_agent.noise.suggestion import Suggestion
 
 MOST_ROWS = 20
-_COUNTS = ("flaps", "doubles", "night", "wrong team", "cost")
+_COUNTS = ("flaps", "doubles", "storm", "night", "wake-ups", "wrong team", "cost")
 HEADS = ("rule", "service", "pages", "noise", "self-resolved", "acted upon", "to resolve", *_COUNTS)
 
 
@@ -30,6 +30,7 @@ def noise(
 ) -> None:
     """Review what paged people: self-resolved, acted upon, flapping, at night, to the wrong team; and what to change, with the
     reduction that this would have brought. It changes nothing."""
+    from sre_agent.incident.errors import Permanent
     from sre_agent.replay.history.span import BadSpan, span_of
     from sre_agent.wiring.clock import SystemClock
     from sre_agent.wiring.noise import Past, zone_of
@@ -42,7 +43,15 @@ def noise(
     if folder is not None and team:
         typer.echo("--team asks PagerDuty and cannot go with --from; filter with --service", err=True)
         raise typer.Exit(2)
-    told = Past(settings_of(context), span, zone_of(time_zone), folder).reviewed()
+    from sre_agent.cli.render import progress
+
+    try:
+        zone = zone_of(time_zone)
+    except Permanent as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    with progress("reading pages", None) as tick:
+        told = Past(settings_of(context), span, zone, folder, tick).reviewed()
     lost = _written(to_json, told.model_dump_json(indent=2) + "\n") if to_json else ""
     if html is not None:
         lost += _written(str(html), _page(told))
@@ -96,7 +105,7 @@ def _show(told: "Review") -> None:
             _share(n.self_resolved),
             _share(n.acted_upon),
             _minutes(n.resolve_s_median),
-            *(str(count) for count in (n.flaps, n.duplicates, n.night, n.wrong_team, n.cost)),
+            *(str(count) for count in (n.flaps, n.duplicates, n.storm, n.night, n.wake_ups, n.wrong_team, n.cost)),
         )
         for n in told.rules[:MOST_ROWS]
     ]
@@ -108,7 +117,7 @@ def _show(told: "Review") -> None:
     for one in told.suggestions[:MOST_ROWS]:
         _suggest(one)
     both = told.together
-    later = f"{both.acted_later} acted-upon ones later (by {_minutes(both.latest_s)} at most), {both.acted_lost} inside another"
+    later = f"{both.acted_later} acted-upon ones later (by {_minutes(both.latest_s)} at most), {both.acted_lost} not on their own"
     nights = f"{both.night_before} at night {both.night_after}"
     typer.echo(f"\nAll of it together: {both.before} pages would have been {both.after}, {nights}; {later}.")
 

@@ -1,7 +1,8 @@
 """Changes that would make a rule quieter, and what each would have done to the very pages that came. Pure.
 
-hold      a page that ends within the hold wakes nobody; any other comes that much later
-merge     pages of the rule within a window after one that was sent are part of that one
+hold      a page that ends by itself within the hold wakes nobody; any other comes that much later: what a person ended, they ended
+          because they were paged, and of what nobody can tell it is not assumed
+merge     pages of the rule within a window after one that was sent are part of that one; never across classes or tools
 digest    cost alerts go to the hourly digest, unless one exceeds five times its baseline
 burn      a rule on the error budget instead of a threshold: estimated as a hold of its short window, a merge over its long
 delete    no page at all
@@ -59,7 +60,7 @@ class Change:
         return tuple(self._kept(sent))
 
     def _kept(self, sent: Iterable[Sent]) -> Iterator[Sent]:
-        last: dict[str, datetime] = {}
+        last: dict[tuple[str, str], datetime] = {}
         for one in sent:
             if one.page.key != (self.rule, self.service):
                 yield one
@@ -80,19 +81,22 @@ class Change:
             case Kind.HOLD | Kind.BURN:
                 wait = self.span if self.kind is Kind.HOLD else BURN_SHORT
                 lasted = one.page.lasted()
-                if lasted is not None and lasted <= wait:
+                # SAFETY: only what is known to have ended without a person would have ended without a page.
+                if one.page.by_itself is True and lasted is not None and lasted <= wait:
                     return None
                 return Sent(one.page, max(one.at, one.page.created_at + wait))
             case Kind.MERGE | Kind.LABEL:
                 return one
 
-    def _merged(self, one: Sent, last: dict[str, datetime]) -> bool:
+    def _merged(self, one: Sent, last: dict[tuple[str, str], datetime]) -> bool:
         """Whether it would have been part of a page that was sent shortly before."""
         window = {Kind.MERGE: self.span, Kind.BURN: BURN_LONG}.get(self.kind)
         if window is None:
             return False
-        before = last.get("")
+        # Alerts of two tools are two groups, and so are those of two classes: each has an owner of its own.
+        apart = one.page.labels.get("alert_type", ""), one.page.labels.get("tool_name", "")
+        before = last.get(apart)
         if before is not None and one.page.created_at - before <= window:
             return True
-        last[""] = one.page.created_at
+        last[apart] = one.page.created_at
         return False

@@ -24,7 +24,8 @@ WINDOWS = tuple(timedelta(minutes=m) for m in (5, 15, 60))
 
 class Effect(BaseModel):
     """Pages before and after; `acted_later` acted-upon pages come later, by `latest_s` seconds at most; `acted_lost` would not have
-    come by themselves at all (merged into an earlier one, or over before)."""
+    come by themselves at all (merged into an earlier one, or over before), and nor would `unknown_lost`, of which nobody can say
+    whether somebody acted upon them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +36,7 @@ class Effect(BaseModel):
     acted_later: int
     latest_s: float
     acted_lost: int
+    unknown_lost: int
 
 
 class Suggestion(BaseModel):
@@ -79,6 +81,7 @@ def effect(pages: Sequence[Page], changes: Sequence[Change]) -> Effect:
         acted_later=len(later),
         latest_s=max(later, default=0.0),
         acted_lost=sum(p.id not in kept for p in acted),
+        unknown_lost=sum(p.acted is None and p.id not in kept for p in pages),
     )
 
 
@@ -113,7 +116,9 @@ def _delete(mine: list[Page]) -> Suggestion | None:
 def _digest(mine: list[Page]) -> Suggestion | None:
     if not all(p.cost for p in mine) or len(mine) < FEWEST:
         return None
-    return _worth(_made(mine, Kind.DIGEST, timedelta(0), f"{len(mine)} cost alerts; money can wait for the hourly digest"))
+    without = sum(p.cost_ratio is None for p in mine)
+    flag = f" ({without} of them do not tell their baseline)" if without else ""
+    return _worth(_made(mine, Kind.DIGEST, timedelta(0), f"{len(mine)} cost alerts{flag}; money can wait for the hourly digest"))
 
 
 def _hold(mine: list[Page]) -> Suggestion | None:
@@ -128,7 +133,9 @@ def _hold(mine: list[Page]) -> Suggestion | None:
     span, told = next((s, e) for s, e in harmless if e.before - e.after >= ENOUGH * most)
     minutes = span.total_seconds() / 60
     return _worth(
-        _made(mine, Kind.HOLD, span, f"{told.before - told.after} of {told.before} pages were over within {minutes:.0f} min")
+        _made(
+            mine, Kind.HOLD, span, f"{told.before - told.after} of {told.before} pages ended by themselves within {minutes:.0f} min"
+        )
     )
 
 
@@ -181,7 +188,9 @@ def _warning(told: Effect) -> str:
     """INVARIANT: what somebody acted upon is never made quieter without saying so."""
     parts = []
     if told.acted_lost:
-        parts.append(f"{told.acted_lost} acted-upon pages would have been part of an earlier one")
+        parts.append(f"{told.acted_lost} acted-upon pages would not have come as pages of their own")
     if told.acted_later:
         parts.append(f"{told.acted_later} acted-upon pages would have come up to {told.latest_s / 60:.0f} min later")
+    if told.unknown_lost:
+        parts.append(f"of {told.unknown_lost} spared pages nobody can say whether somebody acted upon them")
     return f"; BUT {' and '.join(parts)}" if parts else ""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,12 +30,14 @@ MOST_BYTES: Final = 50_000_000
 
 @dataclass
 class Past:
-    """Where the pages come from. `folder` None: the account. `problems` counts what could not be read, by what it was."""
+    """Where the pages come from. `folder` None: the account. `tick` is called once an incident.
+    `problems` counts what could not be read, by what it was."""
 
     settings: Settings
     span: Span
     zone: ZoneInfo
     folder: Path | None = None
+    tick: Callable[[], None] = lambda: None
     problems: Counter[str] = field(default_factory=Counter)
 
     def reviewed(self) -> Review:
@@ -65,13 +67,19 @@ class Past:
                     runner.run(gateway.aclose())
 
     def _read(self, reader: Reader, entry: HistoryEntry) -> Page | None:
-        self.problems.update(entry.problems)
+        self.tick()
         page = reader.page(entry)
         if page is None:
             self.problems["incidents without an id or a beginning"] += 1
             return None
+        if not self.span.since <= page.created_at < self.span.until:
+            self.problems["pages of another time, passed over"] += 1
+            return None
         wanted = not self.span.services or str((entry.incident.get("service") or {}).get("id")) in self.span.services
-        return page if wanted else None
+        if not wanted:
+            return None
+        self.problems.update(problem.partition(":")[0] + " of an incident" for problem in entry.problems)
+        return page
 
     def _saved(self, folder: Path) -> Iterator[HistoryEntry]:
         """The entries of a folder of saved cases, in the order of their names; a broken one is counted and passed over."""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.house.tree import PACKAGE, imported, name, parsed, sources
 
-PURE = ("incident", "intake", "audit", "triage", "runbook", "detectors", "policy", "approval", "verification", "handback")
+PURE = ("incident", "intake", "audit", "triage", "runbook", "detectors", "policy", "approval", "verification", "handback", "noise")
 PURE_FILES = ("response/lifecycle.py", "response/conclude.py", "response/applied.py", "replay/charts.py")
 FORBIDDEN = {"os", "time", "random", "secrets", "uuid", "logging", "asyncio", "threading", "socket", "subprocess", "urllib", "http"}
 CLOCKS = {"now", "utcnow", "today"}

@@ -21,6 +21,8 @@ def page(number: int, began: float, lasted: float | None = 2.0, **changed) -> Pa
         "rule": "LatencyHigh",
         "group": "g",
         "labels": WELL_LABELLED,
+        "labels_known": True,
+        "urgency": "high",
         "created_at": at(began),
         "acknowledged_at": None,
         "resolved_at": None if lasted is None else at(began + lasted),

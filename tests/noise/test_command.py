@@ -10,7 +10,7 @@ import pytest
 
 from sre_agent.__main__ import run
 from sre_agent.incident.errors import Permanent
-from sre_agent.noise.page import Reader
+from sre_agent.noise.page import Page, Reader
 from sre_agent.replay.history.entry import HistoryEntry
 from sre_agent.testing.pagerduty import PagerDutyStandIn
 from sre_agent.wiring.noise import zone_of
@@ -120,7 +120,7 @@ def test_a_broken_saved_file_is_counted_and_the_others_are_read(noisy, tmp_path,
 
 
 def test_what_makes_no_sense_is_told_before_anything_is_read(account, tmp_path, monkeypatch, capfd):
-    assert told(account, tmp_path, "--time-zone", "Mars/Olympus", monkeypatch=monkeypatch, capfd=capfd)[0] == 1
+    assert told(account, tmp_path, "--time-zone", "Mars/Olympus", monkeypatch=monkeypatch, capfd=capfd)[0] == 2
     assert told(account, tmp_path, "--from", str(tmp_path), "--team", "PTEAM01", monkeypatch=monkeypatch, capfd=capfd)[0] == 2
     status, _, err = told(account, tmp_path, "--from", str(tmp_path), monkeypatch=monkeypatch, capfd=capfd)
     assert status == 1
@@ -157,3 +157,52 @@ def test_a_night_page_is_one_where_people_sleep(at: str, night: bool):
     page = Reader(ZoneInfo("Europe/Berlin")).page(entry)
     assert page is not None
     assert page.night is night
+
+
+ENDED = {"id": "Q0READ000000001", "status": "resolved", "created_at": "2026-09-14T10:00:00Z", "resolved_at": "2026-09-14T10:30:00Z"}
+MONITORING = {"id": "PSVC001", "type": "service_reference"}
+PERSON, AGENT = {"id": "PANA", "type": "user"}, {"id": "PAGENT", "type": "user"}
+
+
+def _logged(kind: str, agent: dict, minute: int = 30, channel: str = "api") -> dict:
+    at = f"2026-09-14T10:{minute:02}:00Z"
+    return {"type": f"{kind}_log_entry", "agent": agent, "created_at": at, "channel": {"type": channel}}
+
+
+def _read(*log: dict, **more) -> Page:
+    page = Reader(ZoneInfo("UTC")).page(HistoryEntry(incident={**ENDED, **more.pop("incident", {})}, log_entries=log, **more))
+    assert page is not None
+    return page
+
+
+def test_whatever_a_person_did_beyond_acknowledging_is_an_act_and_what_nobody_did_is_none():
+    over = _logged("resolve", MONITORING)
+    assert _read(_logged("acknowledge", PERSON, 5), over).acted is False
+    assert _read(_logged("status_update", PERSON, 5), over).acted is True
+    assert _read(over, incident={"responder_requests": [{"requester": PERSON}]}).acted is True
+    assert _read(_logged("escalate", PERSON, 5, channel="timeout"), over).acted is False
+    assert _read(_logged("resolve", PERSON, 1), incident={"resolved_at": "2026-09-14T10:01:00Z"}).acted is False
+    assert _read(_logged("resolve", PERSON, 2), incident={"resolved_at": "2026-09-14T10:02:00Z"}).acted is True
+
+
+def test_notes_that_may_not_be_read_leave_what_people_did_unknown():
+    assert _read(_logged("resolve", MONITORING), problems=("notes: not allowed with this key",)).acted is None
+    assert _read(_logged("escalate", PERSON), problems=("notes: not allowed with this key",)).acted is True
+
+
+def test_the_agents_own_note_in_a_saved_folder_is_no_act_of_a_person():
+    noted = {"content": f"[sre-agent {ENDED['id']}]\nStatus: refused", "user": AGENT, "created_at": "2026-09-14T10:01:00Z"}
+    assert _read(_logged("resolve", MONITORING), notes=(noted,)).acted is False
+    assert _read(_logged("resolve", MONITORING), notes=({**noted, "content": "restarted it"},)).acted is True
+
+
+def test_what_was_closed_because_its_time_was_up_did_not_end_by_itself():
+    assert _read(_logged("resolve", MONITORING)).by_itself is True
+    assert _read(_logged("resolve", MONITORING, channel="timeout")).by_itself is None
+
+
+def test_people_told_are_those_notified_or_else_those_it_was_given_to():
+    given = {**_logged("assign", MONITORING, 0), "assignees": [PERSON, AGENT]}
+    assert _read(given).notified == 2
+    assert _read(given, {**_logged("notify", MONITORING, 0), "user": PERSON}).notified == 1
+    assert _read().notified == 0

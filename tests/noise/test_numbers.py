@@ -1,4 +1,4 @@
-from sre_agent.noise.numbers import by_rule, by_service, duplicated, flapped, missing_labels, quantile
+from sre_agent.noise.numbers import by_rule, by_service, duplicated, flapped, missing_labels, quantile, stormed
 from tests.noise.made import at, page
 
 
@@ -60,3 +60,23 @@ def test_a_quantile_is_a_value_that_was_there():
 def test_clocks_that_run_backwards_make_no_negative_times():
     (row,) = by_rule([page(1, 0, -5, acknowledged_at=at(-1))])
     assert (row.resolve_s_median, row.acknowledge_s_median) == (0.0, 0.0)
+
+
+def test_labels_that_did_not_arrive_are_not_called_missing():
+    assert missing_labels([page(1, 0, labels={}, labels_known=False)]) == ()
+
+
+def test_a_storm_is_five_pages_of_a_service_within_five_minutes_and_the_first_is_no_part_of_it():
+    near = [page(n, n * 1.25, rule=f"R{n}") for n in range(5)]
+    assert stormed(near) == {f"Q{n:05}" for n in (1, 2, 3, 4)}
+    assert stormed(near[:4]) == frozenset()
+    assert stormed([*near[:4], page(4, 5.1)]) == frozenset()
+    assert stormed([*near[:4], page(4, 4, service="chat")]) == frozenset()
+    long = [page(n, n, rule=f"R{n}") for n in range(30)]
+    assert stormed(long) == {p.id for p in long[1:]}
+
+
+def test_wake_ups_are_people_told_at_night_of_what_is_urgent():
+    pages = [page(1, 0, night=True, notified=3), page(2, 100, night=True, notified=0), page(3, 200, notified=5)]
+    (row,) = by_rule([*pages, page(4, 300, night=True, urgency="low", notified=2)])
+    assert (row.night, row.wake_ups) == (3, 4)

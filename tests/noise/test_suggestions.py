@@ -1,11 +1,14 @@
+import json
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent.noise.change import Change, Kind, Sent
 from sre_agent.noise.review import review
+from sre_agent.noise.snippet import snippet
 from sre_agent.noise.suggestion import effect, sent_as_they_came, suggestions
 from tests.noise.made import at, page
 
@@ -63,7 +66,7 @@ def test_the_shortest_hold_that_spares_nearly_as_much_is_suggested_with_what_it_
 
 
 def test_no_hold_is_suggested_that_would_swallow_a_page_somebody_acted_upon():
-    pages = [*(page(n, n * 120, 2.5) for n in range(6)), page(7, 1000, 1.5, acted=True, by_itself=False)]
+    pages = [*(page(n, n * 120, 2.5) for n in range(6)), page(7, 1000, 1.5, acted=True)]
     assert Kind.HOLD not in [kind for kind, _ in kinds(pages)]
 
 
@@ -80,7 +83,7 @@ def test_pages_on_top_of_an_open_one_are_merged_over_the_shortest_window_that_do
     (told,) = suggestions(pages)
     assert (told.kind, told.span_s) == (Kind.MERGE, 900.0)
     assert (told.effect.after, told.effect.acted_lost) == (3, 7)  # at 0, 16 and 32 minutes
-    assert "BUT 7 acted-upon pages would have been part of an earlier one" in told.why
+    assert "BUT 7 acted-upon pages would not have come as pages of their own" in told.why
 
 
 def test_a_rule_without_labels_is_told_and_loses_no_page():
@@ -157,3 +160,40 @@ def test_money_goes_to_the_digest_and_what_is_soon_over_is_held_before_anything_
     spikes = [page(n, n * 120, 20, rule="CostSpike", cost=True, cost_ratio=2.0) for n in range(12)]
     short = [page(20 + n, n * 120, 2) for n in range(12)]
     assert kinds([*spikes, *short]) == [(Kind.DIGEST, "CostSpike"), (Kind.HOLD, "LatencyHigh")]
+
+
+def test_a_hold_spares_nobody_a_page_that_a_person_ended_or_of_which_nobody_knows_who_did():
+    pages = [page(1, 0, 1, by_itself=False), page(2, 100, 1, by_itself=None), page(3, 200, 1)]
+    assert kept(HOLD_3, pages) == ["Q00001", "Q00002"]
+
+
+def test_a_spared_page_of_which_nobody_knows_whether_somebody_acted_is_said():
+    (told,) = suggestions([page(n, n * 120, 2, acted=None if n < 2 else False) for n in range(6)])
+    assert (told.kind, told.effect.unknown_lost, told.effect.acted_lost) == (Kind.HOLD, 2, 0)
+    assert "BUT of 2 spared pages nobody can say whether somebody acted upon them" in told.why
+
+
+def test_two_tools_or_two_classes_are_never_merged_into_one_page():
+    merge = Change(Kind.MERGE, "LatencyHigh", "voice", timedelta(minutes=15))
+    labels = [{"alert_type": "tool", "tool_name": "crm"}, {"alert_type": "tool", "tool_name": "calendar"}, {"alert_type": "model"}]
+    pages = [page(n, n, labels=labels[n % 3]) for n in range(6)]
+    assert kept(merge, pages) == ["Q00000", "Q00001", "Q00002"]
+
+
+@given(st.sampled_from(list(Kind)), st.text(max_size=30))
+def test_every_snippet_is_yaml_and_a_name_in_it_stays_one_name(kind, rule):
+    read = yaml.safe_load(snippet(Change(kind, rule, "voice", timedelta(minutes=5)), ("team", "tool_name")))
+    rules = [one for one in read if "alert" in one]
+    if kind is not Kind.DIGEST:
+        assert [one["alert"] for one in rules] in ([], [rule])
+    for route in (one for one in read if "matchers" in one):
+        (matcher,) = route["matchers"]
+        assert json.loads(matcher.removeprefix("alertname="), strict=False) == rule
+
+
+def test_ten_thousand_pages_are_reviewed_with_every_page_in_its_place():
+    pages = [page(n, n, 2 + n % 7, rule=f"Rule{n % 40}", service=f"s{n % 5}", acted=n % 9 == 0) for n in range(10_000)]
+    told = review(pages, (at(-1), at(10_001)), UTC_ZONE)
+    assert told.pages == sum(r.pages for r in told.rules) == sum(d.pages for d in told.days) == 10_000
+    assert told.together.after < 10_000
+    assert told == review(reversed(pages), (at(-1), at(10_001)), UTC_ZONE)
