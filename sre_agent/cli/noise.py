@@ -83,7 +83,7 @@ def _page(told: "Review") -> str:
     from sre_agent.replay.html import render_page
 
     most = max((day.pages for day in told.days), default=1)
-    return render_page("noise.html.j2", {"review": told, "most": most, "minutes": _minutes, "share": _share})
+    return render_page("noise.html.j2", {"review": told, "most": most, "minutes": _minutes, "share": _share, "spread": _spread})
 
 
 def _show(told: "Review") -> None:
@@ -130,6 +130,10 @@ def _suggest(one: "Suggestion") -> None:
     typer.echo(f"{one.kind.value}{span}: {printable(one.rule)} on {printable(one.service)}: {told.before} -> {told.after} pages")
     typer.echo(f"  because {printable(one.why)} (e.g. {', '.join(map(printable, one.examples))})")
     typer.echo("\n".join(f"    {printable(line)}" for line in one.change.splitlines()))
+
+
+def _spread(median: float | None, most: float | None) -> str:
+    return "?" if median is None or most is None else f"{median / 60:.0f} ({most / 60:.0f}) min"
 
 
 def _share(value: float | None) -> str:

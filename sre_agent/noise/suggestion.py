@@ -177,11 +177,17 @@ def _made(mine: list[Page], kind: Kind, span: timedelta, why: str) -> Suggestion
         rule=change.rule,
         service=change.service,
         span_s=span.total_seconds(),
-        why=why + _warning(told),
+        why=why + _infra(mine, kind) + _warning(told),
         change=snippet(change, missing_labels(mine)),
         effect=told,
         examples=tuple(spared[:MOST_EXAMPLES]),
     )
+
+
+def _infra(mine: list[Page], kind: Kind) -> str:
+    """Infrastructure pages are never held back by the agent: whoever owns the rule decides, and is told that it is one."""
+    count = sum(p.labels.get("alert_type") == "infra" for p in mine)
+    return f"; {count} of them are infra, so its owners decide" if count and kind is not Kind.LABEL else ""
 
 
 def _warning(told: Effect) -> str:

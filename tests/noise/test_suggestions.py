@@ -62,6 +62,7 @@ def test_the_shortest_hold_that_spares_nearly_as_much_is_suggested_with_what_it_
     assert (told.effect.before, told.effect.after, told.effect.acted_later, told.effect.latest_s) == (7, 1, 1, 180.0)
     assert told.effect.acted_lost == 0
     assert "BUT 1 acted-upon pages would have come up to 3 min later" in told.why
+    assert "; 7 of them are infra, so its owners decide; BUT" in told.why
     assert "for: 3m" in told.change
 
 
