@@ -145,12 +145,13 @@ def _logged(entry: Any) -> str:
     handler.setFormatter(JsonLine())
     log = logging.getLogger("sre_agent.audit")
     log.addHandler(handler)
-    before, log.level = log.level, logging.INFO
+    before = log.level
+    log.setLevel(logging.INFO)  # not the attribute: what a logger lets through is kept until setLevel
     try:
         log_audited(entry)
     finally:
         log.removeHandler(handler)
-        log.level = before
+        log.setLevel(before)
     return stream.getvalue()
 
 
