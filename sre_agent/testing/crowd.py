@@ -84,7 +84,10 @@ class Worker:
 
 @dataclass
 class Crowd:
-    """The queue and whoever works on it. `hire(name)` makes a new process of that name, after a crash too."""
+    """The queue and whoever works on it. `hire(name)` makes a new process of that name, after a crash too.
+
+    `left_out`: kinds of job that nobody does here, so that they take nobody's turn.
+    """
 
     store: MemoryStore
     clock: ManualClock
@@ -94,6 +97,7 @@ class Crowd:
     workers: dict[str, Worker] = field(default_factory=dict)
     refusals: list[SreAgentError] = field(default_factory=list)
     acting: str = ""
+    left_out: frozenset[JobKind] = frozenset()
     _numbers: int = 0
 
     def __post_init__(self) -> None:
@@ -232,7 +236,7 @@ class Crowd:
             incident = at_once(self.store.inbox(row)).incident_id
             self._put(INBOX, {"row": row}, f"work:{incident}" if incident else None, self.clock.now())
         jobs, self.store.jobs = self.store.jobs, []
-        for job in jobs:
+        for job in (j for j in jobs if j.kind not in self.left_out):
             queue = {JobKind.EXECUTE: "hands", JobKind.ANNOUNCE: "board", JobKind.RECORD: "recorder"}.get(job.kind, "work")
             arguments = {**job.arguments, "incident_id": job.incident_id}
             self._put(job.kind.value, arguments, f"{queue}:{job.incident_id}", job.at or self.clock.now())

@@ -89,6 +89,14 @@ def test_a_path_that_cannot_be_read_or_written_is_wrong_usage(words: tuple[str, 
     assert str(tmp_path) in printed.err
 
 
+def test_a_case_given_twice_is_replayed_twice_and_told(tmp_path: Path, capfd):
+    shutil.copytree(HEALTHY, tmp_path / "copy")
+    assert run(["replay", str(HEALTHY), str(tmp_path / "copy"), "--json", "-"]) == 0
+    printed = capfd.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert f"{tmp_path / 'copy'}: the same case as {HEALTHY}; it counts twice" in printed.err
+
+
 def test_a_model_thinks_until_the_money_for_the_run_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd):
     for n in range(4):
         shutil.copytree(HEALTHY, tmp_path / "cases" / f"{n}")

@@ -129,8 +129,8 @@ def test_no_code_of_the_agent_rewrites_a_proposal():
         for key in kw.value.keys
         if isinstance(key, ast.Constant) and key.value in ("target", "action", "parameters", "runbook", "nominated_by_model", "uid")
     }
-    # critique's: the opinion's own nomination, when it is none of the applicable.
-    assert changed == {("sre_agent/investigation/nodes/critique.py", "runbook")}
+    # critique's: the opinion's own nomination, when it is none of the applicable. done's: the name of what people did, in a report.
+    assert changed == {("sre_agent/investigation/nodes/critique.py", "runbook"), ("sre_agent/replay/done.py", "action")}
 
 
 def _classes(path) -> list[ast.ClassDef]:

@@ -31,6 +31,7 @@ from sre_agent.replay.recording.recorder import Recorder
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
+from sre_agent.response.record import JobKind
 from sre_agent.response.responder import Responder
 from sre_agent.response.sweep import Sweep
 from sre_agent.response.walk import Walk
@@ -120,7 +121,7 @@ class Stage:
         self.readers = PlaceReaders(self.world)
         self.investigator = WorldInvestigator(self.world, self.loop)
         self.crowd: Crowd | None = None
-        self.crowd = self.parts.crowd(self.store, self.clock, self.hire)
+        self.crowd = self.parts.crowd(self.store, self.clock, self.hire, left_out=frozenset({JobKind.RECORD}))
 
     def close(self) -> None:
         """Let go of the private event loop."""

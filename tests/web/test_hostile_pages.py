@@ -70,6 +70,7 @@ def full(slug: str, poison: str) -> Shown:
     made = IncidentRecord.model_validate(
         {
             **data,
+            "judged": None,  # kept for the flight recorder, and on no page
             "state": State.AWAITING_APPROVAL,
             "approval_id": "apr_1",
             "outcome": poison,

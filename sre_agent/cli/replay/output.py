@@ -49,6 +49,7 @@ class Output:
     troubled: bool = False
     departed: bool = field(default=False, init=False)
     only: "Replayed | None" = field(default=None, init=False)
+    _known: dict[str, str] = field(default_factory=dict, init=False)
 
     @property
     def status(self) -> int:
@@ -57,7 +58,11 @@ class Output:
         return 1 if self.tally.failed or self.troubled or self.departed or moved else 0
 
     def add(self, done: "Replayed") -> None:
-        """One more case."""
+        """One more case. One given twice is replayed twice, as asked, and told: it weighs double in every number."""
+        if done.content_sha256 in self._known:
+            typer.echo(f"warning: {done.place}: the same case as {self._known[done.content_sha256]}; it counts twice", err=True)
+        elif done.content_sha256:
+            self._known[done.content_sha256] = done.place
         for warning in done.warnings:
             typer.echo(f"warning: {warning}", err=True)
         if done.error:
