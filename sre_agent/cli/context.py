@@ -21,6 +21,13 @@ def settings_of(context: typer.Context) -> "Settings":
     return load(context.obj)
 
 
+def past_settings_of(context: typer.Context, reasoner: str = "rules") -> "Settings":
+    """The same for a command that only looks at the past. Raises ConfigurationError for what that needs, and for nothing else."""
+    from sre_agent.settings import Reasoner, load
+
+    return load(context.obj, Reasoner(reasoner))
+
+
 def own_token() -> str:
     """The token of the person at the keyboard, from SRE_AGENT_APPROVER_TOKEN or asked for. It is never an argument."""
     import os

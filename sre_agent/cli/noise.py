@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sre_agent.cli.context import settings_of
+from sre_agent.cli.context import past_settings_of
 
 if TYPE_CHECKING:
     from sre_agent.noise.review import Review
@@ -51,7 +51,7 @@ def noise(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     with progress("reading pages", None) as tick:
-        told = Past(settings_of(context), span, zone, folder, tick).reviewed()
+        told = Past(past_settings_of(context), span, zone, folder, tick).reviewed()
     lost = _written(to_json, told.model_dump_json(indent=2) + "\n") if to_json else ""
     if html is not None:
         lost += _written(str(html), _page(told))

@@ -26,9 +26,12 @@ def variables() -> dict[str, str]:
     return {str(field.validation_alias): name for name, field in Settings.model_fields.items()}
 
 
-def load(config: Path | None = None) -> Settings:
-    """The settings of this process. Raises ConfigurationError naming what is wrong and where."""
-    return _build(Settings, _read(config) if config else {}, str(config) if config else "the environment")
+def load(config: Path | None = None, past: Reasoner | None = None) -> Settings:
+    """The settings of this process. Raises ConfigurationError naming what is wrong and where.
+
+    `past`: for looking at the past, with this reasoner. Who only does that needs nothing for writing, asking or signing in.
+    """
+    return _build(Settings, _read(config) if config else {}, str(config) if config else "the environment", past)
 
 
 def fixed(values: Mapping[str, object]) -> Settings:
@@ -36,7 +39,7 @@ def fixed(values: Mapping[str, object]) -> Settings:
     return _build(_Fixed, values, "the given values")
 
 
-def _build(kind: type[Settings], values: Mapping[str, object], origin: str) -> Settings:
+def _build(kind: type[Settings], values: Mapping[str, object], origin: str, past: Reasoner | None = None) -> Settings:
     """Validate, and say what is wrong in the words of the person who has to mend it."""
     unknown = sorted(set(values) - set(variables()))
     if unknown:
@@ -50,7 +53,9 @@ def _build(kind: type[Settings], values: Mapping[str, object], origin: str) -> S
             f"{error['loc'][0]}: {error['msg'].removeprefix('Value error, ')}" for error in problem.errors(include_input=False)
         ]
         raise ConfigurationError(f"wrong settings ({origin}): {'; '.join(wrong)}") from None
-    contradictions = list(_contradictions(settings))
+    if past is not None:
+        settings = settings.model_copy(update={"reasoner": past})
+    contradictions = list(_contradictions(settings) if past is None else _reasoner_contradictions(settings))
     if contradictions:
         raise ConfigurationError(f"wrong settings ({origin}): {'; '.join(contradictions)}")
     return settings
@@ -58,11 +63,7 @@ def _build(kind: type[Settings], values: Mapping[str, object], origin: str) -> S
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     """Settings that are each fine and together are not."""
-    if settings.effective_reasoner is Reasoner.OPENAI:
-        if not (settings.openai_api_key or settings.openai_base_url):
-            yield "SRE_AGENT_REASONER: openai needs OPENAI_API_KEY or OPENAI_BASE_URL"
-        if not settings.openai_model:
-            yield "OPENAI_MODEL: the reasoner openai needs a model name"
+    yield from _reasoner_contradictions(settings)
     if settings.pagerduty_api_token and not settings.pagerduty_from_email:
         yield "PAGERDUTY_FROM_EMAIL: PagerDuty accepts no note without it; set it beside PAGERDUTY_API_TOKEN"
     if settings.langfuse_host and not (settings.langfuse_public_key and settings.langfuse_secret_key):
@@ -76,6 +77,14 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "PATRONI_WRITE_PASSWORD: missing beside PATRONI_WRITE_USERNAME"
     if settings.redis_write_username and not settings.redis_write_password:
         yield "REDIS_WRITE_PASSWORD: missing beside REDIS_WRITE_USERNAME; the hands never use the reading password"
+
+
+def _reasoner_contradictions(settings: Settings) -> Iterator[str]:
+    if settings.effective_reasoner is Reasoner.OPENAI:
+        if not (settings.openai_api_key or settings.openai_base_url):
+            yield "SRE_AGENT_REASONER: openai needs OPENAI_API_KEY or OPENAI_BASE_URL"
+        if not settings.openai_model:
+            yield "OPENAI_MODEL: the reasoner openai needs a model name"
 
 
 def _sign_in_contradictions(settings: Settings) -> Iterator[str]:

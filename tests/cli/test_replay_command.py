@@ -120,6 +120,17 @@ def test_a_model_thinks_until_the_money_for_the_run_is_spent(tmp_path: Path, mon
     assert [told[-1][name] for name in ("calls", "usd", "fallback")] == [0, 0.0, "over-budget"]
 
 
+def test_looking_at_the_past_needs_nothing_that_only_a_running_agent_needs(monkeypatch: pytest.MonkeyPatch, capfd):
+    half = {"OPENAI_API_KEY": "k", "PAGERDUTY_API_TOKEN": "t", "LANGFUSE_HOST": "http://127.0.0.1:9", "PATRONI_WRITE_USERNAME": "w"}
+    for name, value in half.items():
+        monkeypatch.setenv(name, value)
+    assert run(["replay", str(HEALTHY), "--json", "-"]) == 0
+    assert run(["replay", str(HEALTHY), "--reasoner", "openai"]) == 1
+    assert "OPENAI_MODEL: the reasoner openai needs a model name" in capfd.readouterr().err
+    assert run(["findings"]) == 0
+    assert run(["settings"]) == 1  # what a running agent would refuse is still told
+
+
 def test_a_limit_without_a_price_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, capfd):
     for name, value in {"OPENAI_API_KEY": "k", "OPENAI_MODEL": "m", "SRE_AGENT_MODEL_USD_PER_M_INPUT": "0"}.items():
         monkeypatch.setenv(name, value)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent.__main__ import run
+from sre_agent.testing.openai import OpenAIStandIn, answers
 from sre_agent.wiring.candidate import Candidate, drafted
 from sre_agent.wiring.replaying import Crew, Found, setup_of
 from tests.cli.rules import append, edit
@@ -96,6 +97,19 @@ def test_a_broken_candidate_is_wrong_usage_and_says_where(said, folder, runbooks
     assert (status, out) == (2, "")
     assert f"{runbooks}/restart-pod.yaml:" in err
     assert said("replay", SLOW, "--policy", tmp_path / "nowhere")[0] == 2
+
+
+def test_a_model_that_doubts_makes_a_case_less_permissive_and_can_never_make_one_more(said, monkeypatch) -> None:
+    doubts = {"statements": [], "alert_class": "infra", "confidence_percent": 90, "veto": "a backup runs", "runbook": None}
+    for answer, printed in ((doubts, "less permissive: redis-slow-primary"), ({**doubts, "veto": None}, "")):
+        with OpenAIStandIn([answers(answer)]) as server:
+            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+            monkeypatch.setenv("OPENAI_API_KEY", "k")
+            status, out, err = said("replay", SLOW, "--model", "stand-in", "--max-usd", "1")
+            assert {body["model"] for body in server.requests} == {"stand-in"}, (status, out, err)
+        assert status == 0
+        assert printed in out
+        assert "DANGEROUS" not in out
 
 
 def test_recordings_keep_what_their_model_said_so_another_model_cannot_be_compared_on_them(said, monkeypatch) -> None:

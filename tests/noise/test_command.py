@@ -67,6 +67,13 @@ def test_the_account_is_reviewed_and_the_saved_folder_tells_the_same(noisy, tmp_
     assert json.loads(again) == review
 
 
+def test_a_read_only_key_without_a_person_to_write_as_is_enough(noisy, tmp_path):
+    told = environment(noisy, tmp_path)
+    del told["PAGERDUTY_FROM_EMAIL"]
+    done = replayed(told, "--pagerduty", "--since", SINCE, "--until", UNTIL, "--json", "-")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 7), done.stderr
+
+
 def test_the_terminal_and_the_page_say_the_same(noisy, tmp_path, monkeypatch, capfd):
     page = tmp_path / "noise.html"
     status, out, _ = told(noisy, tmp_path, "--html", str(page), "--time-zone", "Asia/Tokyo", monkeypatch=monkeypatch, capfd=capfd)

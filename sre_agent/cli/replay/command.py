@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sre_agent.cli.context import settings_of
+from sre_agent.cli.context import past_settings_of
 from sre_agent.cli.replay.origin import History, Live, origin_of, wrong
 
 if TYPE_CHECKING:
@@ -56,11 +56,10 @@ def replay(
         from sre_agent.cli.render import progress
         from sre_agent.cli.replay.output import Wanted, output
         from sre_agent.cli.replay.what_if import differing, rivals
-        from sre_agent.settings import Reasoner
 
         wanted = Wanted(json=to_json, timings=timings, csv=to_csv, html=html, notes=notes)
         _possible(wanted, (policy, runbooks, model), recorded=as_recorded or bool(incident))
-        settings = settings_of(context).model_copy(update={"reasoner": Reasoner(reasoner)})
+        settings = past_settings_of(context, reasoner)
         history = History(pagerduty, since, until, tuple(service or ()), tuple(team or ()), save, look_after)
         live = Live(tuple(incident or ()), only)
         origin = origin_of(settings, tuple(paths or ()), (history, live), as_recorded=as_recorded)

@@ -91,7 +91,7 @@ def _saved(tally: "Tally") -> None:
     from sre_agent.replay.report.saving import METHOD
 
     typer.echo(
-        f"\nSaved: {tally.minutes:.1f} minutes, {tally.pages} pages; {tally.after_yes:.1f} minutes more after a yes. {METHOD}"
+        f"\nSaved: {tally.minutes:.1f} minutes, {_pages(tally.pages)}; {tally.after_yes:.1f} minutes more after a yes. {METHOD}"
     )
     if tally.calls or tally.fallbacks:
         typer.echo(f"Model: {tally.calls} calls, {tally.usd:.4f} USD; {tally.fallbacks} cases fell back to rules")
@@ -105,3 +105,7 @@ def _listed(counts: "dict[str, int]") -> str:
 
 def _short(text: str, most: int = LONGEST) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _pages(count: int) -> str:
+    return f"{count} page" if count == 1 else f"{count} pages"
