@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import footprint, gathering, incidents, ingest, pages, presses, redaction, replays, reservations, verdicts
+from tests.bench import footprint, gathering, history, incidents, ingest, pages, presses, redaction, replays, reservations, verdicts
 from tests.bench.cpu import machine
 from tests.bench.verdict import Row, table
 
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "redaction": redaction.rows,
     "pages": pages.rows,
     "replay": replays.rows,
+    "history": history.rows,
     "start": footprint.rows,
     "size": footprint.installed,
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import footprint, gathering, incidents, ingest, pages, presses, replays, reservations, verdicts
+from tests.bench import footprint, gathering, history, incidents, ingest, pages, presses, replays, reservations, verdicts
 from tests.bench.verdict import Row, percentile, table
 
 
@@ -66,3 +66,10 @@ def test_a_page_with_everything_on_it_is_served_and_stays_small():
 @pytest.mark.bench
 def test_a_replay_of_many_cases_is_timed_and_weighed():
     assert [row.what for row in replays.rows(cases=40, few=10, starts=1) if not row.measured > 0] == []
+
+
+@pytest.mark.bench
+def test_past_incidents_are_imported_and_every_request_is_counted():
+    used, turned_away = history.rows(incidents=5)
+    assert used.measured > 0
+    assert turned_away.held
