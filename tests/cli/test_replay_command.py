@@ -12,6 +12,7 @@ import pytest
 
 from sre_agent.__main__ import run
 from sre_agent.testing.openai import OpenAIStandIn, answers
+from tests.terminal import at_a_terminal
 
 HEALTHY = Path(__file__).parent.parent / "incidents" / "healthy"
 
@@ -29,7 +30,7 @@ def test_a_run_that_is_stopped_is_kept_and_one_that_ended_is_not(jobs: str, word
         shutil.copytree(HEALTHY, cases / f"{n}")
     (cases / "5" / "case.json").unlink()
     os.mkfifo(cases / "5" / "case.json")  # reading it waits for somebody who writes
-    program = [sys.executable, "-m", "sre_agent", "replay", str(cases), "--json", str(tmp_path / "out.jsonl"), "--jobs", jobs]
+    program = at_a_terminal("replay", str(cases), "--json", str(tmp_path / "out.jsonl"), "--jobs", jobs)
     with subprocess.Popen(program, stderr=subprocess.PIPE, start_new_session=True) as running:
         while not ((tmp_path / "out.jsonl").exists() and (tmp_path / "out.jsonl").read_bytes().count(b"\n") == 5):
             assert running.poll() is None

@@ -11,7 +11,6 @@ from sre_agent.testing.pagerduty_faults import Fault
 from tests.replay.history.stage import (
     WORDS,
     bare,
-    command,
     environment,
     imported,
     lines,
@@ -24,6 +23,7 @@ from tests.replay.history.stage import (
     tree,
     wait_for,
 )
+from tests.terminal import at_a_terminal
 
 
 def test_a_folder_that_cannot_be_written_to_or_is_in_use_is_said(pagerduty, tmp_path):
@@ -74,7 +74,7 @@ def test_a_run_that_is_stopped_says_one_line_and_keeps_what_is_whole(pagerduty, 
     quick(pagerduty, clock, 40, minutes=20)
     pagerduty.faults.add(Fault(path="/incidents/.*", delay_s=0.1, times=100_000))
     save = tmp_path / "cases"
-    words = command(*WORDS, "--save", str(save))
+    words = at_a_terminal("replay", *WORDS, "--save", str(save))
     with subprocess.Popen(words, env=bare(environment(pagerduty, tmp_path)), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         wait_for(lambda: len(list(save.glob("*/case.json"))) >= 17)
         run.send_signal(how)
