@@ -109,6 +109,7 @@ def account(clock: Clock, count: int, apart: timedelta, first: timedelta = timed
     return made
 
 
+@pytest.mark.real
 async def test_more_than_ten_thousand_incidents_are_listed_whole_once_and_in_order(clock):
     # 40 in each second: wherever a list ends and is begun again, it is in the middle of one.
     made = account(clock, 12_345, timedelta(milliseconds=25), first=timedelta(milliseconds=500))
@@ -119,6 +120,7 @@ async def test_more_than_ten_thousand_incidents_are_listed_whole_once_and_in_ord
     assert len(transport.asked) < 12_345 / 100 + 5
 
 
+@pytest.mark.real
 async def test_more_than_ten_thousand_in_one_second_is_said_and_not_cut(clock):
     with pytest.raises(Permanent, match=r"more than that began at 2026-03-04T03:11:09Z; narrow the replay with --service"):
         await listed(fast(InProcess(account(clock, 10_050, timedelta()))), Span(since=T0, until=T0 + timedelta(hours=1)))
@@ -216,6 +218,7 @@ async def test_what_the_key_may_not_read_of_an_incident_is_a_problem_and_the_res
     assert had == {name: name != what for name in had}
 
 
+@pytest.mark.real
 async def test_the_rate_limit_is_reached_and_nothing_is_turned_away(pagerduty):
     """390 requests through a limit of 120 in two seconds, eight at once: paced by what PagerDuty says, without one 429."""
     identities = [pagerduty.add_incident(str(n), [LABELS]) for n in range(130)]
@@ -231,6 +234,7 @@ async def test_the_rate_limit_is_reached_and_nothing_is_turned_away(pagerduty):
     assert (len(statuses), statuses.count(429)) == (390, 0)
 
 
+@pytest.mark.real
 async def test_a_limit_that_others_use_up_costs_no_more_429_than_requests_were_on_their_way(pagerduty):
     identities = [pagerduty.add_incident(str(n), [LABELS]) for n in range(40)]
     pagerduty.limit = RateLimit(30, 1.0)

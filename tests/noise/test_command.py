@@ -47,6 +47,7 @@ def told(account: PagerDutyStandIn, folder: Path, *words: str, monkeypatch: pyte
     return status, printed.out, printed.err
 
 
+@pytest.mark.real
 def test_the_account_is_reviewed_and_the_saved_folder_tells_the_same(noisy, tmp_path, monkeypatch, capfd):
     status, out, err = told(noisy, tmp_path, "--json", "-", monkeypatch=monkeypatch, capfd=capfd)
     assert (status, err) == (0, "")
@@ -116,6 +117,7 @@ def test_an_account_that_does_not_show_its_log_leaves_what_people_did_unknown():
     assert (page.acted, page.by_itself, page.wrong_team) == (None, None, None)
 
 
+@pytest.mark.real
 def test_a_broken_saved_file_is_counted_and_the_others_are_read(noisy, tmp_path, monkeypatch, capfd):
     replayed(environment(noisy, tmp_path), "--pagerduty", "--since", SINCE, "--until", UNTIL, "--save", str(tmp_path / "kept"))
     broken = sorted((tmp_path / "kept").rglob("history.json"))[2]

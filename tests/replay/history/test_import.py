@@ -77,6 +77,7 @@ def test_an_incident_without_alerts_is_handed_back(pagerduty, clock, tmp_path):
     assert (found["class"], found["verdict"]) == ("unknown", "hand_back")
 
 
+@pytest.mark.real
 def test_a_second_run_asks_pagerduty_for_nothing(pagerduty, clock, tmp_path):
     quick(pagerduty, clock, 20, minutes=20)
     settings = settings_for(pagerduty, tmp_path)
@@ -237,6 +238,7 @@ def test_wrong_usage_is_said_and_nothing_is_asked(pagerduty, tmp_path, words, sa
     assert pagerduty.calls == []
 
 
+@pytest.mark.real
 def test_a_pagerduty_that_goes_away_stops_the_run_and_loses_nothing(pagerduty, clock, tmp_path):
     identities = quick(pagerduty, clock, 40, minutes=20)
     settings, save = settings_for(pagerduty, tmp_path), tmp_path / "cases"
@@ -248,6 +250,7 @@ def test_a_pagerduty_that_goes_away_stops_the_run_and_loses_nothing(pagerduty, c
     assert [str(name)[-14:] for _, name, _ in imported(settings, save)] == identities
 
 
+@pytest.mark.real
 def test_a_pagerduty_that_cannot_be_reached_is_transient(pagerduty, tmp_path):
     pagerduty.faults.add(Fault(path="/incidents", drop=Drop.BEFORE, times=99))
     with pytest.raises(Transient, match="GET /incidents"):

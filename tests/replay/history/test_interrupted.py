@@ -25,6 +25,8 @@ from tests.replay.history.stage import (
 )
 from tests.terminal import at_a_terminal
 
+pytestmark = pytest.mark.real
+
 
 def test_a_folder_that_cannot_be_written_to_or_is_in_use_is_said(pagerduty, tmp_path):
     settings = settings_for(pagerduty, tmp_path)
@@ -39,7 +41,6 @@ def test_a_folder_that_cannot_be_written_to_or_is_in_use_is_said(pagerduty, tmp_
         other.kill()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", [1, 17, 33])
 def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(pagerduty, clock, tmp_path, killed_at):
     quick(pagerduty, clock, 40, minutes=20)
@@ -68,7 +69,6 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(pagerduty, c
     assert offline.stdout == whole.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_says_one_line_and_keeps_what_is_whole(pagerduty, clock, tmp_path, how):
     quick(pagerduty, clock, 40, minutes=20)
