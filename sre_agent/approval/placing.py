@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sre_agent.approval.teams import Teams
 from sre_agent.evidence.redact import redact
 from sre_agent.incident.event import IncidentEvent
-from sre_agent.policy.people import People
+from sre_agent.policy.people import People, Person
 from sre_agent.triage.rightful import Acknowledgement
 
 _TAGGED = re.compile(r"\[redacted:email:[0-9a-f]+\]")
@@ -17,13 +17,20 @@ def placing(teams: Teams) -> Callable[[IncidentEvent], Acknowledgement | None]:
     """Joins an event's agent by their PagerDuty user id. None for automation, strangers, and people in no team."""
 
     def placed(event: IncidentEvent) -> Acknowledgement | None:
-        person = teams.find("pagerduty", event.agent_id or "") if event.door == "pagerduty" else None
-        in_teams = teams.of(person.id) if person is not None else ()
-        if person is None or not in_teams:
+        found = at_pagerduty(teams, event.agent_id or "") if event.door == "pagerduty" else None
+        if found is None:
             return None
+        person, in_teams = found
         return Acknowledgement(person=person.id, name=person.name, teams=in_teams, at=event.occurred_at)
 
     return placed
+
+
+def at_pagerduty(teams: Teams, user_id: str) -> tuple[Person, tuple[str, ...]] | None:
+    """The person with this PagerDuty user id, and the teams they are in; None for strangers and for people in no team."""
+    person = teams.find("pagerduty", user_id)
+    in_teams = teams.of(person.id) if person is not None else ()
+    return None if person is None or not in_teams else (person, in_teams)
 
 
 def names_by_address(people: People) -> dict[str, str]:

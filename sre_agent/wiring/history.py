@@ -81,10 +81,10 @@ class HistoryImport:
         yield from (self._found(name) for name in reached.cases)
         if reached.complete:
             return
-        self._own_user = self._runner.run(self._own())
+        self._own_user = self._runner.run(own_user(self._tracker))
         listing = self._archive.incidents(self.wanted.span.model_copy(update={"since": reached.reached}))
         self._noted = len(reached.cases)
-        while batch := self._runner.run(_next(listing)):
+        while batch := self._runner.run(next_batch(listing)):
             fetched = self._runner.run(self._fetched(batch))
             yield from fetched
             reached = self._advanced(reached, batch, fetched)
@@ -165,15 +165,6 @@ class HistoryImport:
         clean = Scope.model_validate(redact_json(scope.model_dump(mode="json")))
         return await fetch(sources, clean, self.settings.source_deadline)
 
-    async def _own(self) -> str | None:
-        """The agent's own user; None where there is none, or the key may not look."""
-        try:
-            return await self._tracker.own_user_id()
-        except ConfigurationError:
-            raise
-        except Permanent:
-            return None
-
     def _found(self, name: str) -> Found:
         folder = self.saved.root / name
         return Found(place=str(folder) if self.names else name, folder=folder)
@@ -202,8 +193,18 @@ def history_gateway(settings: Settings, patience: Patience) -> Gateway:
     return Gateway(transport, Pace(spare=REQUESTS), patience, workers=REQUESTS)
 
 
-async def _next(listing: AsyncIterator[JsonObject]) -> list[JsonObject]:
-    """Some more incidents; none when all were listed."""
+async def own_user(tracker: PagerDuty) -> str | None:
+    """The agent's own user; None where there is none, or the key may not look."""
+    try:
+        return await tracker.own_user_id()
+    except ConfigurationError:
+        raise
+    except Permanent:
+        return None
+
+
+async def next_batch(listing: AsyncIterator[JsonObject]) -> list[JsonObject]:
+    """At most TOGETHER more incidents of the list; none when all were listed."""
     batch: list[JsonObject] = []
     async for incident in listing:
         batch.append(incident)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from sre_agent.adapters.pagerduty.archive import PagerDutyArchive
 from sre_agent.adapters.pagerduty.tracker import PagerDuty
+from sre_agent.approval.placing import at_pagerduty
 from sre_agent.approval.teams import Teams
 from sre_agent.incident.errors import ConfigurationError, Permanent, SreAgentError
 from sre_agent.noise.page import Page, Place, Reader
@@ -21,9 +22,8 @@ from sre_agent.policy.load import load_bundle
 from sre_agent.replay.case_shapes import JsonObject
 from sre_agent.replay.history.entry import HistoryEntry, Span
 from sre_agent.settings import Settings
-from sre_agent.wiring.history import PATIENCE, history_gateway
+from sre_agent.wiring.history import PATIENCE, history_gateway, next_batch, own_user
 
-TOGETHER: Final = 16
 HISTORY: Final = "history.json"
 MOST_BYTES: Final = 50_000_000
 
@@ -54,11 +54,11 @@ class Past:
         with asyncio.Runner() as runner:
             gateway = history_gateway(self.settings, PATIENCE)
             try:
-                own = runner.run(_own(PagerDuty(gateway, self.settings.pagerduty_from_email or "")))
+                own = runner.run(own_user(PagerDuty(gateway, self.settings.pagerduty_from_email or "")))
                 reader = Reader(self.zone, declared.ownership, place, own)
                 archive = PagerDutyArchive(gateway)
                 listing = archive.incidents(self.span)
-                while batch := runner.run(_next(listing)):
+                while batch := runner.run(next_batch(listing)):
                     for entry in runner.run(self._fetched(archive, batch)):
                         if (page := self._read(reader, entry)) is not None:
                             yield page
@@ -116,26 +116,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 def _place(teams: Teams) -> Place:
     def placed(user_id: str) -> tuple[str, tuple[str, ...]] | None:
-        person = teams.find("pagerduty", user_id) if user_id else None
-        in_teams = teams.of(person.id) if person is not None else ()
-        return None if person is None or not in_teams else (person.id, in_teams)
+        found = at_pagerduty(teams, user_id)
+        return None if found is None else (found[0].id, found[1])
 
     return placed
-
-
-async def _own(tracker: PagerDuty) -> str | None:
-    try:
-        return await tracker.own_user_id()
-    except ConfigurationError:
-        raise
-    except Permanent:
-        return None
-
-
-async def _next(listing: AsyncIterator[JsonObject]) -> list[JsonObject]:
-    batch: list[JsonObject] = []
-    async for incident in listing:
-        batch.append(incident)
-        if len(batch) == TOGETHER:
-            break
-    return batch

@@ -1,9 +1,6 @@
 """The stand-in Prometheus and a real one (when `prometheus` and `promtool` are installed) give the same answers."""
 
 import math
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,6 +21,7 @@ from sre_agent.incident.incident import Incident, IncidentStatus, Reference
 from sre_agent.sources.prometheus import PrometheusEndpoint, PrometheusSource
 from sre_agent.sources.promql import compared
 from sre_agent.testing.prometheus import PrometheusStandIn, ThresholdRule
+from tests.debian_prometheus import prometheus
 
 pytestmark = pytest.mark.slow
 
@@ -65,8 +63,6 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             server.rule(ThresholdRule("Watchdog", "vector(1)", 0, labels=(("severity", "none"),)))
             yield server.url
         return
-    if not (shutil.which("prometheus") and shutil.which("promtool")):
-        pytest.skip("prometheus and promtool are not installed")
     yield from real(tmp_path_factory.mktemp("prometheus"))
 
 
@@ -79,33 +75,14 @@ def real(folder) -> Iterator[str]:
         text = ",".join('{}="{}"'.format(k, v.replace("\\", "\\\\").replace('"', '\\"')) for k, v in labels)
         number = {"nan": "NaN", "inf": "+Inf"}.get(str(value), str(value))
         lines.append(f"{name}{{{text}}} {number} {at.timestamp():.0f}")
-    (folder / "samples.txt").write_text("\n".join([*lines, "# EOF\n"]))
-    (folder / "prometheus.yml").write_text("global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n")
     (folder / "rules.yml").write_text(RULES)
-    tsdb = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "samples.txt"), str(folder / "data")]
-    subprocess.run(tsdb, check=True, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", f"--web.listen-address={address}"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(["prometheus", *options, "--storage.tsdb.retention.time=3650d"], stdout=log, stderr=log)
-        try:
-            for _ in range(200):
-                time.sleep(0.05)
-                try:
-                    if httpx.get(f"http://{address}/-/ready").status_code == 200:
-                        break
-                except httpx.HTTPError:
-                    continue
-            for _ in range(200):
-                if httpx.get(f"http://{address}/api/v1/alerts").json()["data"]["alerts"]:
-                    break
-                time.sleep(0.05)
-            yield f"http://{address}"
-        finally:
-            server.terminate()
-            server.wait(10)
+    config = "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
+    with prometheus(folder, "\n".join([*lines, "# EOF\n"]), config) as address:
+        for _ in range(200):
+            if httpx.get(f"{address}/api/v1/alerts").json()["data"]["alerts"]:
+                break
+            time.sleep(0.05)
+        yield address
 
 
 @pytest.mark.parametrize(

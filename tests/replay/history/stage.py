@@ -2,18 +2,12 @@
 
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import httpx
-import pytest
 
 from sre_agent.replay.history.entry import Span
 from sre_agent.settings import Settings, fixed
@@ -129,38 +123,6 @@ def kept_metrics() -> str:
             fires.append(f"ALERTS{{{labels}}} 1 {at.timestamp():.0f}")
     told = ["# TYPE tool_requests counter", *(line for each in series.values() for line in each), "# TYPE ALERTS gauge", *fires]
     return "\n".join([*told, "# EOF\n"])
-
-
-@contextmanager
-def prometheus(folder: Path, openmetrics: str) -> Iterator[str]:
-    """The address of a real Prometheus over these samples, written as blocks before it starts."""
-    if not (shutil.which("prometheus") and shutil.which("promtool")):
-        pytest.skip("Debian's prometheus (with promtool) is not installed")
-    folder.mkdir()
-    (folder / "samples.txt").write_text(openmetrics)
-    (folder / "prometheus.yml").write_text("global: {}\n")
-    made = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "samples.txt"), str(folder / "data")]
-    subprocess.run(made, check=True, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", f"--web.listen-address={address}"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(["prometheus", *options, "--storage.tsdb.retention.time=3650d"], stdout=log, stderr=log)
-        try:
-            for _ in range(400):
-                try:
-                    if httpx.get(f"http://{address}/-/ready").status_code == 200:
-                        break
-                except httpx.HTTPError:
-                    pass
-                time.sleep(0.05)
-            else:
-                raise AssertionError((folder / "log").read_text())
-            yield f"http://{address}"
-        finally:
-            server.terminate()
-            server.wait(10)
 
 
 def imported(settings, save: Path | None, span: Span = DAY, look_after_s: float = 30.0, now: datetime = NOW):

@@ -3,7 +3,8 @@
 import pytest
 
 from sre_agent.testing.pagerduty import PagerDutyStandIn
-from tests.replay.history.stage import Clock, crm_incident, environment, kept_metrics, lines, prometheus, replayed
+from tests.debian_prometheus import prometheus
+from tests.replay.history.stage import Clock, crm_incident, environment, kept_metrics, lines, replayed
 
 pytestmark = pytest.mark.real
 SPAN = ("--pagerduty", "--since", "2026-09-14", "--until", "2026-09-15", "--json", "-")
