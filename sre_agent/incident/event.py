@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from sre_agent.incident.alert import Alert
+
 RECONCILED = "reconcile"
 """The door of an event that no door heard: it was found by comparing with the tracker (response/reconcile.py)."""
 
@@ -35,6 +37,11 @@ class IncidentEvent(BaseModel):
 
     `agent_id` is who did it in the sender's system (None: automation); it lets the agent ignore
     its own writes. `service_id` and `incident_key` (deduplication key) are hints, "" when not told: breakers count by them.
+
+    Doors that tell the alerts themselves (Alertmanager) put them into `alerts`, all of one group; where they must be fetched
+    it is (). Behind such doors `incident_id` says only which deliveries belong together: intake gives the incident its own id.
+    `known_as` are names under which other doors may know the same incident, as `<system>:<id>` ("pagerduty:Q1...",
+    "opsgenie:...") or `key:<deduplication key>`. `title` and `link` are for people, "" when not told.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,3 +57,7 @@ class IncidentEvent(BaseModel):
     agent_id: str | None = None
     service_id: str = ""
     incident_key: str = ""
+    alerts: tuple[Alert, ...] = ()
+    known_as: tuple[str, ...] = ()
+    title: str = ""
+    link: str = ""

@@ -15,7 +15,7 @@ from sre_agent.policy.engine import PolicyEngine
 from sre_agent.policy.handover import Handovers
 from sre_agent.policy.modes import Modes
 from sre_agent.policy.people import People
-from sre_agent.triage.ownership import Ownership
+from sre_agent.routing.file import Routing
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Declared:
     people: People
     freezes: Freezes
     protected: Protected
-    ownership: Ownership
+    ownership: Routing
     blocking: Blocking
     handovers: Handovers
 

@@ -142,9 +142,9 @@ def _entries(declared: Declared) -> Iterator[tuple[tuple[str, str], Entry]]:
         yield ("protected.yaml", f"namespace {namespace}"), "protected"
     for item in declared.protected.objects:
         yield ("protected.yaml", item), "protected"
-    for section, owners in declared.ownership.model_dump().items():
-        for name, owner in owners.items():
-            yield ("routing.yaml", f"{section} {name}"), str(owner)
+    for section, told in declared.ownership.model_dump(mode="json").items():
+        for name, value in told.items() if isinstance(told, dict) else [("", told)]:
+            yield ("routing.yaml", f"{section} {name}".strip()), str(value)
     for alert_class, told in declared.handovers.root.items():
         yield ("handback.yaml", alert_class.value), told.model_dump(mode="json")
 

@@ -36,7 +36,7 @@ from sre_agent.policy.lock import (
 )
 from sre_agent.policy.modes import Modes
 from sre_agent.policy.people import People
-from sre_agent.triage.ownership import Ownership
+from sre_agent.routing.file import Routing
 
 SELF_TEST = "self_test.yaml"
 BASES = "bases.yaml"
@@ -185,7 +185,7 @@ def _declared(paths: Mapping[str, Path], actions: tuple[str, ...] | None) -> tup
     modes = read("modes.yaml", Modes, lambda m: m.problems(actions, services))
     freezes = read("freezes.yaml", Freezes, Freezes.problems)
     protected = read("protected.yaml", Protected, Protected.problems)
-    routing = read("routing.yaml", Ownership, lambda r: _strangers(r, teams))
+    routing = read("routing.yaml", Routing, lambda r: (Problem(*fault) for fault in r.problems(teams)))
     blocking = read("breakers.yaml", Blocking, Blocking.problems)
     handovers = read("handback.yaml", Handovers, Handovers.problems)
     if people is None or targets is None or modes is None or freezes is None:
@@ -193,17 +193,6 @@ def _declared(paths: Mapping[str, Path], actions: tuple[str, ...] | None) -> tup
     if protected is None or routing is None or blocking is None or handovers is None:
         return None, tuple(wrong)
     return Declared(targets, modes, people, freezes, protected, routing, blocking, handovers), tuple(wrong)
-
-
-def _strangers(routing: Ownership, teams: tuple[str, ...] | None) -> Iterator[Problem]:
-    """Teams of receivers that teams.yaml does not know, and receivers that do not exist."""
-    for receiver, named in routing.teams.items():
-        if receiver not in routing.receivers:
-            yield Problem(("teams", receiver), f"unknown receiver {receiver!r}", tuple(routing.receivers))
-        for i, team in enumerate(named):
-            # The shipped file names example teams; until its receiver leads somewhere that relation is not in force.
-            if teams is not None and team not in teams and routing.receivers.get(receiver):
-                yield Problem(("teams", receiver, i), f"unknown team {team!r}", teams)
 
 
 def _self_test(folder: Path, bundle: Bundle) -> Iterator[str]:

@@ -8,6 +8,8 @@ from pydantic import Field
 from pydantic_settings import PydanticBaseSettingsSource, SettingsConfigDict
 
 from sre_agent.policy.facts import Mode
+from sre_agent.settings.doors import DoorSettings
+from sre_agent.settings.paging import PagingSettings
 from sre_agent.settings.people import PeopleSettings
 from sre_agent.settings.setting import Addresses, Count, NamedUrls, Seconds, Secret, Secrets, Url, Urls, default_data_dir, env
 from sre_agent.settings.shipped import shipped
@@ -29,7 +31,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-class Settings(PeopleSettings):
+class Settings(DoorSettings, PagingSettings, PeopleSettings):
     """The effective settings, immutable. Build with `load` (environment and file) or `fixed` (tests, demo)."""
 
     model_config = SettingsConfigDict(

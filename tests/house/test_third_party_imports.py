@@ -39,6 +39,8 @@ ALLOWED: dict[str, set[str]] = {
     "replay.html": {"jinja2"},
     "runbook.load": {"yaml"},
     "settings.effective": {"pydantic_settings"},
+    "settings.doors": {"pydantic_settings"},
+    "settings.paging": {"pydantic_settings"},
     "settings.people": {"pydantic_settings"},
     "settings.load": {"pydantic_settings", "yaml"},
     "settings.setting": {"platformdirs", "pydantic_settings"},

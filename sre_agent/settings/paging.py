@@ -1,0 +1,25 @@
+"""The settings of what wakes and tells people where no other system has: Events v2, e-mail, status pages."""
+
+from pydantic_settings import BaseSettings
+
+from sre_agent.settings.setting import Secrets, Url, env
+
+
+class PagingSettings(BaseSettings):
+    """A part of `effective.Settings`, which is what the rest of the agent sees."""
+
+    # paging
+    pagerduty_routing_keys: Secrets = env(
+        "PAGERDUTY_ROUTING_KEYS",
+        {},
+        "Events v2 routing key of each receiver of routing.yaml",
+        "Behind the doors of Alertmanager, Opsgenie and JSM the agent pages with them; without one that receiver cannot be paged.",
+        'JSON {"<receiver>": "<routing key>"}',
+    )
+    pagerduty_events_url: Url = env(
+        "PAGERDUTY_EVENTS_URL",
+        "https://events.pagerduty.com",
+        "Events v2 address",
+        "https://events.eu.pagerduty.com for the EU region.",
+        "URL",
+    )
