@@ -1,4 +1,4 @@
-"""The door for presses: `POST /slack/interactions`, a plain ASGI app, because somebody is waiting with a finger on the button.
+"""The door for presses: `POST /slack/interactions`; somebody is waiting with a finger on the button.
 
 Slack shows a warning to who pressed unless it hears 200 within three seconds, and does not send a press again. So everything
 authentic gets 200, whatever became of it: they are told in the channel. 401 is for a failed signature alone.
@@ -11,13 +11,14 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from sre_agent.approval.press import Press, dialog_errors, read_press
 from sre_agent.approval.press_signature import BadPressSignature, verify_press
 from sre_agent.incident.clock import Clock
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.web.body import TurnedAway, read_body
+from sre_agent.web.door import Door
 from sre_agent.web.metrics import Metrics
 
 READ_WITHIN = 2.0
@@ -41,36 +42,23 @@ class SlackDoor:
 def interactions(door: SlackDoor) -> ASGIApp:
     """The endpoint of `POST /slack/interactions`."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        response = await _answer(Request(scope, receive), door)
-        await response(scope, receive, send)
+    async def read(request: Request) -> tuple[Press, float]:
+        begun = asyncio.get_running_loop().time()
+        return await _press(request, door), begun
 
-    return answer
+    async def then(taken: tuple[Press, float]) -> Response:
+        press, begun = taken
+        said = dialog_errors(press, await door.take(press, asyncio.get_running_loop().time() - begun))
+        return Response(status_code=200) if said is None else JSONResponse(said)
 
-
-async def _answer(request: Request, door: SlackDoor) -> Response:
-    if request.method != "POST":
-        return JSONResponse({"error": "presses are sent with POST"}, status_code=405, headers={"allow": "POST"})
-    clock = asyncio.get_running_loop().time
-    begun = clock()
-    try:
-        press = await _press(request, door)
-    except TurnedAway as away:
-        door.metrics.turned_away(DOOR, away.reason)
-        headers = {"connection": "close"} if away.reason in ("slow", "oversize") else None
-        return JSONResponse({"error": str(away)}, status_code=away.status, headers=headers)
-    said = dialog_errors(press, await door.take(press, clock() - begun))
-    return Response(status_code=200) if said is None else JSONResponse(said)
+    return Door(DOOR, door.metrics, ("press", "presses"), within=lambda: READ_WITHIN, late=408).app(read, then)
 
 
 async def _press(request: Request, door: SlackDoor) -> Press:
     """The press that Slack sent. Raises TurnedAway and nothing else."""
+    body = await read_body(request)
     try:
-        async with asyncio.timeout(READ_WITHIN):
-            body = await read_body(request)
         verify_press(request.headers.raw, body, door.signing_secret, door.clock.now())
-    except TimeoutError as late:
-        raise TurnedAway(408, "slow", f"not read within {READ_WITHIN:g} s") from late
     except BadPressSignature as bad:
         raise TurnedAway(401, "signature", bad.reason) from bad
     except ConfigurationError as missing:

@@ -62,6 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     "web.api": {"fastapi"},
     "web.app": {"fastapi", "starlette"},
     "web.body": {"starlette"},
+    "web.door": {"starlette"},
     "web.entrance": {"starlette"},
     "web.forms": {"starlette"},
     "web.front": {"starlette"},
@@ -87,6 +88,7 @@ ALLOWED: dict[str, set[str]] = {
     "web.session": {"itsdangerous", "starlette"},
     "web.sign_in": {"starlette"},
     "web.switch": {"fastapi"},
+    "web.tokens": {"starlette"},
     "web.webhooks": {"starlette"},
     "wiring.rbac": {"yaml"},
 }

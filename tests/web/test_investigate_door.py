@@ -8,7 +8,7 @@ import pytest
 
 from sre_agent.incident.errors import Transient
 from sre_agent.incident.event import EventKind
-from sre_agent.web import investigate
+from sre_agent.web import door
 from sre_agent.web.app import create_app
 from sre_agent.web.body import BODY_CAP
 from sre_agent.web.ports import WebPorts
@@ -114,7 +114,7 @@ async def test_a_press_that_cannot_be_kept_is_503(remote, shelf) -> None:
 
 
 async def test_a_body_that_never_ends_is_given_up(app, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(investigate, "ANSWER_WITHIN", 0.01)
+    monkeypatch.setattr(door, "ANSWER_WITHIN", 0.01)
 
     async def receive():
         await asyncio.Event().wait()

@@ -8,7 +8,7 @@ import pytest
 
 from sre_agent.incident.errors import Permanent, Transient
 from sre_agent.incident.event import EventKind
-from sre_agent.web import webhooks
+from sre_agent.web import door
 from sre_agent.web.body import BODY_CAP
 
 DOOR = "/webhooks/pagerduty"
@@ -140,7 +140,7 @@ async def test_a_sender_that_goes_away_leaves_no_error(app):
 
 
 async def test_a_body_that_never_ends_is_given_up(app, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(webhooks, "ANSWER_WITHIN", 0.01)
+    monkeypatch.setattr(door, "ANSWER_WITHIN", 0.01)
 
     async def receive():
         await asyncio.Event().wait()
@@ -159,7 +159,7 @@ async def test_an_authentic_delivery_that_cannot_be_kept_is_503_so_that_it_comes
 
 
 async def test_a_store_that_hangs_is_503_in_time(remote, shelf, sender, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(webhooks, "ANSWER_WITHIN", 0.01)
+    monkeypatch.setattr(door, "ANSWER_WITHIN", 0.01)
     shelf.hangs = True
     body = sender.body()
     assert (await remote.post(DOOR, content=body, headers=sender.headers(body))).status_code == 503
