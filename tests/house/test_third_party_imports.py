@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "policy.prove.solver": {"z3"},
     "policy.syntax": {"cedarpy"},
     "replay.html": {"jinja2"},
+    "rules.document": {"yaml"},
     "runbook.load": {"yaml"},
     "settings.effective": {"pydantic_settings"},
     "settings.doors": {"pydantic_settings"},
