@@ -239,9 +239,8 @@ class _Building:
         own, merged = list[Entry](), list[Entry]()
         for key, value in zip(children[::2], children[1::2], strict=True):
             if not isinstance(key, Scalar):
-                raise ConfigurationError(
-                    f"{self.path}:{key.place.line}: a key must be a plain word; put {{{{ ... }}}} in quotes or render its templates first"
-                )
+                todo = "put {{ ... }} in quotes, or render the file's templates first"
+                raise ConfigurationError(f"{self.path}:{key.place.line}: a key must be a plain word; {todo}")
             if key.text == _MERGE and not key.style:
                 merged += self._merged(value)
             else:
