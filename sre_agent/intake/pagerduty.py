@@ -88,6 +88,7 @@ def parse_event(headers: Mapping[str, str], body: bytes, received_at: datetime) 
     type_name = text(event.get("event_type"), _MAX_ID)
     incident_id = _incident_id(event)
     kind, data = _kind(type_name), fields(event.get("data"))
+    key = text(data.get("incident_key"), _MAX_KEY)
     if incident_id is None and kind is not EventKind.PING:
         kind = EventKind.OTHER
     return IncidentEvent(
@@ -101,7 +102,8 @@ def parse_event(headers: Mapping[str, str], body: bytes, received_at: datetime) 
         occurred_at=moment(event.get("occurred_at")) or received_at,
         agent_id=_person(event.get("agent")),
         service_id=pagerduty_id(fields(data.get("service")).get("id")) or "",
-        incident_key=text(data.get("incident_key"), _MAX_KEY),
+        incident_key=key,
+        known_as=() if incident_id is None else (f"pagerduty:{incident_id}", *((f"key:{key}",) if key else ())),
     )
 
 

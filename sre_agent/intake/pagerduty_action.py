@@ -49,6 +49,7 @@ def _press(message: dict[str, object], otherwise: str, received_at: datetime) ->
         occurred_at=moment(message.get("created_on")) or received_at,
         agent_id=_presser(message),
         service_id=pagerduty_id(fields(incident.get("service")).get("id")) or "",
+        known_as=(f"pagerduty:{incident_id}",),
     )
 
 

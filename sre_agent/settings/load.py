@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_settings import PydanticBaseSettingsSource
 
 from sre_agent.incident.errors import ConfigurationError
+from sre_agent.intake.signatures import SCHEMES
 from sre_agent.settings.effective import Reasoner, Settings
 
 
@@ -69,6 +70,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     if settings.langfuse_host and not (settings.langfuse_public_key and settings.langfuse_secret_key):
         yield "LANGFUSE_HOST: needs LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
     yield from _sign_in_contradictions(settings)
+    yield from _door_contradictions(settings)
     if bool(settings.redis_cluster_nodes) != bool(settings.redis_cluster_name):
         yield "REDIS_CLUSTER_NAME: goes with REDIS_CLUSTER_NODES; an alert's label must name this very cluster"
     if settings.redis_cluster_write_username and not settings.redis_cluster_write_password:
@@ -85,6 +87,16 @@ def _reasoner_contradictions(settings: Settings) -> Iterator[str]:
             yield "SRE_AGENT_REASONER: openai needs OPENAI_API_KEY or OPENAI_BASE_URL"
         if not settings.openai_model:
             yield "OPENAI_MODEL: the reasoner openai needs a model name"
+
+
+def _door_contradictions(settings: Settings) -> Iterator[str]:
+    """What the alert doors need together."""
+    jsm = {"JSM_CLOUD_ID": settings.jsm_cloud_id, "JSM_EMAIL": settings.jsm_email, "JSM_API_TOKEN": settings.jsm_api_token}
+    if any(jsm.values()) and not all(jsm.values()):
+        yield f"{next(name for name, value in jsm.items() if not value)}: JSM_CLOUD_ID, JSM_EMAIL and JSM_API_TOKEN go together"
+    strangers = sorted(set(settings.webhook_signing_secrets) - set(SCHEMES))
+    if strangers:
+        yield f"SRE_AGENT_WEBHOOK_SIGNING_SECRETS: unknown sender {', '.join(strangers)}; there are {', '.join(SCHEMES)}"
 
 
 def _sign_in_contradictions(settings: Settings) -> Iterator[str]:

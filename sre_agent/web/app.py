@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 
 from sre_agent import __version__
 from sre_agent.incident.errors import SreAgentError
-from sre_agent.web import api, health, investigate, modes, slack, switch, webhooks
+from sre_agent.web import alert_doors, api, health, investigate, modes, slack, switch, webhooks
 from sre_agent.web.front import Front
 from sre_agent.web.pages.site import add_pages
 from sre_agent.web.ports import WebPorts
@@ -31,7 +31,9 @@ def create_app(ports: WebPorts) -> FastAPI:
     app.add_exception_handler(SreAgentError, _unavailable)
     if ports.pages is not None:
         add_pages(app, ports, ports.pages)
-    doors = {"/webhooks/pagerduty": webhooks.pagerduty(ports), investigate.PATH: investigate.investigate(ports)}
+    doors = {webhooks.PATH: webhooks.pagerduty(ports), investigate.PATH: investigate.investigate(ports)}
+    if ports.doors is not None:
+        doors |= alert_doors.doors(ports, ports.doors)
     if ports.slack is not None:
         doors["/slack/interactions"] = slack.interactions(ports.slack)
     app.add_middleware(Front, doors=doors, entrance=ports.entrance)

@@ -95,6 +95,21 @@ class PagePorts:
 
 
 @dataclass(frozen=True)
+class AlertDoors:
+    """What the doors besides PagerDuty's need: how alerts are grouped into incidents, and the secret of each.
+
+    `group_of` gives the group of a label set. A secret that is "" (for signed webhooks: a sender without one) leaves its door
+    shut with 503.
+    """
+
+    group_of: Callable[[Mapping[str, str]], str]
+    alertmanager_token: str = field(default="", repr=False)
+    opsgenie_token: str = field(default="", repr=False)
+    jsm_token: str = field(default="", repr=False)
+    signing_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
 class WebPorts:
     """Everything an app is made of.
 
@@ -102,7 +117,8 @@ class WebPorts:
     `pagerduty_action_token` opens the door of the button; empty answers 503 there. `probes` are the
     conditions of `/readyz`: database, migrations, bundle, workers. `notes` are told there and make nothing unready. Without
     a `switch` nothing is told of it and nothing moves it; without `modes` they are not told; without an `entrance` nobody
-    signs in; without `slack` there is no door for its presses; without `pages` there are none.
+    signs in; without `slack` there is no door for its presses, without `doors` none but PagerDuty's, without
+    `pages` there are none.
     """
 
     store: Store
@@ -116,4 +132,5 @@ class WebPorts:
     modes: ModeTable | None = None
     entrance: Entrance | None = None
     slack: SlackDoor | None = None
+    doors: AlertDoors | None = None
     pages: PagePorts | None = None

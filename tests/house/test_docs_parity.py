@@ -12,7 +12,7 @@ from sre_agent.settings import variables
 from tests.house.tree import PACKAGE, ROOT, name, parsed, sources
 
 SHARED = {
-    "intake": {"untrusted", "alert_details", "alert_text", "incident_rest"},
+    "intake": {"untrusted", "alert_details", "alert_text", "incident_rest", "opsgenie_alert", "signatures", "telling"},
     "sources": {
         *("promql", "http_api", "prometheus_api", "prometheus_rules", "prometheus_past", "loki_lines"),
         *("langfuse_api", "langfuse_calls"),

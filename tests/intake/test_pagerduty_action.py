@@ -44,6 +44,7 @@ def test_a_press_is_an_event_with_the_ids_and_nothing_else() -> None:
         occurred_at=datetime(2026, 11, 23, 3, 11, tzinfo=UTC),
         agent_id="P00000ANA",
         service_id="PSVC001",
+        known_as=("pagerduty:Q0EXAMPLE00001",),
     )
 
 

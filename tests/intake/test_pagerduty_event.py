@@ -37,12 +37,14 @@ def test_a_triggered_incident_is_read():
     )
     assert event.occurred_at == datetime(2026, 11, 23, 9, 0, 1, 250_000, tzinfo=UTC)
     assert (event.service_id, event.incident_key) == ("", "")
+    assert event.known_as == (f"pagerduty:{event.incident_id}",)
 
 
 def test_the_service_and_the_deduplication_key_are_taken_as_hints():
     data = {"id": "Q1TESTINC000001", "type": "incident", "service": {"id": "PSVC001"}, "incident_key": "cache/slow"}
     event = parse_event(HEADERS, body(data=data), NOW)
     assert (event.service_id, event.incident_key) == ("PSVC001", "cache/slow")
+    assert event.known_as == ("pagerduty:Q1TESTINC000001", "key:cache/slow")
     odd = parse_event(HEADERS, body(data={**data, "service": {"id": "../x"}, "incident_key": 7}), NOW)
     assert odd.service_id == ""
     assert odd.incident_id == "Q1TESTINC000001"

@@ -157,3 +157,17 @@ def test_the_shipped_folders_are_found_in_a_checkout():
 def test_an_unknown_shipped_folder_is_refused():
     with pytest.raises(ConfigurationError, match="nonsense"):
         shipped("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"JSM_CLOUD_ID": "c", "JSM_EMAIL": "bot@example.com"}, "JSM_API_TOKEN"),
+        ({"JSM_API_TOKEN": "t"}, "JSM_CLOUD_ID"),
+        ({"SRE_AGENT_WEBHOOK_SIGNING_SECRETS": '{"rotly": "s3cr3t"}'}, "unknown sender rotly"),
+    ],
+)
+def test_what_a_door_needs_together_is_told(given: dict[str, str], told: str):
+    with pytest.raises(ConfigurationError, match=told) as wrong:
+        fixed(given)
+    assert "s3cr3t" not in str(wrong.value)
