@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.kubernetes.pods": {"kubernetes"},
     "adapters.openai": {"openai"},
     "adapters.patroni": {"httpx"},
+    "adapters.pagerduty.events": {"httpx"},
     "adapters.pagerduty.transport": {"pdpyras"},
     "adapters.postgres.database": {"psycopg", "psycopg_pool"},
     "adapters.redis": {"redis"},
