@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.kubernetes.nodes": {"kubernetes"},
     "adapters.kubernetes.pods": {"kubernetes"},
     "adapters.openai": {"openai"},
+    "adapters.opsgenie.connection": {"httpx"},
     "adapters.patroni": {"httpx"},
     "adapters.pagerduty.events": {"httpx"},
     "adapters.pagerduty.transport": {"pdpyras"},

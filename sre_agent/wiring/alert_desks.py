@@ -1,0 +1,26 @@
+"""Opens the alert desks whose credentials are set: Opsgenie's, JSM's, or both while somebody migrates."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from sre_agent.adapters.opsgenie.desk import jsm_desk, opsgenie_desk
+from sre_agent.handback.alert_desk import AlertDesk
+from sre_agent.intake.opsgenie import JSM, OPSGENIE
+from sre_agent.settings import Settings
+
+
+@asynccontextmanager
+async def alert_desks(settings: Settings) -> AsyncIterator[Mapping[str, AlertDesk]]:
+    """The desks by their door's name, until the end of the block. Raises ConfigurationError for what cannot work."""
+    desks: dict[str, AlertDesk] = {}
+    async with AsyncExitStack() as stack:
+        if settings.opsgenie_api_key is not None:
+            opened = opsgenie_desk(settings.opsgenie_api_url or "", settings.opsgenie_api_key.get_secret_value())
+            stack.push_async_callback(opened.aclose)
+            desks[OPSGENIE] = opened
+        if settings.jsm_api_token is not None:
+            token = settings.jsm_api_token.get_secret_value()
+            opened = jsm_desk(settings.jsm_api_url or "", settings.jsm_cloud_id or "", settings.jsm_email or "", token)
+            stack.push_async_callback(opened.aclose)
+            desks[JSM] = opened
+        yield desks
