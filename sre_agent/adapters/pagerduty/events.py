@@ -29,7 +29,8 @@ SEVERITIES: Final = ("critical", "error", "warning", "info")
 ROUTING_KEY: Final = re.compile(r"[A-Za-z0-9]{32}")
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_LONGEST_DETAIL: Final = 20_000
+_DETAIL_LENGTHS: Final = (20_000, 2_000, 200)
+"""Characters of each detail, tried in this order until the event is small enough."""
 _MOST_LINKS: Final = 20
 
 
@@ -103,14 +104,11 @@ def _event(page: Page, key: str, client_url: str) -> bytes:
     """The event as sent: redacted, and never larger than PagerDuty takes. Details are cut before anything else is."""
     details = {redact(k)[:200]: redact(v) for k, v in page.details.items()}
     links = [{"href": redact(href), "text": redact(shown)[:200]} for href, shown in page.links if _is_web(href)]
-    longest = _LONGEST_DETAIL
-    while True:
+    for longest in _DETAIL_LENGTHS:
         body = _body(page, key, client_url, ({k: _cut(v, longest) for k, v in details.items()}, links[:_MOST_LINKS]))
-        if len(body) <= LARGEST_EVENT or longest == 0:
+        if len(body) <= LARGEST_EVENT:
             return body
-        longest //= 2
-        if longest == 0:
-            details = {"note": "the details were too large for one event"}
+    return _body(page, key, client_url, ({"note": "the details were too large for one event"}, []))
 
 
 def _body(page: Page, key: str, client_url: str, told: tuple[dict[str, str], list[dict[str, str]]]) -> bytes:
