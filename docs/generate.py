@@ -24,9 +24,12 @@ from sre_agent.evidence.finding_reason import REASONS  # noqa: E402
 from sre_agent.policy.bundle import Rule  # noqa: E402
 from sre_agent.policy.load import examine  # noqa: E402
 from sre_agent.policy.lock import SCHEMA  # noqa: E402
+from sre_agent.response.paged import PAGED_THERE  # noqa: E402
+from sre_agent.routing.rule import RULES  # noqa: E402
 from sre_agent.settings import Settings  # noqa: E402
 from sre_agent.wiring.doctor.registry import CHECKS  # noqa: E402
 
+PAGED_THERE_SAYS = "the sender of the incident has paged already: annotated and handed over only"
 SETTINGS_TEXT = """# Settings
 
 Values come from, lowest first: the defaults below, a YAML file (`sre-agent --config sre-agent.yaml ...`, its keys are
@@ -79,6 +82,7 @@ def pages() -> dict[Path, str]:
         "checks": checks_table(),
         "commands": commands_table(),
         "policies": policies_table(),
+        "routing-rules": routing_rules_table(),
         "runbooks": runbooks_table(),
         "vocabulary": vocabulary_table(),
     }
@@ -103,6 +107,13 @@ def walkthrough() -> str:
         verdict = f"**{result.verdict.value}** by {', '.join(f'`{i}`' for i in result.policy_ids) or 'nobody: nothing to do'}"
         parts.append(f"## {slug}\n\n{why}\n\nIt arrives with {labels}. Verdict: {verdict}.\n\n```text\n{result.note}\n```\n")
     return "\n".join(parts)
+
+
+def routing_rules_table() -> str:
+    """Every rule of routing, in the order of precedence."""
+    return _table(
+        ("rule", "what it says"), [(f"`{rule}`", said) for rule, said in {**RULES, PAGED_THERE: PAGED_THERE_SAYS}.items()]
+    )
 
 
 def settings_table() -> str:

@@ -1,7 +1,6 @@
-"""Debian's Prometheus over samples of the past, for the tests that hold themselves against the real thing."""
+"""Debian's Prometheus over samples of the past, and its Alertmanager, for the tests that hold themselves against the real thing."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from sre_agent.testing.night.agent import free_port
 
 
 @contextmanager
@@ -25,12 +26,29 @@ def prometheus(folder: Path, openmetrics: str, config: str = "global: {}\n") -> 
     (folder / "prometheus.yml").write_text(config)
     made = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "samples.txt"), str(folder / "data")]
     subprocess.run(made, check=True, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", f"--web.listen-address={address}"]
+    options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    with _server(folder, ["prometheus", *options, "--storage.tsdb.retention.time=3650d"]) as url:
+        yield url
+
+
+@contextmanager
+def alertmanager(folder: Path, config: str, port: int | None = None) -> Iterator[str]:
+    """Its address, once it is ready. Skips the test where it is not installed."""
+    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    if binary is None:
+        pytest.skip("Debian's prometheus-alertmanager is not installed")
+    folder.mkdir(exist_ok=True)
+    (folder / "alertmanager.yml").write_text(config)
+    options = [f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/data", "--cluster.listen-address="]
+    with _server(folder, [binary, *options], port) as url:
+        yield url
+
+
+@contextmanager
+def _server(folder: Path, command: list[str], port: int | None = None) -> Iterator[str]:
+    address = f"127.0.0.1:{port or free_port()}"
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(["prometheus", *options, "--storage.tsdb.retention.time=3650d"], stdout=log, stderr=log)
+        server = subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=log)
         try:
             for _ in range(400):
                 try:

@@ -13,6 +13,7 @@ from sre_agent.cli.findings import findings
 from sre_agent.cli.noise import noise
 from sre_agent.cli.rbac import rbac
 from sre_agent.cli.replay import replay
+from sre_agent.cli.route import route
 from sre_agent.cli.serve import serve
 from sre_agent.cli.settings import settings
 
@@ -46,6 +47,7 @@ def root(
 app.command()(demo)
 app.command()(replay)
 app.command()(noise)
+app.command()(route)
 app.command()(serve)
 app.command()(settings)
 app.command()(findings)

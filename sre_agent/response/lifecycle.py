@@ -26,10 +26,8 @@ WITHDRAWN_BY = {
 }
 """Events that withdraw a plan, and the reason as it is then on record."""
 
-_TELLING = frozenset({JobKind.PUBLISH, JobKind.ANNOUNCE, JobKind.HAND_BACK, JobKind.MARK})
 UNTOLD = "question_untold"
 """The timeline's word for a question that could not be shown where people answer."""
-_RETELL_FIRST, _RETELL_LAST, _RETELL_FOR = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
 _ASKED_AGAIN = timedelta(minutes=1)
 PLANNING = frozenset({State.RECEIVED, State.INVESTIGATING, State.AWAITING_APPROVAL, State.EXECUTING})
 """Where a plan is made, asked about or carried out: it can still be withdrawn."""
@@ -253,35 +251,6 @@ def on_expiry(record: IncidentRecord, approval: ApprovalRequest, now: datetime) 
     return handed_back(record, "nobody approved in time", now, approval=expired, kind="approval_expired")
 
 
-def on_failure(record: IncidentRecord, reason: str, now: datetime, kind: JobKind | None = None) -> Step:
-    """A job failed for good. An unfinished incident goes to people; a finished one keeps its end and says what is missing.
-
-    INVARIANT: a question that could not be shown in one place keeps no incident up and ends none: it stays open elsewhere.
-    INVARIANT: nor does a recording that could not be kept.
-    INVARIANT: nothing accepted is lost. What could not be told (`kind`: a note, a hand-over) is tried again for a day,
-    ever less often: a token is renewed, a permission is given, and the end of the incident still reaches people.
-    """
-    if kind is JobKind.RECORD:
-        text = f"what this was decided on could not be recorded: {reason}"
-        return Narration(record, now).step(record.state, "recording_failed", text)
-    if not record.state.final and kind is JobKind.ANNOUNCE:
-        return untold(record, reason, now) or Step(to=record.state)
-    if not record.state.final:
-        begun = record.state in (State.EXECUTING, State.VERIFYING)
-        return handed_back(record, reason, now, kind="walk_failed", changes=in_vain(record) if begun else {})
-    if kind is None or kind not in _TELLING:
-        return _untold(record, "follow_up_failed", f"could not be told or handed over: {reason}", now)
-    since = max((e.at for e in record.timeline if e.kind == "follow_up_failed"), default=now - _RETELL_FOR)
-    if now - since >= _RETELL_FOR:
-        hours = _RETELL_FOR.total_seconds() / 3600
-        text = f"could not be told or handed over, and is tried again for {hours:.0f} h: {reason}"
-        return _untold(record, "follow_up_failed", text, now, job(kind, record.id, at=now + _RETELL_FIRST))
-    wait = min(max(now - since, _RETELL_FIRST), _RETELL_LAST)
-    if now + wait - since < _RETELL_FOR:
-        return Step(to=record.state, jobs=(job(kind, record.id, at=now + wait),))
-    return _untold(record, "follow_up_given_up", f"could not be told or handed over for a day, and is given up: {reason}", now)
-
-
 def untold(record: IncidentRecord, reason: str, now: datetime, page: str = "") -> Step | None:
     """The open question could not be shown where people answer: the timeline and the note say so, and how to answer.
 
@@ -309,10 +278,6 @@ def remark(record: IncidentRecord, kind: str, text: str, now: datetime) -> Step 
     step = Narration(record, now).step(record.state, kind, text, jobs=(job(JobKind.PUBLISH, record.id),))
     told = step.changes["timeline"][-1].text
     return None if any(e.kind == kind and e.text == told for e in record.timeline) else step
-
-
-def _untold(record: IncidentRecord, kind: str, text: str, now: datetime, *again: Job) -> Step:
-    return Narration(record, now).step(record.state, kind, text, jobs=again)
 
 
 def on_sample(record: IncidentRecord, sample: Sample, verdict: Recovery, now: datetime) -> Step:

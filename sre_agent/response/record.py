@@ -14,6 +14,8 @@ from sre_agent.incident.incident import Incident
 from sre_agent.incident.timeline import TimelineEntry
 from sre_agent.policy.decision import Decision
 from sre_agent.policy.facts import Situation
+from sre_agent.routing.memory import Memory
+from sre_agent.routing.routed import Routed
 from sre_agent.runbook.proposal import Basis, Proposal
 from sre_agent.triage.rightful import Acknowledgement
 from sre_agent.triage.triage import Triage
@@ -85,6 +87,21 @@ class HandedOn(BaseModel):
         return f"{self.why}: {self.ended or 'being handed on'}{again}"
 
 
+class SentPage(BaseModel):
+    """What woke people for this incident, or told them: the receivers that were paged (mailed), and when it was taken back.
+
+    `by` is who paged: "" for the agent itself, else the system that had done so before it ("pagerduty").
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    receivers: tuple[str, ...] = ()
+    at: datetime
+    by: str = ""
+    mailed: bool = False
+    ended_at: datetime | None = None
+
+
 class Judged(BaseModel):
     """What the assessment of a round went by and came to: with the evidence, enough to make it again (the flight recorder).
 
@@ -115,6 +132,9 @@ class IncidentRecord(BaseModel):
     one did who cannot be told apart, None when the alert did. `announced` is where the newest question was put to people.
     `acknowledgements` are those of this round by people who could be placed in teams. `marks` maps what else was set on the
     incident when it was handed back ("priority", ...) to how that ended: what is named there is not done again in the round.
+    `door` is the door it came by, where no tracker keeps the incident for us; "" means PagerDuty does. `linked` names the same
+    incident in other systems ("pagerduty:Q...", "opsgenie:..."). `routed` is the newest decision on who hears of it, made with
+    what `memory` holds; `page` is what came of that.
     `model_spent` is what each round's investigation spent on a model: the ceilings hold for their sum.
     """
 
@@ -152,6 +172,13 @@ class IncidentRecord(BaseModel):
     handed_on: HandedOn | None = None
     marks: dict[str, str] = {}
     timeline: tuple[TimelineEntry, ...] = ()
+    door: str = ""
+    title: str = ""
+    link: str = ""
+    linked: tuple[str, ...] = ()
+    routed: Routed | None = None
+    memory: Memory = Memory()
+    page: SentPage | None = None
     model_spent: dict[int, Spend] = {}
 
     @property
@@ -185,7 +212,8 @@ class JobKind(StrEnum):
     """The jobs a step can start. EXECUTE runs in the hands' queue only.
 
     HAND_BACK moves the incident to its owner, MARK sets what else is declared for its class. PUBLISH writes the living note,
-    ANNOUNCE the question and what became of it where people answer (Slack). RECORD keeps what a round was decided on.
+    ANNOUNCE the question and what became of it where people answer (Slack). RECORD keeps what a round was decided on. PAGE looks
+    again at who must hear of an incident that no other system has paged for, and tells them; it is the timer of holds too.
     """
 
     INVESTIGATE = "investigate"
@@ -196,6 +224,7 @@ class JobKind(StrEnum):
     HAND_BACK = "hand_back"
     MARK = "mark"
     RECORD = "record"
+    PAGE = "page"
     EXPIRE_APPROVAL = "expire_approval"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sre_agent.approval.request import ApprovalRequest, ApprovalState
 from sre_agent.evidence.diagnosis import ModelUsage
@@ -14,6 +15,11 @@ from sre_agent.response import lifecycle
 from sre_agent.response.acknowledged import on_acknowledged, owners_of
 from sre_agent.response.assess import Assessor
 from sre_agent.response.conclude import assessed, model_paid
+from sre_agent.response.failed import on_failure
+from sre_agent.response.own_incident import dedup_key, own
+from sre_agent.response.paged import annotated, heard_as, nothing_new, paged_elsewhere
+from sre_agent.response.paging import Paging
+from sre_agent.response.reception import Heard, Reception
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
 from sre_agent.response.requester import nobody_known
 from sre_agent.response.walk import Walk
@@ -21,6 +27,8 @@ from sre_agent.runbook.proposal import Proposal
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.triage.rightful import Acknowledgement
 from sre_agent.verification.probe import Probes
+
+PAGERDUTY_DOOR = "pagerduty"
 
 NewId = Callable[[str], str]
 """new_id("apr") -> "apr_...": unique, unguessable."""
@@ -44,6 +52,10 @@ class Responder:
     """Who asked for an investigation (requester.py)."""
     place: Callable[[IncidentEvent], Acknowledgement | None] | None = None
     """Who did what an event tells, where that is a known person in a team; None for everybody else."""
+    reception: Reception | None = None
+    """Which incident an event is about; None: the one that it names."""
+    paging: Paging | None = None
+    """Who hears of incidents that the agent keeps itself; None: PagerDuty's are the only ones."""
 
     async def take(self, event: IncidentEvent) -> None:
         """One accepted event: create or move the record. Events about our own writes change nothing."""
@@ -52,22 +64,57 @@ class Responder:
         if await self._is_ours(event):
             return
         now = self.walk.clock.now()
-        if event.kind is EventKind.TRIGGERED or await self.walk.store.load(event.incident_id) is None:
-            fresh = IncidentRecord(id=event.incident_id, received_at=now, updated_at=now)
-            await self.walk.store.create(fresh, ())
-        await self.walk.advance(event.incident_id, lambda r: self._heard(r, event))
+        heard = await self._received(event, now)
+        if heard is None:
+            return
+        event, incident_id = heard.event, heard.fresh.id
+        if event.kind is EventKind.TRIGGERED or await self.walk.store.load(incident_id) is None:
+            await self.walk.store.create(heard.fresh, ())
+        await self.walk.advance(incident_id, lambda r: self._heard(r, heard))
         await self._notice_snooze(event)
-        await self._close_approval(event.incident_id)
+        await self._close_approval(incident_id)
+        if self.paging is not None and own(incident_id):
+            await self._page(heard)
 
-    def _heard(self, record: IncidentRecord, event: IncidentEvent) -> Step | None:
-        now = self.walk.clock.now()
-        if event.kind is EventKind.REQUESTED:
+    async def _received(self, event: IncidentEvent, now: datetime) -> Heard | None:
+        if self.reception is not None:
+            return await self.reception.received(event)
+        return Heard(event, IncidentRecord(id=event.incident_id or "", received_at=now, updated_at=now))
+
+    async def _page(self, heard: Heard) -> None:
+        """Our own incident: who hears of it is decided with every piece of news."""
+        if self.paging is None:
+            return
+        incident_id, now = heard.fresh.id, self.walk.clock.now()
+        # Under our own key it is our own page that PagerDuty tells us of.
+        if heard.event.door == PAGERDUTY_DOOR and heard.event.incident_key not in ("", dedup_key(incident_id)):
+            await self.walk.advance(incident_id, lambda r: paged_elsewhere(r, PAGERDUTY_DOOR, now))
+        if not nothing_new(await self.walk.load(incident_id), heard.event.alerts):
+            await self.paging.look(incident_id)
+
+    def _heard(self, record: IncidentRecord, heard: Heard) -> Step | None:
+        """What the news changes, with the names under which it was heard."""
+        step = self._moved(record, heard)
+        linked = tuple(dict.fromkeys((*record.linked, *heard.names)))
+        if linked == record.linked:
+            return step
+        step = step or Step(to=record.state)
+        # What was noted before people looked there is noted there too.
+        note = (lifecycle.job(JobKind.PUBLISH, record.id),) if record.note_id is not None else ()
+        return step.model_copy(update={"changes": {**step.changes, "linked": linked}, "jobs": (*step.jobs, *note)})
+
+    def _moved(self, record: IncidentRecord, heard: Heard) -> Step | None:
+        event, now = heard.event, self.walk.clock.now()
+        kind = event.kind if heard.firing is None else heard_as(record, event.kind, heard.firing)
+        if kind is EventKind.REQUESTED:
             return lifecycle.on_request(record, self.requester(event), now)
-        if event.kind is EventKind.REOPENED and lifecycle.taken_up(record, event.occurred_at):
+        if kind is EventKind.REOPENED and lifecycle.taken_up(record, event.occurred_at):
             return None
-        by = self.place(event) if self.place is not None and event.kind is EventKind.ACKNOWLEDGED else None
+        if event.door == PAGERDUTY_DOOR and own(record.id) and kind is EventKind.TRIGGERED and record.state is not State.RECEIVED:
+            return None  # the incident that our own page made there
+        by = self.place(event) if self.place is not None and kind is EventKind.ACKNOWLEDGED else None
         if by is None:
-            return lifecycle.on_event(record, event.kind, now)
+            return lifecycle.on_event(record, kind, now)
         return on_acknowledged(record, by, owners_of(record, self.assessor.ownership, self.assessor.team_of), now)
 
     async def _is_ours(self, event: IncidentEvent) -> bool:
@@ -124,7 +171,10 @@ class Responder:
         def conclude(latest: IncidentRecord) -> Step | None:
             if latest.state is not State.INVESTIGATING:
                 return model_paid(latest, record.round, usage, self.walk.clock.now())
-            step = assessed(latest, incident, assessment, self.walk.clock.now(), question_id)
+            now = self.walk.clock.now()
+            step = assessed(latest, incident, assessment, now, question_id)
+            if self.paging is not None and not own(incident_id):
+                step = annotated(step, incident.alerts, self.paging.routing, now)
             spent = latest.with_model_spent(record.round, usage.spend)
             return step.model_copy(update={"changes": {**step.changes, **spent, "level_before": level}})
 
@@ -161,7 +211,7 @@ class Responder:
 
     async def give_up(self, incident_id: str, reason: str, kind: JobKind | None = None) -> None:
         """A job (`kind`, None for the inbox) failed for good: the incident goes to a person, with the reason; it never hangs."""
-        record = await self.walk.advance(incident_id, lambda r: lifecycle.on_failure(r, reason, self.walk.clock.now(), kind))
+        record = await self.walk.advance(incident_id, lambda r: on_failure(r, reason, self.walk.clock.now(), kind))
         if kind is JobKind.INVESTIGATE:
             await self._settle(record)
 

@@ -20,6 +20,14 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SEVERITIES: Final = ("sev1", "sev2", "sev3", "sev4", "sev5")
 """SEV1 is the worst."""
 
+GROUP_BY: Final = {
+    AlertClass.INFRA: ("alertname", "namespace", "deployment", "pod", "redis_master", "vertical"),
+    AlertClass.MODEL: ("alertname", "vertical", "prompt"),
+    AlertClass.TOOL: ("tool_name",),
+    AlertClass.UNKNOWN: ("alertname", "namespace", "vertical"),
+}
+"""What makes alerts one incident where the file does not say: a file of before must not make one incident of everything."""
+
 Matchers = tuple[str, ...]
 """Matchers in Alertmanager's syntax (`name="value"`, `=~`, `!=`, `!~`); all must hold."""
 
@@ -133,12 +141,12 @@ class Routing(Ownership):
     services: dict[str, str] = Field(default_factory=dict)
     emails: dict[str, str] = Field(default_factory=dict)
     default_receiver: str = DEFAULT
-    group_by: dict[AlertClass, tuple[str, ...]] = Field(default_factory=dict)
+    group_by: dict[AlertClass, tuple[str, ...]] = Field(default_factory=lambda: dict(GROUP_BY))
     routes: tuple[Route, ...] = ()
     verticals: Annotated[dict[str, Vertical | None], Field(default_factory=dict, max_length=MOST_VERTICALS)]
     plans: dict[str, Plan] = Field(default_factory=dict)
     business_hours: BusinessHours = BusinessHours()
-    holds: dict[AlertClass, Annotated[float, Field(ge=0, le=86_400)]] = Field(default_factory=dict)
+    holds: dict[AlertClass, Annotated[float, Field(ge=0, le=86_400)]] = Field(default_factory=lambda: {AlertClass.MODEL: 180.0})
     flapping: Flapping = Flapping()
     cost: Cost = Cost()
     escalations: tuple[Escalation, ...] = ()

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sre_agent.evidence.budget import Spend
 from sre_agent.evidence.change import Change
 from sre_agent.evidence.diagnosis import Diagnosis
+from sre_agent.evidence.past_incident import PastIncident
 from sre_agent.evidence.source import Scope
 from sre_agent.execution.action import NoParameters, Outcome, Workbench
 from sre_agent.execution.ledger import Intent, IntentState
@@ -81,6 +82,14 @@ class MemoryTracker:
     async def changes(self, incident_id: str, service_id: str, since: datetime, until: datetime) -> tuple[Change, ...]:  # noqa: ARG002
         """None."""
         return ()
+
+    async def service_changes(self, service_id: str, since: datetime, until: datetime) -> tuple[Change, ...]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    async def similar(self, incident_id: str) -> tuple[PastIncident, ...] | None:  # noqa: ARG002
+        """Not available."""
+        return None
 
     async def write_note(self, incident_id: str, marker: str, text: str, note_id: str | None) -> str:
         """Create, or update the note that carries the marker."""

@@ -18,6 +18,7 @@ from sre_agent.asking.digest import DigestDesk
 from sre_agent.execution.action import Readers
 from sre_agent.execution.executor import Executor, Tools
 from sre_agent.execution.hands import Hands
+from sre_agent.handback.alert_desk import AlertDesk
 from sre_agent.handback.board import QuestionBoard
 from sre_agent.incident.errors import Conflict, Permanent, Transient
 from sre_agent.incident.event import EventKind, IncidentEvent
@@ -27,15 +28,20 @@ from sre_agent.policy.facts import FactContext, Facts, Mode
 from sre_agent.policy.guard import Guard
 from sre_agent.replay.recording.recorder import Recorder
 from sre_agent.response.assess import Assessor
+from sre_agent.response.every_tracker import EveryTracker
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
+from sre_agent.response.paging import Paging
+from sre_agent.response.reception import Reception
 from sre_agent.response.record import IncidentRecord, Job, JobKind
 from sre_agent.response.requester import requester_of
 from sre_agent.response.responder import Responder
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
+from sre_agent.testing.memory_pager import MemoryPager
 from sre_agent.testing.memory_recordings import MemoryRecordings
 from sre_agent.testing.memory_store import MemoryHalt, MemoryLedger, MemoryStore
+from sre_agent.testing.memory_told import MemoryToldAlerts
 from sre_agent.testing.rooms import (
     ManualClock,
     MemoryLocks,
@@ -74,6 +80,9 @@ class Walkthrough:
     tracker: MemoryTracker = field(default_factory=MemoryTracker)
     locks: MemoryLocks = field(default_factory=MemoryLocks)
     recordings: MemoryRecordings = field(default_factory=MemoryRecordings)
+    told: MemoryToldAlerts = field(default_factory=MemoryToldAlerts)
+    pager: MemoryPager = field(default_factory=MemoryPager)
+    desks: Mapping[str, AlertDesk] = field(default_factory=dict)
     board: QuestionBoard | None = None
     asks_per_hour: int = 6
     given_up: list[str] = field(default_factory=list)
@@ -84,10 +93,12 @@ class Walkthrough:
         guard = Guard(self.bundle, "sre-agent", KEY)
         self.remembered = RememberingInvestigator(self.investigator)
         assessor = Assessor(self.remembered, guard, self._facts_for, declared.targets.find, declared.ownership)
-        teams = Teams(declared.people)
+        teams, routing = Teams(declared.people), declared.ownership
+        every = EveryTracker(self.tracker, self.store, self.told, routing, self.desks)
+        self.paging = Paging(walk, self.told, routing, self.locks.target_lock, self.pager)
         self.responder = Responder(
             walk,
-            self.tracker,
+            every,
             assessor,
             self.probes,
             self.runbooks,
@@ -96,10 +107,12 @@ class Walkthrough:
             self._own_id,
             requester=partial(requester_of, teams),
             place=placing(teams),
+            reception=Reception(walk, self.told, routing, self.desks),
+            paging=self.paging,
         )
         self.follow_up = FollowUp(
             walk,
-            self.tracker,
+            every,
             self.probes,
             self.runbooks,
             declared.ownership,
@@ -111,7 +124,7 @@ class Walkthrough:
         self.announcer = Announcer(
             walk=walk,
             board=self.board,
-            digests=DigestDesk(walk, self.tracker, declared.ownership, self.locks.target_lock, self.asks_per_hour),
+            digests=DigestDesk(walk, every, declared.ownership, self.locks.target_lock, self.asks_per_hour),
             runbooks=self.runbooks,
             may_approve=lambda request, now: approvers.among(teams.members(request.team), request, now),
             name_of=teams.name_of,
@@ -120,7 +133,7 @@ class Walkthrough:
         tools = Tools(Hands(), Readers(), self.clock.sleep)
         self.operator = Operator(
             walk=walk,
-            tracker=self.tracker,
+            tracker=every,
             assessor=assessor,
             executor=Executor({self.action.name: self.action}, self.ledger, tools, KEY, self.clock),
             ledger=self.ledger,
@@ -155,6 +168,11 @@ class Walkthrough:
             occurred_at=self.clock.now(),
             agent_id=agent,
         )
+        await self.store.accept(event, b"{}", self.clock.now())
+        await self.settle()
+
+    async def tell(self, event: IncidentEvent) -> None:
+        """One event as a door told it, with the alerts it brings; then everything due runs."""
         await self.store.accept(event, b"{}", self.clock.now())
         await self.settle()
 
@@ -206,6 +224,7 @@ class Walkthrough:
             JobKind.HAND_BACK: self.follow_up.hand_back,
             JobKind.MARK: self.follow_up.mark,
             JobKind.RECORD: self._record,
+            JobKind.PAGE: self.paging.page,
         }
         try:
             await handlers[job.kind](incident_id=job.incident_id, **job.arguments)

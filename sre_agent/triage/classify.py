@@ -30,16 +30,21 @@ LABELS_UNKNOWN: Final = "labels_unknown"
 
 def triage(incident: Incident, ownership: Ownership) -> Triage:
     """Whose incident this is, as far as its labels say."""
-    flags = _flags(incident.alerts)
-    labelled = _labelled(incident.alerts, flags)
-    owner, receiver, reasons = _route(labelled, incident, ownership)
+    return triage_alerts(incident.alerts, ownership)
+
+
+def triage_alerts(alerts: tuple[Alert, ...], ownership: Ownership) -> Triage:
+    """The same of alerts that make one incident."""
+    flags = _flags(alerts)
+    labelled = _labelled(alerts, flags)
+    owner, receiver, reasons = _route(labelled, alerts, ownership)
     return Triage(
         labelled=labelled,
         alert_class=labelled,
         owner=owner,
         receiver=receiver,
         flags=flags,
-        reasons=(_why(labelled, incident.alerts, flags), *reasons),
+        reasons=(_why(labelled, alerts, flags), *reasons),
     )
 
 
@@ -84,15 +89,15 @@ def _why(labelled: AlertClass, alerts: tuple[Alert, ...], flags: tuple[str, ...]
     return f"{LABEL}={labelled.value} on {'the alert' if len(alerts) == 1 else f'all {len(alerts)} alerts'}"
 
 
-def _route(labelled: AlertClass, incident: Incident, ownership: Ownership) -> tuple[str, str, tuple[str, ...]]:
+def _route(labelled: AlertClass, alerts: tuple[Alert, ...], ownership: Ownership) -> tuple[str, str, tuple[str, ...]]:
     """(owner, receiver, reasons) of a class."""
     if labelled is AlertClass.INFRA:
         return "platform", PLATFORM, ()
     if labelled is AlertClass.MODEL:
-        prompts = sorted({value for name in PROMPT_LABELS for value in incident.label_values(name)})
+        prompts = sorted({a.labels[name] for name in PROMPT_LABELS for a in alerts if name in a.labels})
         return ownership.prompt_owner(prompts[0] if len(prompts) == 1 else None), AI_ENGINEERING, ()
     if labelled is AlertClass.TOOL:
-        tools = sorted(incident.label_values("tool_name"))
+        tools = sorted({a.labels["tool_name"] for a in alerts if "tool_name" in a.labels})
         if len(tools) != 1 or not tools[0]:
             reason = f"tools named: {', '.join(tools)[:200]}" if tools else "no tool_name label"
             return "default", INTEGRATIONS, (f"{reason}; one tool name would name its owner",)

@@ -11,6 +11,7 @@ from sre_agent.asking.announce import Announcer
 from sre_agent.replay.recording.recorder import Recorder
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
+from sre_agent.response.paging import Paging
 from sre_agent.response.record import JobKind
 from sre_agent.response.responder import Responder
 from sre_agent.response.store import Store
@@ -28,6 +29,7 @@ class Desks:
     operator: Operator | None
     announcer: Announcer
     recorder: Recorder
+    paging: Paging
 
     def handlers(self) -> Mapping[str, Handler]:
         """Job name to what runs it."""
@@ -41,6 +43,7 @@ class Desks:
             JobKind.HAND_BACK.value: self.follow_up.hand_back,
             JobKind.MARK.value: self.follow_up.mark,
             JobKind.RECORD.value: self.recorder.record,
+            JobKind.PAGE.value: self.paging.page,
         }
         if self.operator is not None:
             handlers[JobKind.EXECUTE.value] = self.operator.execute

@@ -14,6 +14,7 @@ from sre_agent.evidence.source import EvidenceSource
 from sre_agent.execution.action import Readers
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.declarations import Targets
+from sre_agent.response.every_tracker import EveryTracker
 from sre_agent.settings import Settings
 from sre_agent.sources.alertmanager import AlertmanagerEndpoint, AlertmanagerSource
 from sre_agent.sources.bullmq import QueueSource
@@ -168,7 +169,7 @@ def _plain(secret: SecretStr | None) -> str:
     return secret.get_secret_value() if secret else ""
 
 
-def eyes(settings: Settings, changes: PagerDuty, declared: Targets | None = None) -> Eyes:
+def eyes(settings: Settings, changes: PagerDuty | EveryTracker, declared: Targets | None = None) -> Eyes:
     """Everything that is configured, and the queues that are declared; what is not is simply not asked."""
     sources: list[EvidenceSource] = [ChangesSource(changes), PastIncidentsSource(changes)]
     redis = cluster = None

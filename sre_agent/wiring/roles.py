@@ -6,57 +6,37 @@ credentials and the key that seals permits.
 
 import asyncio
 import logging
-import secrets
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from typing import Any, Literal
 
 from sre_agent.adapters.heartbeat import Heartbeat
 from sre_agent.adapters.jobs import build_app
 from sre_agent.adapters.log import configure
-from sre_agent.adapters.pagerduty.tracker import PagerDuty
 from sre_agent.adapters.postgres.queue import HANDS, WORK
-from sre_agent.adapters.tracing import TracedInvestigator, traced_sources
-from sre_agent.approval.decide import Approvers
-from sre_agent.approval.placing import names_by_address, placing
 from sre_agent.approval.teams import Teams
-from sre_agent.asking.announce import Announcer
 from sre_agent.execution.action import Action
-from sre_agent.execution.executor import Executor
-from sre_agent.facts.breakers import BreakerFacts, Looks
 from sre_agent.incident.errors import Conflict, SreAgentError, Transient
-from sre_agent.investigation.graph import build_investigator
-from sre_agent.policy.guard import Guard
 from sre_agent.policy.people import People
-from sre_agent.response.assess import Assessor
-from sre_agent.response.follow_up import FollowUp
-from sre_agent.response.operate import Operator
-from sre_agent.response.requester import requester_of
-from sre_agent.response.responder import Responder
 from sre_agent.response.sweep import Sweep
 from sre_agent.response.walk import Walk
 from sre_agent.settings import Settings
 from sre_agent.web.metrics import Metrics
 from sre_agent.web.ports import PagePorts, Probe, WebPorts
 from sre_agent.wiring import brain, discovery, readers
-from sre_agent.wiring.board import announcer, open_board
+from sre_agent.wiring.board import open_board
 from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.extension import door_secrets
-from sre_agent.wiring.hands import new_id, tools
-from sre_agent.wiring.jobs import Desks
-from sre_agent.wiring.modes import ModeBoard, earned_modes, mode_board
+from sre_agent.wiring.modes import ModeBoard, mode_board
 from sre_agent.wiring.pages import page_ports
-from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.reconcile import reconcile, reconciling
-from sre_agent.wiring.recordings import recorder
 from sre_agent.wiring.redaction import tag_redactions
 from sre_agent.wiring.slack import Presses, open_presses
 from sre_agent.wiring.state import State, StateOpener, opened_state
 from sre_agent.wiring.switch import SwitchDesk
+from sre_agent.wiring.walking import Ground, open_everybody, walking
 from sre_agent.wiring.watch import BooksWatch
 
 Role = Literal["all", "web", "worker", "hands"]
@@ -90,8 +70,8 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
         if tracker is not None:
             stack.push_async_callback(tracker.aclose)
             actions = parts.actions() if HANDS in QUEUES[role] else None
-            asking = announcer(settings, books, state, tracker, shown_at)
-            desks = await _desks(settings, books, state, (tracker, asking), actions)
+            everybody = await stack.enter_async_context(open_everybody(settings, books, state, (tracker, shown_at)))
+            desks = await walking(Ground(settings, books, state), everybody, actions)
             jobs = build_app(state.url, desks.handlers(), given_up=desks.given_up, concurrency=settings.worker_concurrency)
             running.append(jobs.run_worker(QUEUES[role], stop))
         if WORK in QUEUES[role]:
@@ -141,81 +121,6 @@ async def _together(running: Sequence[Coroutine[Any, Any, None]], stop: asyncio.
     await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
-
-
-async def _desks(
-    settings: Settings,
-    books: brain.Books,
-    state: State,
-    people: tuple[PagerDuty, Announcer],
-    actions: Mapping[str, Action] | None,
-) -> Desks:
-    """Responder, follow-up and, where there are `actions`, the operator: it alone shares the guard's sealing key."""
-    tracker, asking = people
-    clock, looking, key = SystemClock(), readers.eyes(settings, tracker, books.bundle.declared.targets), secrets.token_bytes(32)
-    guard = books.guard(key)
-    looks = Looks(state.plain_store, state.ledger, tracker, looking.probes.metrics, looking.readers.kubernetes)
-    assessor = await _assessor(settings, books, state, looking, guard, BreakerFacts(looks, books.bundle.declared.blocking))
-    walk = Walk(state.store, clock)
-    responder = Responder(
-        walk=walk,
-        tracker=tracker,
-        assessor=assessor,
-        probes=looking.probes,
-        runbooks=books.runbooks,
-        mode=settings.mode,
-        new_id=new_id,
-        own_agent_id=tracker.own_user_id,
-        forget=state.checkpoints.prune,
-        requester=partial(requester_of, Teams(books.bundle.declared.people)),
-        place=placing(Teams(books.bundle.declared.people)),
-    )
-    follow_up = FollowUp(
-        walk,
-        tracker,
-        looking.probes,
-        books.runbooks,
-        assessor.ownership,
-        settings.public_url or "",
-        handovers=books.bundle.declared.handovers,
-        target_team=assessor.team_of,
-        names=names_by_address(books.bundle.declared.people),
-    )
-    operator = None
-    if actions is not None:
-        operator = Operator(
-            walk=walk,
-            tracker=tracker,
-            assessor=assessor,
-            executor=Executor(actions, state.ledger, tools(settings, looking, books.bundle.declared.targets), key, clock),
-            ledger=state.ledger,
-            halt=state.halt,
-            runbooks=books.runbooks,
-            target_lock=state.target_lock,
-            count_approvals=Approvers(books.bundle).count,
-            new_id=new_id,
-        )
-    return Desks(state.store, responder, follow_up, operator, asking, recorder(settings, books, state))
-
-
-async def _assessor(
-    settings: Settings, books: brain.Books, state: State, looking: Eyes, guard: Guard, breakers: BreakerFacts
-) -> Assessor:
-    names, tracer = [s.name for s in looking.sources], brain.tracer(settings)
-    investigator = build_investigator(
-        traced_sources(looking.sources, tracer),
-        discovery.detectors(),
-        brain.reasoner(settings, names, tracer),
-        tuple(books.runbooks.values()),
-        source_deadline_s=settings.source_deadline,
-        checkpointer=await state.checkpoints.open(),
-    )
-    found = (
-        *brain.collectors(books, earned_modes(settings, books, state), state.halt, state.ledger, langfuse=looking.langfuse),
-        breakers,
-        *brain.target_collectors(looking.readers),
-    )
-    return brain.assessor(books, guard, TracedInvestigator(investigator, tracer), found, timedelta(seconds=settings.lookback))
 
 
 async def _web(

@@ -17,6 +17,7 @@ from sre_agent.adapters.postgres.migrate import migrate
 from sre_agent.adapters.postgres.recordings import PostgresRecordings
 from sre_agent.adapters.postgres.store import PostgresStore
 from sre_agent.adapters.postgres.target_lock import TargetLock, TargetLocks
+from sre_agent.adapters.postgres.told_alerts import PostgresToldAlerts
 from sre_agent.adapters.postgres.track_record import PostgresTrackRecord
 from sre_agent.execution.budget import Limits
 from sre_agent.incident.errors import Conflict, Transient
@@ -39,6 +40,7 @@ class State:
     track_record: PostgresTrackRecord
     checkpoints: Checkpoints
     recordings: PostgresRecordings
+    told: PostgresToldAlerts
 
     @asynccontextmanager
     async def target_lock(self, key: str) -> AsyncIterator[TargetLock]:
@@ -107,6 +109,7 @@ async def opened_state(settings: Settings, observers: tuple[Observer, ...] = (),
                 halt=PostgresHalt(database),
                 track_record=PostgresTrackRecord(database),
                 checkpoints=checkpoints,
+                told=PostgresToldAlerts(database),
                 recordings=PostgresRecordings(
                     database, settings.recordings_max_mb * MB, timedelta(days=settings.recordings_keep_days)
                 ),

@@ -1,8 +1,5 @@
 """The stand-in Alertmanager and a real one (when `prometheus-alertmanager` is installed) give the same answers."""
 
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,10 +16,10 @@ from sre_agent.incident.alert import Alert
 from sre_agent.incident.incident import Incident, IncidentStatus, Reference
 from sre_agent.sources.alertmanager import AlertmanagerEndpoint, AlertmanagerSource
 from sre_agent.testing.alertmanager import AlertmanagerStandIn
+from tests.debian_prometheus import alertmanager
 
 pytestmark = pytest.mark.slow
 
-BINARY = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 NOW = datetime.now(UTC).replace(microsecond=0)
 ONSET = NOW - timedelta(minutes=5)
 EVIL = 'x"} or {a\\b\nc=~".*'
@@ -49,8 +46,6 @@ class Server:
 @pytest.fixture(scope="module", params=["stand-in", "real"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if request.param == "real":
-        if BINARY is None:
-            pytest.skip("prometheus-alertmanager is not installed")
         yield from real(tmp_path_factory.mktemp("alertmanager"))
         return
     with AlertmanagerStandIn() as stand_in:
@@ -62,25 +57,14 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def real(folder) -> Iterator[Server]:
-    (folder / "alertmanager.yml").write_text(CONFIG)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    options = [f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/data", f"--web.listen-address={url[7:]}"]
-    with (folder / "log").open("wb") as log:
-        running = subprocess.Popen([BINARY, *options, "--cluster.listen-address="], stdout=log, stderr=log)
-        try:
-            wait_for(lambda: httpx.get(f"{url}/-/ready").status_code == 200)
-            alerts = [
-                {"labels": each, "annotations": {"summary": "it is down"}, "startsAt": ONSET.isoformat()}
-                for each in (OWN, SILENCED, INHIBITED, FAR, OTHER_CLUSTER, ODD)
-            ]
-            assert httpx.post(f"{url}/api/v2/alerts", json=alerts).status_code == 200
-            wait_for(lambda: len(httpx.get(f"{url}/api/v2/alerts").json()) == len(alerts))
-            yield Server(url, lambda matchers, comment: silence(url, matchers, comment))
-        finally:
-            running.terminate()
-            running.wait(10)
+    with alertmanager(folder, CONFIG) as url:
+        alerts = [
+            {"labels": each, "annotations": {"summary": "it is down"}, "startsAt": ONSET.isoformat()}
+            for each in (OWN, SILENCED, INHIBITED, FAR, OTHER_CLUSTER, ODD)
+        ]
+        assert httpx.post(f"{url}/api/v2/alerts", json=alerts).status_code == 200
+        wait_for(lambda: len(httpx.get(f"{url}/api/v2/alerts").json()) == len(alerts))
+        yield Server(url, lambda matchers, comment: silence(url, matchers, comment))
 
 
 def silence(url: str, matchers: dict[str, str], comment: str) -> str:

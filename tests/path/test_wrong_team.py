@@ -7,9 +7,9 @@ import pytest
 from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.incident.incident import IncidentStatus
 from sre_agent.response.record import State
+from sre_agent.routing.file import Routing
 from sre_agent.testing.rooms import ScriptedAction, ScriptedInvestigator
 from sre_agent.testing.walkthrough import AGENT_USER
-from sre_agent.triage.ownership import Ownership
 from tests.path.scenes import BUNDLE, ID, incident, night, restart_facts, restart_found
 
 ANA, BEN, DEV = "P00000ANA", "P00000BEN", "P00000DEV"  # platform, platform, ai-eng: policies/data/teams.yaml
@@ -19,7 +19,7 @@ ACKED = IncidentStatus.ACKNOWLEDGED
 
 
 def routed(receivers=None, **more):
-    ownership = Ownership(receivers=RECEIVERS if receivers is None else receivers, teams=BUNDLE.declared.ownership.teams)
+    ownership = Routing(receivers=RECEIVERS if receivers is None else receivers, teams=BUNDLE.declared.ownership.teams)
     bundle = replace(BUNDLE, declared=replace(BUNDLE.declared, ownership=ownership))
     return night(bundle=bundle, **more)
 
@@ -102,7 +102,7 @@ async def test_owners_strangers_automation_and_the_agent_itself_move_nothing(age
 @pytest.mark.parametrize("teams", [{}, {"pd-platform": ("platform",)}])
 async def test_where_no_team_is_declared_for_the_receiver_nobody_is_wrong(teams) -> None:
     walk = routed()
-    ownership = Ownership(receivers=RECEIVERS, teams=teams)
+    ownership = Routing(receivers=RECEIVERS, teams=teams)
     assessor = replace(walk.responder.assessor, ownership=ownership)
     walk.responder, walk.follow_up = (
         replace(walk.responder, assessor=assessor),

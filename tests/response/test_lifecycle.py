@@ -9,6 +9,7 @@ from sre_agent.incident.event import EventKind
 from sre_agent.incident.target import Target
 from sre_agent.response import lifecycle
 from sre_agent.response.conclude import verification_plan
+from sre_agent.response.failed import on_failure
 from sre_agent.response.record import IncidentRecord, JobKind, State, Step
 from sre_agent.runbook.load import load_runbooks
 from sre_agent.runbook.proposal import Proposal
@@ -161,14 +162,14 @@ def test_every_step_that_moves_the_state_is_told_on_the_timeline_and_in_the_audi
 def test_an_execution_that_was_given_up_counts_as_tried(state: State, tried: tuple[str, ...]) -> None:
     target = Target(kind="Pod", name="api-1", uid="u")
     plan = Proposal(incident_id="Q1EXAMPLE", runbook="restart-pod", action="restart_pod", target=target)
-    step = lifecycle.on_failure(record(state, proposal=plan), "the job failed", NOW)
+    step = on_failure(record(state, proposal=plan), "the job failed", NOW)
     assert step.changes.get("tried_in_vain", ()) == tried
 
 
 def test_what_could_not_be_told_is_tried_again_for_a_day_ever_less_often_and_then_given_up_audibly() -> None:
     told, at, tries = record(State.HANDED_BACK), NOW, []
     while True:
-        step = lifecycle.on_failure(told, "HTTP 401", at, JobKind.PUBLISH)
+        step = on_failure(told, "HTTP 401", at, JobKind.PUBLISH)
         assert step.to is State.HANDED_BACK
         told = told.model_copy(update={k: v for k, v in step.changes.items() if k == "timeline"})
         if not step.jobs:
@@ -182,9 +183,9 @@ def test_what_could_not_be_told_is_tried_again_for_a_day_ever_less_often_and_the
 
 
 def test_a_new_failure_to_tell_days_later_has_a_day_of_its_own() -> None:
-    first = lifecycle.on_failure(record(State.RECOVERED), "HTTP 403", NOW, JobKind.PUBLISH)
+    first = on_failure(record(State.RECOVERED), "HTTP 403", NOW, JobKind.PUBLISH)
     later = record(State.RECOVERED, timeline=first.changes["timeline"])
-    again = lifecycle.on_failure(later, "HTTP 403", NOW + timedelta(days=3), JobKind.PUBLISH)
+    again = on_failure(later, "HTTP 403", NOW + timedelta(days=3), JobKind.PUBLISH)
     assert again.jobs[0].at == NOW + timedelta(days=3, minutes=1)
 
 
@@ -197,11 +198,11 @@ def test_a_soak_sees_at_least_six_looks_and_a_long_one_thirty(soak_s: int, inter
 @pytest.mark.parametrize("state", [s for s in State if not s.final])
 def test_a_question_that_could_not_be_shown_keeps_its_incident_where_it_is_and_is_told_once(state: State) -> None:
     waiting = record(state, approval_id="apr_1")
-    step = lifecycle.on_failure(waiting, "announce failed for good: channel_not_found", NOW, JobKind.ANNOUNCE)
+    step = on_failure(waiting, "announce failed for good: channel_not_found", NOW, JobKind.ANNOUNCE)
     assert (step.to, kinds(step), "tried_in_vain" in step.changes) == (state, [JobKind.PUBLISH], False)
     assert "answer with `sre-agent approvals approve apr_1`" in step.changes["timeline"][-1].text
     told = waiting.model_copy(update={"timeline": step.changes["timeline"]})
-    again = lifecycle.on_failure(told, "announce failed for good: invalid_auth", NOW, JobKind.ANNOUNCE)
+    again = on_failure(told, "announce failed for good: invalid_auth", NOW, JobKind.ANNOUNCE)
     assert (again.to, again.changes, again.jobs) == (state, {}, ())
     other = told.model_copy(update={"approval_id": "apr_11"})
     assert lifecycle.untold(other, "invalid_auth", NOW) is not None
@@ -226,5 +227,5 @@ def test_a_remark_is_made_once_and_moves_nothing() -> None:
 
 
 def test_a_finished_incident_whose_end_could_not_be_shown_tries_again_for_a_day() -> None:
-    step = lifecycle.on_failure(record(State.HANDED_BACK, approval_id="apr_1"), "invalid_auth", NOW, JobKind.ANNOUNCE)
+    step = on_failure(record(State.HANDED_BACK, approval_id="apr_1"), "invalid_auth", NOW, JobKind.ANNOUNCE)
     assert (step.to, kinds(step)) == (State.HANDED_BACK, [JobKind.ANNOUNCE])

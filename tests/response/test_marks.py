@@ -199,7 +199,7 @@ async def test_what_was_set_for_one_round_is_not_remembered_in_the_next() -> Non
     original = walk.tracker.set_fields
 
     async def reopened_meanwhile(*given):
-        walk.follow_up.tracker.set_fields = original
+        walk.tracker.set_fields = original
         await original(*given)
         await walk.responder.walk.advance(ID, lambda r: reopened(r, walk.clock.now()))
 

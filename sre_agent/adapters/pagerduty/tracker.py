@@ -52,16 +52,22 @@ class PagerDuty:
         Relating them is a paid feature, left out where it is missing. A service's own feed that may not be read
         raises NotAvailable: "no changes" would be a lie that the guard relies on.
         """
-        incident, service = _checked(incident_id, "incident"), _checked(service_id, "service")
-        span: dict[str, str | list[str]] = {"since": _stamp(since), "until": _stamp(until)}
-        found = await self._gateway.pages(f"/services/{service}/change_events", "change_events", span)
+        incident = _checked(incident_id, "incident")
+        found = await self._feed(service_id, since, until)
         try:
             related = await self._gateway.pages(f"/incidents/{incident}/related_change_events", "change_events")
         except (NotFound, NotAvailable):
             related = []
-        unique = {text(fields(raw).get("id"), 100) or str(n): raw for n, raw in enumerate([*found, *related])}
-        read = (change_from_event(raw, unknown_at=since) for raw in unique.values())
-        return tuple(sorted((c for c in read if since <= c.at <= until), key=lambda c: c.at))
+        return _changes([*found, *related], since, until)
+
+    async def service_changes(self, service_id: str, since: datetime, until: datetime) -> tuple[Change, ...]:
+        """Change events of a service within [since, until], oldest first: for an incident that PagerDuty does not have."""
+        return _changes(await self._feed(service_id, since, until), since, until)
+
+    async def _feed(self, service_id: str, since: datetime, until: datetime) -> list[object]:
+        span: dict[str, str | list[str]] = {"since": _stamp(since), "until": _stamp(until)}
+        service = _checked(service_id, "service")
+        return list(await self._gateway.pages(f"/services/{service}/change_events", "change_events", span))
 
     async def similar(self, incident_id: str) -> tuple[PastIncident, ...] | None:
         """Incidents like this one, with people's notes; None where the account does not have this. See history.py."""
@@ -205,6 +211,12 @@ def _asked_in(incident: Mapping[str, object], policy_id: str, message: str) -> b
         if request.get("message") == message and any(t.get("id") == policy_id for t in targets):
             return True
     return False
+
+
+def _changes(found: list[object], since: datetime, until: datetime) -> tuple[Change, ...]:
+    unique = {text(fields(raw).get("id"), 100) or str(n): raw for n, raw in enumerate(found)}
+    read = (change_from_event(raw, unknown_at=since) for raw in unique.values())
+    return tuple(sorted((c for c in read if since <= c.at <= until), key=lambda c: c.at))
 
 
 def _checked(identity: str, what: str) -> str:

@@ -6,7 +6,8 @@ one fact. Laws of the queue:
 
 - `work` and `hands`; what has an effect runs on `hands` only;
 - jobs of one incident run one after another (`lock`); hands have a lock of their own, so that news about
-  the incident is heard while an action runs; so have telling the board and recording, whose slowness holds up nothing else;
+  the incident is heard while an action runs; so have telling the board and recording, whose slowness holds up nothing else,
+  and paging, which nothing may hold up;
 - priority is minus the due time in seconds: whoever is due earlier goes first. Without that a timer in
   half an hour would hold up every later job of its incident, since a lock is handed out in queue order.
 """
@@ -23,7 +24,9 @@ BOARD = "board"
 """The lock of ANNOUNCE jobs, which run on the queue `work`."""
 RECORDER = "recorder"
 """The lock of RECORD jobs, which run there too: nothing of an incident waits for its recording."""
-_OWN_LOCK = {JobKind.ANNOUNCE: BOARD, JobKind.RECORD: RECORDER}
+PAGER = "pager"
+"""The lock of PAGE jobs, which run there too: people are woken while an investigation is under way."""
+_OWN_LOCK = {JobKind.ANNOUNCE: BOARD, JobKind.RECORD: RECORDER, JobKind.PAGE: PAGER}
 INBOX = "inbox"
 """The task that takes one inbox row through intake: argument `row`."""
 

@@ -1,0 +1,21 @@
+"""The routing file in force, without the rest of the bundle: looking at it needs no policies."""
+
+from sre_agent.incident.errors import ConfigurationError
+from sre_agent.policy.data_file import opened
+from sre_agent.policy.declarations import Problem
+from sre_agent.policy.load import data_paths
+from sre_agent.routing.file import Routing
+from sre_agent.settings import Reasoner, load
+
+
+def routing_in_force() -> Routing:
+    """Of SRE_AGENT_POLICY_DATA, else the shipped one. Raises ConfigurationError (file, line, what to do) for a wrong one."""
+    settings = load(past=Reasoner.RULES)
+    file = opened(data_paths(settings.policies_dir, settings.policy_data)["routing.yaml"])
+    routing, wrong = file.checked(Routing)
+    faults = [file.complaint(Problem(*fault)) for fault in (routing.problems(None) if routing is not None else ())]
+    for complaint in (*wrong, *faults):
+        raise ConfigurationError(complaint)
+    if routing is None:
+        raise ConfigurationError(f"{file.path}: is not a routing file")
+    return routing
