@@ -2,7 +2,7 @@
 
 from pydantic_settings import BaseSettings
 
-from sre_agent.settings.setting import Secrets, Url, env
+from sre_agent.settings.setting import Secret, Secrets, Url, env
 
 
 class PagingSettings(BaseSettings):
@@ -23,3 +23,11 @@ class PagingSettings(BaseSettings):
         "https://events.eu.pagerduty.com for the EU region.",
         "URL",
     )
+    smtp_url: Secret = env(
+        "SRE_AGENT_SMTP_URL",
+        None,
+        "mail server",
+        "Takes what wakes nobody to the addresses under `emails` in routing.yaml; unset: nothing can be mailed.",
+        "smtps://user:password@host:465, smtp+starttls://user:password@host:587, smtp://host:25",
+    )
+    mail_from: str | None = env("SRE_AGENT_MAIL_FROM", None, "address that mails come from", "Goes with SRE_AGENT_SMTP_URL.")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sre_agent.testing.smtp import SmtpStandIn
 from tests.doctor.examined import BROKEN, OK, SKIPPED, WARNING, declared, one
 
 RECEIVERS = {"pd-platform": "PPLAT01", "pd-ai-eng": "PAIENG1", "default": "PDEFLT1"}
@@ -54,3 +55,34 @@ async def test_shared_unknown_and_unescalated_names_are_worth_a_look(books: dict
     found = await one("paging.routing_keys", {**books, **OPEN, "PAGERDUTY_ROUTING_KEYS": keys})
     assert found.status is WARNING
     assert said in found.found
+
+
+MAIL = {"SRE_AGENT_MAIL_FROM": "sre@corp.test"}
+
+
+@pytest.fixture
+def mailed(tmp_path: Path) -> dict[str, object]:
+    routing = {"receivers": RECEIVERS, "emails": {"pd-ai-eng": "ai@corp.test"}}
+    return {"SRE_AGENT_POLICY_DATA": declared(tmp_path / "mailed", routing=routing)}
+
+
+async def test_a_mail_server_that_lets_us_in_is_well_and_gets_no_mail(mailed: dict[str, object]):
+    with SmtpStandIn(login=("agent", "s3cr3t")) as server:
+        found = await one("paging.mail", {**mailed, **MAIL, "SRE_AGENT_SMTP_URL": server.url})
+        assert (found.status, found.found) == (OK, "the mail server takes mail for pd-ai-eng")
+        assert server.letters == []
+        server.login = ("agent", "changed")
+        refused = await one("paging.mail", {**mailed, **MAIL, "SRE_AGENT_SMTP_URL": server.url.replace("changed", "s3cr3t")})
+        assert (refused.status, "s3cr3t" in refused.found) == (BROKEN, False)
+
+
+async def test_addresses_without_a_server_a_server_without_addresses_and_half_a_server_are_told(
+    books: dict[str, object], mailed: dict[str, object]
+):
+    assert (await one("paging.mail", books)).status is SKIPPED
+    assert "pd-ai-eng" in (await one("paging.mail", mailed)).found
+    half = await one("paging.mail", {**mailed, **MAIL})
+    assert (half.status, "SRE_AGENT_SMTP_URL" in half.found) == (BROKEN, True)
+    with SmtpStandIn() as server:
+        idle = await one("paging.mail", {**books, **MAIL, "SRE_AGENT_SMTP_URL": server.url})
+    assert (idle.status, "emails" in idle.todo) == (WARNING, True)

@@ -8,6 +8,7 @@ from sre_agent.settings import Settings
 from sre_agent.wiring.doctor.check import Check
 from sre_agent.wiring.doctor.connections import Connections
 from sre_agent.wiring.doctor.verdict import Seen, broken, listed, ok, skipped, together, warning
+from sre_agent.wiring.pager import mailer
 
 
 async def _keys(connections: Connections) -> Seen:
@@ -55,6 +56,22 @@ def _judged_keys(settings: Settings, routing: Routing) -> Iterator[Seen]:
     yield ok(f"{len(receivers)} receivers have a routing key")
 
 
+async def _mail(connections: Connections) -> Seen:
+    routing = (await connections.books()).bundle.declared.ownership
+    post = mailer(connections.settings, routing)
+    if post is None and routing.emails:
+        return warning(
+            f"routing.yaml has addresses for {listed(sorted(routing.emails))}, and no mail server is set",
+            "Set SRE_AGENT_SMTP_URL and SRE_AGENT_MAIL_FROM.",
+        )
+    if post is None:
+        return skipped("no mail server is set, and routing.yaml has no addresses")
+    await post.look()
+    if not routing.emails:
+        return warning("the mail server takes mail, and routing.yaml has no addresses", "Write them under `emails`.")
+    return ok(f"the mail server takes mail for {listed(sorted(routing.emails))}")
+
+
 def _told_by_escalations(routing: Routing) -> set[str]:
     """Names at which escalations end."""
     return {name for escalation in routing.escalations for name in escalation.to} - {e.id for e in routing.escalations}
@@ -68,6 +85,16 @@ CHECKS = (
         _keys,
         "Correct PAGERDUTY_ROUTING_KEYS.",
         about=("PAGERDUTY_ROUTING_KEYS", "PAGERDUTY_EVENTS_URL"),
+        after="settings.policies",
+        books=True,
+    ),
+    Check(
+        "paging",
+        "mail",
+        "The mail server lets us in, and there are addresses to mail to. Nothing is sent.",
+        _mail,
+        "Correct SRE_AGENT_SMTP_URL, or look at the mail server.",
+        about=("SRE_AGENT_SMTP_URL", "SRE_AGENT_MAIL_FROM"),
         after="settings.policies",
         books=True,
     ),
