@@ -3,8 +3,10 @@
 import typer
 
 from sre_agent.cli.rules.check import check
+from sre_agent.cli.rules.generate import generate
 
-app = typer.Typer(help="Alerting rules at their source: check their tags, routes and expressions.", no_args_is_help=True)
+app = typer.Typer(help="Alerting rules at their source: check them, write them.", no_args_is_help=True)
 app.command()(check)
+app.command()(generate)
 
 __all__ = ["app"]
