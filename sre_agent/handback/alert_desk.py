@@ -47,5 +47,7 @@ class AlertDesk(Protocol):
         ...
 
     async def reassign(self, alert_id: str, team: str) -> bool:
-        """Add a team (its id; in Opsgenie its name too) to those that answer for the alert. False: it does already."""
+        """Add a team to those that answer for the alert: a receiver of routing.yaml, or a team's id there. False: it does already,
+        or nobody said which team that receiver is there.
+        """
         ...

@@ -39,7 +39,7 @@ def kept(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
     """At most MOST_ALERTS alerts and, when some are left out, one more whose labels are unknown. Firing ones come first."""
     if len(alerts) <= MOST_ALERTS:
         return tuple(alerts)
-    ordered = sorted(alerts, key=lambda a: (a.status is not AlertStatus.FIRING, a.labels_known))
+    ordered = sorted(alerts, key=lambda a: a.status is not AlertStatus.FIRING)
     left = ordered[MOST_ALERTS:]
     status = AlertStatus.FIRING if any(a.status is AlertStatus.FIRING for a in left) else AlertStatus.RESOLVED
     return (*ordered[:MOST_ALERTS], unknown(status, why=f"{len(left)} more alerts than are kept of one event"))

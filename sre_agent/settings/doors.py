@@ -2,7 +2,7 @@
 
 from pydantic_settings import BaseSettings
 
-from sre_agent.settings.setting import Secret, Secrets, Url, env
+from sre_agent.settings.setting import Names, Secret, Secrets, Url, env
 
 
 class DoorSettings(BaseSettings):
@@ -43,6 +43,13 @@ class DoorSettings(BaseSettings):
     opsgenie_api_url: Url = env(
         "OPSGENIE_API_URL", "https://api.opsgenie.com", "REST address", "https://api.eu.opsgenie.com for the EU region.", "URL"
     )
+    opsgenie_teams: Names = env(
+        "OPSGENIE_TEAMS",
+        {},
+        "team (id or name) of each receiver of routing.yaml, to hand alerts over to",
+        "Unset: alerts stay with whom Opsgenie gave them.",
+        'JSON {"<receiver>": "<team>"}',
+    )
     jsm_cloud_id: str | None = env(
         "JSM_CLOUD_ID",
         None,
@@ -57,4 +64,11 @@ class DoorSettings(BaseSettings):
         "REST address of JSM Operations",
         "The same for every region.",
         "URL",
+    )
+    jsm_teams: Names = env(
+        "JSM_TEAMS",
+        {},
+        "team id of each receiver of routing.yaml, to hand alerts over to",
+        "Unset: alerts stay with whom JSM gave them.",
+        'JSON {"<receiver>": "<team id>"}',
     )

@@ -94,6 +94,11 @@ def _door_contradictions(settings: Settings) -> Iterator[str]:
     jsm = {"JSM_CLOUD_ID": settings.jsm_cloud_id, "JSM_EMAIL": settings.jsm_email, "JSM_API_TOKEN": settings.jsm_api_token}
     if any(jsm.values()) and not all(jsm.values()):
         yield f"{next(name for name, value in jsm.items() if not value)}: JSM_CLOUD_ID, JSM_EMAIL and JSM_API_TOKEN go together"
+    # A door that only rings is of no use where nobody may look at who rang.
+    if settings.opsgenie_door_token and not settings.opsgenie_api_key:
+        yield "OPSGENIE_API_KEY: Opsgenie's webhook has no labels; set it beside SRE_AGENT_OPSGENIE_TOKEN to fetch the alerts"
+    if settings.jsm_door_token and not settings.jsm_api_token:
+        yield "JSM_API_TOKEN: JSM's webhook has no labels; set it beside SRE_AGENT_JSM_TOKEN to fetch the alerts"
     strangers = sorted(set(settings.webhook_signing_secrets) - set(SCHEMES))
     if strangers:
         yield f"SRE_AGENT_WEBHOOK_SIGNING_SECRETS: unknown sender {', '.join(strangers)}; there are {', '.join(SCHEMES)}"

@@ -122,6 +122,9 @@ Addresses = Annotated[tuple[tuple[str, int], ...], NoDecode, BeforeValidator(par
 Secrets = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(parse_object)]
 """Secrets by name."""
 
+Names = Annotated[dict[str, str], NoDecode, BeforeValidator(parse_object)]
+"""Names by name."""
+
 NamedUrls = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(parse_named_urls)]
 """Database URLs by name; secrets, because a URL may hold a password."""
 

@@ -5,11 +5,15 @@ as Alertmanager makes it for a route without matchers: `{}:{name="value", ...}`,
 """
 
 import hashlib
+import heapq
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+WAIT, INTERVAL = timedelta(seconds=10), timedelta(seconds=30)
+"""group_wait and group_interval as docs/doors.md sets them."""
 
 NEVER = "0001-01-01T00:00:00Z"
 """How Alertmanager writes the end of what still fires."""
@@ -68,20 +72,32 @@ class AlertGroup:
         }
 
 
-def storm(alerts: int, groups: int, begun: datetime, lasting: timedelta) -> Iterator[tuple[timedelta, bytes]]:
+def storm(
+    alerts: int, groups: int, begun: datetime, lasting: timedelta, wait: timedelta = WAIT, interval: timedelta = INTERVAL
+) -> Iterator[tuple[timedelta, bytes]]:
     """A storm as the webhook receiver sees it: (since its beginning, body), in time order. Alerts begin evenly over `lasting`, one
-    group after the other; every group is notified whenever ten more of its alerts fire, and at the end.
+    group after the other; a group is notified `wait` (group_wait) after its first alert, and whenever `interval` (group_interval)
+    has passed and more of it fires.
     """
+    fired = [lasting * number / alerts for number in range(alerts)]
     growing = [AlertGroup({"alertname": f"Storm{n}", "alert_type": ("infra", "model", "tool")[n % 3]}) for n in range(groups)]
-    for number in range(alerts):
-        group, since = growing[number % groups], lasting * number / alerts
-        labels = {"tool_name": f"tool-{number % groups}", "namespace": f"ns-{number % groups}", "instance": f"host-{number}"}
-        group.fire(labels, begun + since, {"summary": f"alert {number} of a storm", "description": "x" * 200})
-        if len(group.alerts) % 10 == 0:
-            yield since, json.dumps(group.notification()).encode()
-    for group in growing:
-        if len(group.alerts) % 10:
-            yield lasting, json.dumps(group.notification()).encode()
+    due = [(fired[n] + wait, n) for n in range(groups)]
+    told = [0] * groups
+    number = 0
+    heapq.heapify(due)
+    while due:
+        at, which = heapq.heappop(due)
+        while number < alerts and fired[number] <= at:
+            labels = {"tool_name": f"tool-{number % groups}", "namespace": f"ns-{number % groups}", "instance": f"host-{number}"}
+            said = {"summary": f"alert {number} of a storm", "description": "x" * 200}
+            growing[number % groups].fire(labels, begun + fired[number], said)
+            number += 1
+        group = growing[which]
+        if len(group.alerts) > told[which]:
+            told[which] = len(group.alerts)
+            yield at, json.dumps(group.notification()).encode()
+        if len(group.alerts) < len(range(which, alerts, groups)):
+            heapq.heappush(due, (at + interval, which))
 
 
 def _stamp(at: datetime) -> str:

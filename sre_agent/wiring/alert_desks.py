@@ -15,12 +15,13 @@ async def alert_desks(settings: Settings) -> AsyncIterator[Mapping[str, AlertDes
     desks: dict[str, AlertDesk] = {}
     async with AsyncExitStack() as stack:
         if settings.opsgenie_api_key is not None:
-            opened = opsgenie_desk(settings.opsgenie_api_url or "", settings.opsgenie_api_key.get_secret_value())
+            key = settings.opsgenie_api_key.get_secret_value()
+            opened = opsgenie_desk(settings.opsgenie_api_url or "", key, settings.opsgenie_teams)
             stack.push_async_callback(opened.aclose)
             desks[OPSGENIE] = opened
         if settings.jsm_api_token is not None:
-            token = settings.jsm_api_token.get_secret_value()
-            opened = jsm_desk(settings.jsm_api_url or "", settings.jsm_cloud_id or "", settings.jsm_email or "", token)
+            credentials = (settings.jsm_email or "", settings.jsm_api_token.get_secret_value())
+            opened = jsm_desk(settings.jsm_api_url or "", settings.jsm_cloud_id or "", credentials, settings.jsm_teams)
             stack.push_async_callback(opened.aclose)
             desks[JSM] = opened
         yield desks

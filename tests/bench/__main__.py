@@ -7,13 +7,27 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import footprint, gathering, history, incidents, ingest, pages, presses, redaction, replays, reservations, verdicts
+from tests.bench import (
+    footprint,
+    gathering,
+    history,
+    incidents,
+    ingest,
+    pages,
+    presses,
+    redaction,
+    replays,
+    reservations,
+    storm,
+    verdicts,
+)
 from tests.bench.cpu import machine
 from tests.bench.verdict import Row, table
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "ingest": ingest.rows,
     "presses": presses.rows,
+    "storm": storm.rows,
     "guard": verdicts.rows,
     "reservations": reservations.rows,
     "incident": incidents.rows,

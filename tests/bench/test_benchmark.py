@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import footprint, gathering, history, incidents, ingest, pages, presses, replays, reservations, verdicts
+from tests.bench import footprint, gathering, history, incidents, ingest, pages, presses, replays, reservations, storm, verdicts
 from tests.bench.verdict import Row, percentile, table
 
 
@@ -35,6 +35,11 @@ def test_every_part_in_this_process_measures_something():
 @pytest.mark.bench
 def test_both_servers_answer_and_keep_every_delivery():
     assert [row.what for row in ingest.rows(pairs=1, requests=48) if not row.measured > 0] == []
+
+
+@pytest.mark.bench
+def test_every_delivery_of_a_storm_is_answered_and_kept():
+    assert [row.what for row in storm.rows(alerts=300, groups=7, seconds=1.0) if not row.measured > 0] == []
 
 
 @pytest.mark.bench

@@ -18,6 +18,7 @@ from sre_agent.testing.memory_alert_desk import MemoryAlertDesk
 from sre_agent.testing.opsgenie import CLOUD, EMAIL, KEY, TOKEN, AlertDeskStandIn
 
 TEAM = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+TEAMS = {"pd-platform": TEAM}
 LABELS = {"alert_type": "infra", "redis_master": "cache"}
 MARKER = "sre-agent note 7f3a"
 
@@ -60,8 +61,8 @@ def server() -> Iterator[AlertDeskStandIn]:
 
 def made(kind: str, server: AlertDeskStandIn) -> Desk:
     if kind == "opsgenie":
-        return Desk(Connection(server.url, genie_key(KEY), opsgenie(server.url)), no_pause)
-    return Desk(Connection(server.url, basic(EMAIL, TOKEN), jsm(CLOUD)), no_pause)
+        return Desk(Connection(server.url, genie_key(KEY), opsgenie(server.url)), TEAMS, no_pause)
+    return Desk(Connection(server.url, basic(EMAIL, TOKEN), jsm(CLOUD)), TEAMS, no_pause)
 
 
 @pytest.fixture(params=["opsgenie", "jsm", "memory"])
@@ -219,7 +220,9 @@ async def test_an_answer_about_another_alert_is_not_believed(desk: Desk, server:
 
 
 async def test_nobody_there_is_transient_and_nothing_was_sent(server: AlertDeskStandIn) -> None:
-    async with aclosing(Desk(Connection("http://127.0.0.1:1", genie_key(KEY), opsgenie("http://127.0.0.1:1")), no_pause)) as desk:
+    async with aclosing(
+        Desk(Connection("http://127.0.0.1:1", genie_key(KEY), opsgenie("http://127.0.0.1:1")), {}, no_pause)
+    ) as desk:
         with pytest.raises(Transient, match="nothing was sent"):
             await desk.alert("alert-of-nobody")
 
@@ -231,14 +234,21 @@ async def test_what_is_no_id_never_gets_into_a_path(identity: str, desk: Desk, s
     assert server.asked == []
 
 
-async def test_jsm_takes_no_team_by_name_and_opsgenie_does(server: AlertDeskStandIn) -> None:
+async def test_a_receiver_is_handed_to_its_team_there_and_one_without_a_team_stays(desk: Desk, server: AlertDeskStandIn) -> None:
     alert = server.fire("x")
-    async with aclosing(made("jsm", server)) as desk:
-        with pytest.raises(ConfigurationError, match="by id"):
-            await desk.reassign(alert, "platform")
-    async with aclosing(made("opsgenie", server)) as desk:
-        assert await desk.reassign(alert, "platform")
-    assert server.alerts[alert]["responders"] == [{"type": "team", "name": "platform"}]
+    assert await desk.reassign(alert, "pd-platform")
+    assert not await desk.reassign(alert, "pd-platform")
+    assert not await desk.reassign(alert, "pd-ai-eng")
+    assert server.alerts[alert]["responders"] == [{"type": "team", "id": TEAM}]
+
+
+async def test_jsm_takes_no_team_by_name_and_opsgenie_does(server: AlertDeskStandIn) -> None:
+    with pytest.raises(ConfigurationError, match="JSM_TEAMS"):
+        jsm_desk("https://api.atlassian.com/jsm/ops/api", CLOUD, (EMAIL, TOKEN), {"pd-platform": "Platform"})
+    alert = server.fire("x")
+    async with aclosing(opsgenie_desk(server.url, KEY, {"pd-platform": "Platform"})) as desk:
+        assert await desk.reassign(alert, "pd-platform")
+    assert server.alerts[alert]["responders"] == [{"type": "team", "name": "Platform"}]
 
 
 @pytest.mark.parametrize("given", [
@@ -248,10 +258,10 @@ async def test_jsm_takes_no_team_by_name_and_opsgenie_does(server: AlertDeskStan
 ])  # fmt: skip
 def test_what_cannot_work_is_told_at_once(given: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
-        opsgenie_desk(**given)
+        opsgenie_desk(**given, teams={})
 
 
 @pytest.mark.parametrize("cloud", ["", "../x", "a b", "x" * 100])
 def test_a_cloud_id_that_is_none_is_told_at_once(cloud: str) -> None:
     with pytest.raises(ConfigurationError, match="JSM_CLOUD_ID"):
-        jsm_desk("https://api.atlassian.com/jsm/ops/api", cloud, EMAIL, TOKEN)
+        jsm_desk("https://api.atlassian.com/jsm/ops/api", cloud, (EMAIL, TOKEN), {})

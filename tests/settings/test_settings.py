@@ -164,6 +164,8 @@ def test_an_unknown_shipped_folder_is_refused():
     [
         ({"JSM_CLOUD_ID": "c", "JSM_EMAIL": "bot@example.com"}, "JSM_API_TOKEN"),
         ({"JSM_API_TOKEN": "t"}, "JSM_CLOUD_ID"),
+        ({"SRE_AGENT_OPSGENIE_TOKEN": "t"}, "OPSGENIE_API_KEY"),
+        ({"SRE_AGENT_JSM_TOKEN": "t"}, "JSM_API_TOKEN"),
         ({"SRE_AGENT_WEBHOOK_SIGNING_SECRETS": '{"rotly": "s3cr3t"}'}, "unknown sender rotly"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from sre_agent.adapters.opsgenie.connection import Connection, NotThere, basic, genie_key
-from sre_agent.adapters.opsgenie.dialect import jsm, opsgenie
+from sre_agent.adapters.opsgenie.dialect import is_team_id, jsm, opsgenie
 from sre_agent.handback.alert_desk import ToldAlert
 from sre_agent.incident.errors import OutcomeUnknown, Permanent
 from sre_agent.intake.opsgenie import OWN_USER
@@ -27,11 +27,16 @@ _LOOKS: Final = (0.2, 0.5, 1.0, 2.0)
 _PAGES: Final = 5
 
 
-class Desk:
-    """One account's alerts. `pause` sleeps (seconds)."""
+Pause = Callable[[float], Awaitable[None]]
+"""Sleeps (seconds)."""
 
-    def __init__(self, connection: Connection, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+
+class Desk:
+    """One account's alerts. `teams` maps receivers of routing.yaml to the teams there."""
+
+    def __init__(self, connection: Connection, teams: Mapping[str, str] | None = None, pause: Pause = asyncio.sleep) -> None:
         self._api = connection
+        self._teams = dict(teams or {})
         self._pause = pause
 
     async def aclose(self) -> None:
@@ -74,10 +79,13 @@ class Desk:
 
     async def reassign(self, alert_id: str, team: str) -> bool:
         """See AlertDesk."""
-        body = self._api.dialect.team(team, OWN_USER)
-        if await self._answers(alert_id, team):
+        there = self._teams.get(team, team)
+        if team not in self._teams and not is_team_id(team):
+            return False  # nobody said which team that receiver is there
+        body = self._api.dialect.team(there, OWN_USER)
+        if await self._answers(alert_id, there):
             return False
-        await self._done(f"/{_path_id(alert_id)}/responders", body, lambda: self._answers(alert_id, team))
+        await self._done(f"/{_path_id(alert_id)}/responders", body, lambda: self._answers(alert_id, there))
         return True
 
     async def _done(self, path: str, body: Mapping[str, object], there: Callable[[], Awaitable[bool]]) -> None:
@@ -127,14 +135,17 @@ class Desk:
         return team in (await self.alert(alert_id)).teams
 
 
-def opsgenie_desk(api_url: str, key: str) -> Desk:
+def opsgenie_desk(api_url: str, key: str, teams: Mapping[str, str]) -> Desk:
     """Opsgenie's. Raises ConfigurationError for what cannot work."""
-    return Desk(Connection(api_url, genie_key(key), opsgenie(api_url)))
+    return Desk(Connection(api_url, genie_key(key), opsgenie(api_url)), teams)
 
 
-def jsm_desk(api_url: str, cloud_id: str, email: str, token: str) -> Desk:
-    """JSM's. Raises ConfigurationError for what cannot work."""
-    return Desk(Connection(api_url, basic(email, token), jsm(cloud_id)))
+def jsm_desk(api_url: str, cloud_id: str, credentials: tuple[str, str], teams: Mapping[str, str]) -> Desk:
+    """JSM's. `credentials`: e-mail and API token. Raises ConfigurationError for what cannot work."""
+    dialect = jsm(cloud_id)
+    for team in teams.values():
+        dialect.team(team, OWN_USER)
+    return Desk(Connection(api_url, basic(*credentials), dialect), teams)
 
 
 def _path_id(alert_id: str) -> str:

@@ -32,14 +32,19 @@ class Dialect:
 
     def team(self, team: str, user: str) -> dict[str, object]:
         """The body that adds a team. Raises ConfigurationError for a name where only ids are taken."""
-        by_id = _TEAM_ID.fullmatch(team) is not None
+        by_id = is_team_id(team)
         if self.wrapped:
             return {"responder": {"type": "team", "id" if by_id else "name": team}, "user": user, "source": user}
         if not by_id:
             raise ConfigurationError(
-                f"{self.name} takes teams by id, and {team!r} is none; copy it from the team's address in Jira"
+                f"{self.name} takes teams by id, and {team!r} is none; copy it from the team's address into JSM_TEAMS"
             )
         return {"type": "team", "id": team}
+
+
+def is_team_id(team: str) -> bool:
+    """Whether it is a team's id, and not a name."""
+    return _TEAM_ID.fullmatch(team) is not None
 
 
 def opsgenie(api_url: str) -> Dialect:

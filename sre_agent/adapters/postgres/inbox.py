@@ -30,14 +30,14 @@ ACCEPT = """
     WITH given AS MATERIALIZED (
         SELECT nextval(pg_get_serial_sequence('inbox', 'id')) AS id, heard.*
         FROM unnest(%(door)s::text[], %(delivery_id)s::text[], %(event_id)s::text[], %(incident_id)s::text[], %(type_name)s::text[],
-                    %(occurred_at)s::timestamptz[], %(received_at)s::timestamptz[], %(event)s::jsonb[], %(body)s::bytea[],
+                    %(occurred_at)s::timestamptz[], %(received_at)s::timestamptz[], %(event)b::text[], %(body)b::bytea[],
                     %(lock)s::text[])
              WITH ORDINALITY AS heard (door, delivery_id, event_id, incident_id, type_name, occurred_at, received_at, event, body,
                                        lock, place)
     ), fresh AS (
         INSERT INTO inbox (id, door, delivery_id, event_id, incident_id, type_name, occurred_at, received_at, event, body)
         OVERRIDING SYSTEM VALUE
-        SELECT id, door, delivery_id, event_id, incident_id, type_name, occurred_at, received_at, event, body
+        SELECT id, door, delivery_id, event_id, incident_id, type_name, occurred_at, received_at, event::jsonb, body
         FROM given ORDER BY place
         ON CONFLICT DO NOTHING
         RETURNING id
