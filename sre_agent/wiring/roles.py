@@ -19,13 +19,14 @@ from sre_agent.adapters.postgres.queue import HANDS, WORK
 from sre_agent.approval.teams import Teams
 from sre_agent.execution.action import Action
 from sre_agent.incident.errors import Conflict, SreAgentError, Transient
-from sre_agent.policy.people import People
+from sre_agent.policy.bundle import Declared
 from sre_agent.response.sweep import Sweep
 from sre_agent.response.walk import Walk
 from sre_agent.settings import Settings
 from sre_agent.web.metrics import Metrics
 from sre_agent.web.ports import PagePorts, Probe, WebPorts
 from sre_agent.wiring import brain, discovery, readers
+from sre_agent.wiring.alert_doors import alert_doors
 from sre_agent.wiring.board import open_board
 from sre_agent.wiring.clock import SystemClock
 from sre_agent.wiring.extension import door_secrets
@@ -85,7 +86,7 @@ async def run_roles(settings: Settings, role: Role, host: str, port: int, stop: 
             if presses is not None and presses.socket is not None:
                 running.append(presses.socket.run(stop))
             shown = (metrics, watch, desk, mode_board(settings, books, state), presses, page_ports(state, books))
-            running += [watch.run(stop), _web(settings, state, shown, books.bundle.declared.people, (host, port), stop)]
+            running += [watch.run(stop), _web(settings, state, shown, books.bundle.declared, (host, port), stop)]
         beat = Heartbeat(settings.heartbeat_url, lambda: _unwell(state), metrics.beat, SystemClock())
         await _together([*running, beat.run(stop)], stop)
 
@@ -127,7 +128,7 @@ async def _web(
     settings: Settings,
     state: State,
     shown: tuple[Metrics, BooksWatch, SwitchDesk, ModeBoard, Presses | None, PagePorts],
-    people: People,
+    declared: Declared,
     address: tuple[str, int],
     stop: asyncio.Event,
 ) -> None:
@@ -153,8 +154,9 @@ async def _web(
         notes=tuple(notes),
         switch=desk,
         modes=board,
-        entrance=entrance(settings, people, listener),
+        entrance=entrance(settings, declared.people, listener),
         slack=SlackDoor(presses.line.take, SystemClock(), metrics, secret) if presses is not None else None,
+        doors=alert_doors(settings, declared.ownership),
         pages=pages,
     )
     await serve(create_app(ports), listener, stop)
