@@ -1,6 +1,6 @@
 """What a check says: where, which check, how bad, why, what to do, and an edit where one is safe."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sre_agent.rules.document import Place
@@ -43,13 +43,14 @@ class Check:
     severity: Severity
     title: str
 
+    def at(self, path: str, place: Place, why: str, todo: str, fix: Fix | None = None) -> "Finding":
+        """A finding of this check. `why` and `todo`: one sentence each, without a full stop."""
+        return Finding(path, place, self, self.severity, why, todo, fix)
+
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `line` and `column` from 1; `start` and `end` are offsets (characters) into the file's text.
-
-    `suppressed` is the reason that a comment in the file gives; None where nobody suppressed it.
-    """
+    """One thing that is wrong. `suppressed` is the reason that a comment in the file gives; None where nobody suppressed it."""
 
     path: str
     place: Place
@@ -64,3 +65,7 @@ class Finding:
     def id(self) -> str:
         """The id of its check."""
         return self.check.id
+
+    def as_(self, severity: Severity) -> "Finding":
+        """The same, milder or worse than its check usually is."""
+        return replace(self, severity=severity)

@@ -1,5 +1,7 @@
 """The routing file in force, without the rest of the bundle: looking at it needs no policies."""
 
+from pathlib import Path
+
 from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.data_file import opened
 from sre_agent.policy.declarations import Problem
@@ -8,10 +10,16 @@ from sre_agent.routing.file import Routing
 from sre_agent.settings import Reasoner, load
 
 
-def routing_in_force() -> Routing:
-    """Of SRE_AGENT_POLICY_DATA, else the shipped one. Raises ConfigurationError (file, line, what to do) for a wrong one."""
-    settings = load(past=Reasoner.RULES)
-    file = opened(data_paths(settings.policies_dir, settings.policy_data)["routing.yaml"])
+def routing_in_force(config: Path | None = None) -> Routing:
+    """Of SRE_AGENT_POLICY_DATA (or the settings in `config`), else the shipped one. Raises ConfigurationError (file, line, what
+    to do) for a wrong one."""
+    settings = load(config, past=Reasoner.RULES)
+    return routing_at(data_paths(settings.policies_dir, settings.policy_data)["routing.yaml"])
+
+
+def routing_at(path: Path) -> Routing:
+    """The routing file at a path. Raises ConfigurationError as above."""
+    file = opened(path)
     routing, wrong = file.checked(Routing)
     faults = [file.complaint(Problem(*fault)) for fault in (routing.problems(None) if routing is not None else ())]
     for complaint in (*wrong, *faults):

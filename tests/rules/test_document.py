@@ -1,7 +1,7 @@
 """YAML with places: exact, bounded, and with a plain complaint for whatever is no rule file."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sre_agent.incident.errors import ConfigurationError
@@ -16,6 +16,7 @@ def scalars(node: Node) -> list[Scalar]:
     return [s for e in node.entries for s in (e.key, *scalars(e.value))]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text("abé😀 -_x", min_size=1).map(str.strip).filter(lambda t: t and not t.startswith("-")), min_size=1))
 @pytest.mark.parametrize(("lead", "end"), [("", "\n"), ("\ufeff", "\n"), ("", "\r\n")])
 def test_offsets_point_at_the_very_characters(lead: str, end: str, words: list[str]):
