@@ -116,7 +116,7 @@ def _open_by_id(examined: Examined) -> dict[tuple[str, str], int]:
 def receivers(subject: Subject) -> list[frozenset[tuple[str, bool]]]:
     """For each tree and alert, in their order: the receivers that it reaches, and whether certainly."""
     return [
-        frozenset((d.route.receiver, d.certain) for d in tree.deliveries(rule.value))
+        frozenset((d.route.receiver, d.certain) for d in tree.deliveries(subject.value_of(rule)))
         for tree in subject.trees
         for rule in subject.alerts
     ]

@@ -145,6 +145,7 @@ def test_cost_alerts_are_told_by_the_routing_file_and_wait_for_the_digest():
     assert cost(ratio) == []
     assert cost(ratio, labels.replace("ticket", "page")) == ["SRA501"]
     assert cost("for: 15m") == ["SRA502"]
+    assert ids(linted(alert("sum(usd) unless sum(usd:base) > 0", "for: 15m", labels, "CostWithoutBaseline"))) == []
     assert cost(ratio.removeprefix("for: 15m\n  ")) == ["SRA503"]
     assert ids(linted(alert("sum(usd) > 2", "for: 5m", LABELS.replace("sales", "sales, signal: cost")))) == ["SRA502", "SRA501"]
     assert found("sum(usd) > 2") == []

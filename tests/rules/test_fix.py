@@ -102,9 +102,42 @@ def test_no_receiver_is_changed_and_that_is_said():
     assert receivers(result.after.subject) == receivers(examined.subject)
 
 
-def test_where_both_old_keys_stand_together_a_person_writes_it():
-    text = ROUTES.replace("- match_re:", "- match: {a: b}\n      match_re:")
-    assert fixed(linted(text)).texts["0.yaml"][1].count("match_re") == 1
+BOTH = """\
+route:
+  receiver: default
+  routes:
+    - match:  # one
+        a: b
+      match_re:
+        # three
+        c: d|e
+        f: "g.*"
+      receiver: default
+receivers: [{name: default}]
+"""
+
+
+def test_both_old_keys_become_one_list_where_they_stand_together():
+    (after,) = repaired(BOTH)
+    assert after == (BOTH.replace("match:", "matchers:").replace("      match_re:\n", "").replace("a: b", "- 'a=\"b\"'")).replace(
+        "c: d|e", "- 'c=~\"d|e\"'"
+    ).replace('f: "g.*"', "- 'f=~\"g.*\"'")
+    assert ids(linted(after)) == []
+
+
+@pytest.mark.parametrize(
+    "apart",
+    [
+        BOTH.replace("      match_re", "      continue: true\n      match_re"),
+        BOTH.replace("        a: b", "          a: b"),
+        BOTH.replace("      receiver: default", "      matchers: [x=y]\n      receiver: default"),
+        BOTH.replace("match:  # one\n        a: b", "match: {a: b}"),
+        BOTH.replace("a: b", "a: |\n          b"),
+        BOTH.replace("a: b", "a:"),
+    ],
+)
+def test_where_the_old_keys_would_have_to_be_moved_a_person_does_it(apart: str):
+    assert fixed(linted(apart)).texts == {}
 
 
 def test_what_an_alias_repeats_is_not_touched():

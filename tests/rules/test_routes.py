@@ -95,6 +95,13 @@ def test_what_only_the_default_receiver_gets_is_told_unless_that_is_the_agent():
     assert "SRA203" not in ids(linted(rule("alert_type: nobody"), routes(*only_model)))
 
 
+def test_a_label_that_only_a_route_asks_for_may_come_from_outside():
+    by_cluster = child("'cluster=\"eu\"'", "pd-platform")
+    assert ids(linted(rule(INFRA, "sum(x) > 1"), routes(by_cluster))) == ["SRA110"]
+    assert "SRA203" in ids(linted(rule(INFRA, "sum(x) > 1") + rule("cluster: us", name="B"), routes(by_cluster)))
+    assert ids(linted(rule(MODEL, "sum(x) > 1"), routes(by_cluster, *BY_CLASS))) == ["SRA202"]
+
+
 def test_two_pagers_are_told_at_the_route_that_continues():
     examined = linted(
         rule(INFRA),

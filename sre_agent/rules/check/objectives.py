@@ -35,8 +35,11 @@ def findings(subject: Subject) -> Iterator[Finding]:
         if rule.tree is None or burn_rate(rule.tree):
             continue
         for compared in comparisons(rule.tree):
-            yield from _static(rule, compared, recorded, families)
-            yield from _differs(rule, compared, subject)
+            if _objective(rule, subject) is None:
+                yield from _static(rule, compared, recorded, families)
+            else:
+                # A vertical's own objective is a threshold on purpose: it pages at once.
+                yield from _differs(rule, compared, subject)
     if subject.alerts:
         yield from _unwatched(subject, objectives, families, recorded)
 

@@ -7,13 +7,12 @@ from itertools import pairwise
 from typing import Final
 
 from sre_agent.incident.alert import AlertClass
-from sre_agent.routing.file import Routing
 from sre_agent.rules.check.labels import class_of
 from sre_agent.rules.finding import Check, Finding, Severity
 from sre_agent.rules.owner import agents, only_chats, owner_of, pages
 from sre_agent.rules.rule import Rule
 from sre_agent.rules.subject import Subject
-from sre_agent.rules.tree import Route, Tree
+from sre_agent.rules.tree import Route, Tree, Value
 
 WRONG_TEAM: Final = Check("SRA201", "wrong-team", Severity.ERROR, "An alert is routed to a team that does not own its class")
 MAYBE_WRONG_TEAM: Final = Check("SRA202", "maybe-wrong-team", Severity.WARNING, "A route may take alerts of another class")
@@ -43,15 +42,15 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for tree in subject.trees:
         seen = _Seen()
         for rule in subject.alerts:
-            yield from _routed(rule, tree, subject.routing, seen)
+            yield from _routed(rule, tree, subject, seen)
             if rule not in seen.wrong:
-                _siblings(rule, tree, seen)
+                _siblings(subject.value_of(rule), rule, tree, seen)
         yield from _told(tree, seen)
 
 
-def _routed(rule: Rule, tree: Tree, routing: Routing, seen: _Seen) -> Iterator[Finding]:
-    deliveries = tree.deliveries(rule.value)
-    owned = class_of(rule)
+def _routed(rule: Rule, tree: Tree, subject: Subject, seen: _Seen) -> Iterator[Finding]:
+    deliveries = tree.deliveries(subject.value_of(rule))
+    owned, routing = class_of(rule), subject.routing
     certain = [d.route for d in deliveries if d.certain]
     for delivery in deliveries:
         receiver = tree.by_name.get(delivery.route.receiver)
@@ -87,11 +86,11 @@ def _default(rule: Rule, tree: Tree, root: Route) -> Iterator[Finding]:
     yield DEFAULT_ONLY.at(rule.document.path, rule.place, why, "add a route for its alert_type, or correct its labels")
 
 
-def _siblings(rule: Rule, tree: Tree, seen: _Seen) -> None:
+def _siblings(value: Value, rule: Rule, tree: Tree, seen: _Seen) -> None:
     """Routes beside one another that both certainly take the alert, neither of which is just the narrower one."""
     front = [tree.root] if tree.root is not None else []
     while front:
-        taken = [route for route in front.pop().routes if route.holds(rule.value) is True]
+        taken = [route for route in front.pop().routes if route.holds(value) is True]
         if not taken:
             continue
         first = taken[0]

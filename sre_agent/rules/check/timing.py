@@ -7,7 +7,7 @@ from sre_agent.routing.matcher import matcher
 from sre_agent.rules.document import Scalar
 from sre_agent.rules.finding import Check, Finding, Severity
 from sre_agent.rules.promql.shape import burn_rate, comparisons, windows
-from sre_agent.rules.promql.tree import Call, Expression, selectors, walk
+from sre_agent.rules.promql.tree import Binary, Call, Expression, selectors, walk
 from sre_agent.rules.rule import Rule
 from sre_agent.rules.subject import Subject
 
@@ -82,12 +82,17 @@ def _counts(tree: Expression) -> bool:
     return all(id(selector) in counted for selector in selectors(tree))
 
 
+def _without_baseline(rule: Rule) -> bool:
+    """It tells that there is no baseline (cost unless baseline), so that there can be no ratio."""
+    return isinstance(rule.tree, Binary) and rule.tree.operator == "unless"
+
+
 def _cost(rule: Rule) -> Iterator[Finding]:
     path = rule.document.path
     if rule.wakes:
         why = f"costs wait for the digest unless far above their baseline, but severity {rule.value('severity')!r} pages"
         yield COST_PAGES.at(path, rule.label_place("severity"), why, "write severity: ticket; what exceeds the limit pages anyway")
-    if RATIO not in rule.annotations and rule.value(RATIO) == "":
+    if RATIO not in rule.annotations and rule.value(RATIO) == "" and not _without_baseline(rule):
         why = f"without the annotation {RATIO} nobody knows how far above its baseline it is, so it never pages, however dear"
         yield COST_WITHOUT_RATIO.at(path, rule.place, why, f"compare cost with its baseline, and add {RATIO}: '{{{{ $value }}}}'")
     if not rule.for_s:

@@ -1,12 +1,12 @@
 """The route tree by itself: what Alertmanager would refuse, what can never be reached, what is written in the old way."""
 
-import json
 from collections.abc import Iterator
 from typing import Final
 
+from sre_agent.rules.check.renew import renewed
 from sre_agent.rules.check.routes import implies
-from sre_agent.rules.document import Document, Mapping, Scalar
-from sre_agent.rules.finding import Check, Edit, Finding, Fix, Severity
+from sre_agent.rules.document import Scalar
+from sre_agent.rules.finding import Check, Finding, Severity
 from sre_agent.rules.subject import Subject
 from sre_agent.rules.tree import Route, Tree
 
@@ -85,44 +85,3 @@ def _impossible(route: Route) -> str:
     matchers = [one for around in route.above() for one in around.matchers]
     fixed = {one.name: one.value for one in matchers if one.operator == "="}
     return next((one.name for one in matchers if one.name in fixed and not one.holds(fixed)), "")
-
-
-def renewed(document: Document, route: Route) -> Fix | None:
-    """`match` and `match_re` as `matchers`, in place; None where that cannot be done without moving things.
-
-    Only one of the three keys may be there, for a key that is given twice is an error.
-    """
-    keys = [e for e in route.node.entries if e.key.text in ("match", "match_re", "matchers")]
-    entry = keys[0]
-    under = entry.value
-    if len(keys) > 1 or entry.merged or not isinstance(under, Mapping) or not under.entries or any(e.merged for e in under.entries):
-        return None
-    if not all(isinstance(e.value, Scalar) and _one_line(document, e.key, e.value) for e in under.entries):
-        return None
-    operator = "=" if entry.key.text == "match" else "=~"
-    said = [(e.key.place.start, e.value.place.end, _item(e.key.text, operator, _text(e.value))) for e in under.entries]
-    edits = [Edit(entry.key.place.start, entry.key.place.end, "matchers")]
-    if under.flow:
-        if "\n" in document.text[under.place.start : under.place.end]:
-            return None
-        edits.append(Edit(under.place.start, under.place.end, f"[{', '.join(text for _, _, text in said)}]"))
-    else:
-        edits += [Edit(start, end, f"- {text}") for start, end, text in said]
-    return Fix(f"{entry.key.text} as matchers", tuple(edits))
-
-
-def _text(node: object) -> str:
-    return node.text if isinstance(node, Scalar) else ""
-
-
-def _one_line(document: Document, key: Scalar, value: Scalar) -> bool:
-    said = (
-        value.style in ("", "'", '"') and "\n" not in document.text[key.place.start : value.place.end] and value.text.isprintable()
-    )
-    return said and not value.empty and value.place.start > key.place.end
-
-
-def _item(name: str, operator: str, value: str) -> str:
-    """A matcher as a YAML item: in single quotes, which need no escapes but their own."""
-    quoted = json.dumps(value, ensure_ascii=False)
-    return "'" + f"{name}{operator}{quoted}".replace("'", "''") + "'"
