@@ -76,7 +76,7 @@ async def wiped(pool: Database) -> None:
         await connection.execute("SET session_replication_role = replica")  # no triggers: the chain is append-only
         await connection.execute(
             "TRUNCATE inbox, incident, approval, digest, intent, audit, recording, incident_name, told_alert, digest_line,"
-            " procrastinate_jobs, procrastinate_workers RESTART IDENTITY CASCADE"
+            " status_draft, procrastinate_jobs, procrastinate_workers RESTART IDENTITY CASCADE"
         )
         await connection.execute("UPDATE audit_head SET sequence = 0, hash = repeat('0', 64)")
         await connection.execute("UPDATE halt SET engaged = false, version = %s", (__version__,))

@@ -15,6 +15,7 @@ from sre_agent.adapters.postgres.halt import PostgresHalt
 from sre_agent.adapters.postgres.ledger import PostgresLedger
 from sre_agent.adapters.postgres.migrate import migrate
 from sre_agent.adapters.postgres.recordings import PostgresRecordings
+from sre_agent.adapters.postgres.status_drafts import PostgresStatusDrafts
 from sre_agent.adapters.postgres.store import PostgresStore
 from sre_agent.adapters.postgres.target_lock import TargetLock, TargetLocks
 from sre_agent.adapters.postgres.told_alerts import PostgresToldAlerts
@@ -41,6 +42,7 @@ class State:
     checkpoints: Checkpoints
     recordings: PostgresRecordings
     told: PostgresToldAlerts
+    status_drafts: PostgresStatusDrafts
 
     @asynccontextmanager
     async def target_lock(self, key: str) -> AsyncIterator[TargetLock]:
@@ -110,6 +112,7 @@ async def opened_state(settings: Settings, observers: tuple[Observer, ...] = (),
                 track_record=PostgresTrackRecord(database),
                 checkpoints=checkpoints,
                 told=PostgresToldAlerts(database),
+                status_drafts=PostgresStatusDrafts(database),
                 recordings=PostgresRecordings(
                     database, settings.recordings_max_mb * MB, timedelta(days=settings.recordings_keep_days)
                 ),
