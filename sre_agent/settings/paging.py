@@ -2,7 +2,7 @@
 
 from pydantic_settings import BaseSettings
 
-from sre_agent.settings.setting import Secret, Secrets, Url, env
+from sre_agent.settings.setting import Names, Secret, Secrets, Url, env
 
 
 class PagingSettings(BaseSettings):
@@ -31,3 +31,21 @@ class PagingSettings(BaseSettings):
         "smtps://user:password@host:465, smtp+starttls://user:password@host:587, smtp://host:25",
     )
     mail_from: str | None = env("SRE_AGENT_MAIL_FROM", None, "address that mails come from", "Goes with SRE_AGENT_SMTP_URL.")
+
+    # status pages
+    statuspage_api_key: Secret = env(
+        "STATUSPAGE_API_KEY",
+        None,
+        "API key of Statuspage",
+        "Only `sre-agent status-page publish` uses it, run by a person; unset: updates are drafted and published by hand.",
+    )
+    statuspage_pages: Names = env(
+        "STATUSPAGE_PAGES",
+        {},
+        "page of each audience (public, private, aggregate)",
+        "An audience without a page cannot be told from here.",
+        'JSON {"<audience>": "<page id>"}',
+    )
+    statuspage_api_url: Url = env(
+        "STATUSPAGE_API_URL", "https://api.statuspage.io", "address of Statuspage's API", "A stand-in's address in tests.", "URL"
+    )

@@ -110,6 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", "0"))).decode()
         self._serve("POST", body or urlsplit(self.path).query, body)
 
+    def do_PATCH(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", "0"))).decode()
+        self._serve("PATCH", urlsplit(self.path).query, body)
+
     def _serve(self, method: str, query: str, body: str = "") -> None:
         owner, address = self.server.owner, urlsplit(self.path)
         headers = {k.lower(): v for k, v in self.headers.items()}

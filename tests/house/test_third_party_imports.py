@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "adapters.redis_rights": {"redis"},
     "adapters.slack.client": {"aiohttp", "slack_sdk"},
     "adapters.slack.socket": {"aiohttp"},
+    "adapters.statuspage": {"httpx"},
     "adapters.tracing": {"opentelemetry"},
     "cli.render": {"rich"},
     "evidence.told.manifest": {"yaml"},
