@@ -126,3 +126,39 @@ def play(port: int, requests: Sequence[bytes]) -> Round:
                     key.data.send(following)
         spent = time.perf_counter() - began
     return Round(len(requests) / spent, latencies)
+
+
+IDLE_S = 2.0
+"""A connection that was idle for longer is opened anew: the server closes it after five seconds."""
+
+
+def play_when_due(port: int, requests: Sequence[tuple[float, bytes]]) -> list[float]:
+    """Send each request (seconds after the beginning, bytes) when it is due, whatever has been answered, over as many connections
+    as that takes. Seconds from when each was due to its answer, so that what falls behind cannot hide it.
+    """
+    latencies: list[float] = []
+    free: list[tuple[float, socket.socket]] = []
+    coming = 0
+    began = time.perf_counter()
+    with ExitStack() as stack, selectors.DefaultSelector() as ready:
+        while len(latencies) < len(requests):
+            now = time.perf_counter() - began
+            while coming < len(requests) and requests[coming][0] <= now:
+                while free and now - free[-1][0] > IDLE_S:
+                    free.pop()[1].close()
+                connection = free.pop()[1] if free else stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                line = _Line(connection)
+                line.send(requests[coming][1])
+                ready.register(connection, selectors.EVENT_READ, (line, requests[coming][0]))
+                coming += 1
+            pause = max(0.0, requests[coming][0] - now) if coming < len(requests) else None
+            for key, _ in ready.select(pause):
+                line, due = key.data
+                if line.receive() is None:
+                    continue
+                latencies.append(time.perf_counter() - began - due)
+                ready.unregister(key.fileobj)
+                assert isinstance(key.fileobj, socket.socket)
+                free.append((time.perf_counter() - began, key.fileobj))
+    return latencies

@@ -7,11 +7,8 @@ latency runs from that moment, so a door that falls behind cannot hide it.
 import asyncio
 import shutil
 import statistics
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import httpx
 
 from sre_agent.adapters.embedded_postgres import AtEnd, EmbeddedPostgres
 from sre_agent.adapters.postgres.database import single_connection
@@ -19,6 +16,7 @@ from sre_agent.testing.alertmanager_webhooks import storm
 from sre_agent.testing.night.agent import AgentProcess
 from sre_agent.testing.night.stage import readable_temp
 from sre_agent.wiring.state import migrate_database
+from tests.bench.load import play_when_due
 from tests.bench.verdict import Row, percentile
 
 TOKEN = "token of the bench"
@@ -53,27 +51,22 @@ def _measured(folder: Path, alerts: int, groups: int, seconds: float) -> tuple[l
         try:
             agent.wait_ready()
             deliveries = list(storm(alerts, groups, datetime.now(UTC), timedelta(seconds=seconds)))
-            latencies = asyncio.run(_played(agent.url, deliveries))
+            latencies = play_when_due(agent.port, [(since.total_seconds(), _request(body)) for since, body in deliveries])
         finally:
             agent.stop()
         asyncio.run(_all_kept(url, len(deliveries)))
     return latencies, max(len(body) for _, body in deliveries)
 
 
-async def _played(url: str, deliveries: list[tuple[timedelta, bytes]]) -> list[float]:
-    """Send each when it is due; seconds from then to its answer."""
-    begun = time.perf_counter() + 0.1
-    headers = {"Authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
-    async with httpx.AsyncClient(base_url=url, timeout=30, limits=httpx.Limits(max_connections=64, keepalive_expiry=2)) as client:
-
-        async def deliver(due: float, body: bytes) -> float:
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            answer = await client.post("/webhooks/alertmanager", content=body, headers=headers)
-            if answer.status_code != 202:
-                raise SystemExit(f"a delivery was not accepted: {answer.status_code} {answer.text[:200]}")
-            return time.perf_counter() - due
-
-        return await asyncio.gather(*(deliver(begun + since.total_seconds(), body) for since, body in deliveries))
+def _request(body: bytes) -> bytes:
+    headers = {
+        "host": "127.0.0.1",
+        "content-type": "application/json",
+        "authorization": f"Bearer {TOKEN}",
+        "content-length": len(body),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"POST /webhooks/alertmanager HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 async def _all_kept(url: str, sent: int) -> None:

@@ -110,6 +110,23 @@ async def test_hostile_ids_are_taken_in_once(store: Either) -> None:
     assert not await store.accept(hostile, b"\xff\x00", NOW)
 
 
+async def test_events_with_large_bodies_and_hostile_text_arrive_side_by_side(store: Either) -> None:
+    """More bytes than one statement takes, and text that an array would have to escape."""
+    odd = 'x"} \\ {NULL, "a",\n\t☃ ' * 20
+    fates = await asyncio.gather(*(store.accept(event(n, title=odd), bytes([n]) * 9_000_000, NOW) for n in range(6)))
+    assert fates == [True] * 6
+    rows = [row for n in range(6) for row in range(1, 20) if await _has(store, row, f"E{n}")]
+    assert len(rows) == 6
+    assert {(await store.inbox(row)).title for row in rows} == {odd}
+
+
+async def _has(store: Either, row: int, event_id: str) -> bool:
+    try:
+        return (await store.inbox(row)).event_id == event_id
+    except Permanent:
+        return False
+
+
 async def test_an_unknown_inbox_row_is_a_permanent_error(store: Either) -> None:
     with pytest.raises(Permanent, match="no inbox row 99"):
         await store.inbox(99)

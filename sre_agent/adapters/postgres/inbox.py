@@ -20,7 +20,10 @@ from sre_agent.incident.event import IncidentEvent
 from sre_agent.response.document import document, text
 
 MOST = 64
-"""Events in one statement, at most (64 bodies of at most 1 MiB)."""
+"""Events in one statement, at most."""
+
+MOST_BYTES = 32 * 1024 * 1024
+"""Of bodies in one statement; a body larger than that has one of its own."""
 
 LONGEST_KEY = 200
 
@@ -48,6 +51,7 @@ ACCEPT = """
     )
     SELECT place FROM given JOIN fresh USING (id) CROSS JOIN jobs
 """
+"""`%b`: events and bodies go in binary. In an array written as text every quote of a JSON text and every byte would be escaped."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ class Inbox:
     async def _write(self) -> None:
         """Write until nobody waits."""
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+            batch = self._batch()
             # Two processes that insert the same events in different orders would deadlock.
             batch.sort(key=lambda arrival: (arrival.event.door, arrival.event.event_id, arrival.event.delivery_id))
             try:
@@ -135,6 +139,15 @@ class Inbox:
                 _fail(batch, error)
             finally:  # whatever else happens (a defect, a shutdown), nobody waits for ever
                 _fail(batch, Transient("The event was not written; send it again."))
+
+    def _batch(self) -> list[Arrival]:
+        """The next events, as many as one statement takes."""
+        batch = [self._waiting.popleft()]
+        size = len(batch[0].body)
+        while self._waiting and len(batch) < MOST and size + len(self._waiting[0].body) <= MOST_BYTES:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1].body)
+        return batch
 
     async def _insert(self, batch: Sequence[Arrival]) -> None:
         """One statement, one transaction, one round trip."""
