@@ -27,3 +27,11 @@ def routing_at(path: Path) -> Routing:
     if routing is None:
         raise ConfigurationError(f"{file.path}: is not a routing file")
     return routing
+
+
+def door_url(config: Path | None = None) -> str:
+    """Where Alertmanager finds the agent. Raises ConfigurationError when nobody said so."""
+    public = load(config, past=Reasoner.RULES).public_url
+    if not public:
+        raise ConfigurationError("nobody said where Alertmanager finds the agent: give --url, or set SRE_AGENT_PUBLIC_URL")
+    return f"{str(public).rstrip('/')}/webhooks/alertmanager"
