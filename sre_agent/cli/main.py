@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sre_agent import __version__
-from sre_agent.cli import approvals, autonomy, cases, pagerduty, policy, routes, rules, runbook, store
+from sre_agent.cli import approvals, autonomy, cases, pagerduty, policy, routes, rules, runbook, status_page, store
 from sre_agent.cli.demo import demo
 from sre_agent.cli.doctor import doctor
 from sre_agent.cli.findings import findings
@@ -66,3 +66,4 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(routes.app, name="routes")
 app.add_typer(rules.app, name="rules")
 app.add_typer(runbook.app, name="runbook")
+app.add_typer(status_page.app, name="status-page")

@@ -120,6 +120,24 @@ def draft(
     return tuple(_one(incident_id, (a, verticals), alert_class, phase) for a in _audiences(noticed, routing))
 
 
+def ended(first: StatusDraft, number: int) -> StatusDraft:
+    """What tells a page that an incident is over of which `first` told it, in the incident's round `number`."""
+    phase = StatusPhase.RESOLVED
+    identity = draft_id(first.incident_id, number, first.audience, phase)
+    return first.model_copy(update={"id": identity, "round": number, "phase": phase, "body": _OVER})
+
+
+def open_at(kept: Iterable[KeptDraft]) -> dict[StatusAudience, KeptDraft]:
+    """By page: the published draft of an incident that still stands open there. `kept`: all drafts of one incident."""
+    found: dict[StatusAudience, KeptDraft] = {}
+    for each in sorted((k for k in kept if k.state is DraftState.PUBLISHED), key=lambda k: k.changed_at):
+        if each.draft.phase is StatusPhase.RESOLVED:
+            found.pop(each.draft.audience, None)
+        else:
+            found[each.draft.audience] = each
+    return found
+
+
 def is_customer_facing(alert: Alert, routing: Routing) -> bool:
     """Whether customers notice it, by routing.yaml's `customer_facing`. An empty list of matchers names nothing."""
     return any(matchers and _holds(matchers, alert) for matchers in routing.customer_facing)
