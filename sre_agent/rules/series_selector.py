@@ -14,6 +14,20 @@ _MATCH: Final = re.compile(
     r"""\s*(?P<label>[a-zA-Z_][a-zA-Z0-9_]*)\s*(?P<operator>=~|!~|!=|=)\s*"""
     r"""(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`)\s*(?:,|$)"""
 )
+_RE2_ONLY: Final = re.compile(r"\\[pPzQEC]|\[\[|\(\?[^:]")
+"""What RE2 knows and Python does not, or knows otherwise (https://github.com/google/re2/wiki/Syntax)."""
+_NOT_RE2: Final = re.compile(r"\(\?<?[=!]|(?<!\\)(?:\\\\)*\\[1-9]")
+"""Looking ahead and behind, and references back: RE2 has none."""
+
+
+def compiled(pattern: str) -> re.Pattern[str] | None:
+    """A regular expression as Prometheus takes it; None where Python reads another language than RE2."""
+    if _RE2_ONLY.search(pattern):
+        return None
+    try:
+        return re.compile(pattern, re.DOTALL)
+    except (re.error, RecursionError, OverflowError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +42,11 @@ class Match:
         return f"{self.label}{self.operator}{json.dumps(self.value, ensure_ascii=False)}"
 
     def holds(self, value: str) -> bool:
-        """Whether a label's value ("" for a missing label) matches. Raises re.error for an expression Python cannot read."""
+        """Whether a label's value ("" for a missing label) matches; no, for an expression that only Prometheus can read."""
         if self.operator in ("=", "!="):
             return (value == self.value) == (self.operator == "=")
-        return (re.fullmatch(self.value, value, re.DOTALL) is not None) == (self.operator == "=~")
+        pattern = compiled(self.value)
+        return pattern is not None and (pattern.fullmatch(value) is not None) == (self.operator == "=~")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +91,18 @@ def matches(text: str) -> tuple[Match, ...]:
         if one["label"] == "__name__":
             raise ValueError("__name__ may not be matched here; write the metric's name before the braces")
         found.append(Match(one["label"], one["operator"], _unquoted(one["text"])))
+        _check_pattern(found[-1])
         at = one.end()
     return tuple(found)
+
+
+def _check_pattern(match: Match) -> None:
+    if not match.operator.endswith("~"):
+        return
+    if _NOT_RE2.search(match.value):
+        raise ValueError(f"{match} looks ahead, behind or back, which Prometheus cannot; write alternatives (a|b), or use !~")
+    if compiled(match.value) is None and not _RE2_ONLY.search(match.value):
+        raise ValueError(f"{match} holds no regular expression; correct it")
 
 
 def _unquoted(text: str) -> str:

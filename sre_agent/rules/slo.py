@@ -11,6 +11,9 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from sre_agent.rules.burn_rates import ROWS
+from sre_agent.rules.promql.parse import kind, parse
+from sre_agent.rules.promql.tokens import NotPromQL
+from sre_agent.rules.promql.tree import Kind
 from sre_agent.rules.series_selector import METRIC, matches, series_selector
 
 SHORTEST_DAYS: Final = 7
@@ -91,7 +94,15 @@ def _link(text: str) -> None:
 
 def _expression(text: str) -> None:
     if not text.strip():
-        raise ValueError("the expression is empty")
+        raise ValueError("the expression is empty; write PromQL that gives a cost per hour")
+    try:
+        gives = kind(parse(text))
+    except NotPromQL as error:
+        if error.beyond:
+            return
+        raise ValueError(f"this is no PromQL: {error}; correct it at character {error.at + 1}") from error
+    if gives is not Kind.VECTOR:
+        raise ValueError(f"the expression gives a {gives}, and a sum is taken of it; write one that gives series")
 
 
 Selector = Annotated[str, _checked(series_selector)]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from sre_agent.rules.burn_rates import ROWS, written
-from sre_agent.rules.generate.files import written_files
+from sre_agent.rules.generate.files import generated
 from sre_agent.rules.slo_problems import read_slos
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/slo.yaml"
@@ -15,7 +15,7 @@ EXAMPLE = Path(__file__).parents[2] / "docs/examples/slo.yaml"
 def rules(path: Path) -> list[dict[str, object]]:
     file, wrong = read_slos(path)
     assert file is not None, wrong
-    groups = yaml.safe_load(written_files(file, path.name)[0].text)["groups"]
+    groups = yaml.safe_load(generated(file, path.name).files[0].text)["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 

@@ -13,7 +13,7 @@ def generate(
 ) -> None:
     """Write recording and alert rules from objectives. Exit status 1 when the file is wrong; then nothing is written."""
     from sre_agent.cli.render import printable
-    from sre_agent.rules.generate.files import written_files
+    from sre_agent.rules.generate.files import generated
     from sre_agent.rules.slo_problems import read_slos
 
     file, wrong = read_slos(objectives)
@@ -22,14 +22,16 @@ def generate(
     if file is None:
         raise typer.Exit(1)
     folder = out_dir or objectives.parent
-    stale = False
-    for one in written_files(file, objectives.name):
+    made, stale = generated(file, objectives.name), False
+    for one in made.files:
         path = folder / one.name
         state = _state(path, one.text)
         if not check and state != "unchanged":
             _write(path, one.text)
         stale = stale or state != "unchanged"
         typer.echo(printable(f"{path}: {f'would be {state}' if check and state != 'unchanged' else state}"))
+    for note in made.notes:
+        typer.echo(printable(f"note: {note}"), err=True)
     if check and stale:
         raise typer.Exit(1)
 

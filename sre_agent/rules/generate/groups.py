@@ -1,6 +1,7 @@
 """Groups of rules from a file of objectives: in each the recorded series come before the alerts that read them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -14,15 +15,19 @@ Rule = dict[str, Value]
 QUANTILE_WINDOW: Final = "5m"
 
 
-def groups(file: SloFile) -> tuple[dict[str, Value], ...]:
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rules that Prometheus evaluates in their order."""
+
+    name: str
+    rules: tuple[Rule, ...]
+
+
+def groups(file: SloFile) -> tuple[Group, ...]:
     """One group for each objective, one for all quantiles, one for all costs."""
-    found: list[dict[str, Value]] = [
-        {"name": f"slo:{key(slo)}", "rules": [*_recorded(slo), *_burn_rates(slo)]} for slo in file.slos
-    ]
-    if file.quantiles:
-        found.append({"name": "slo:quantiles", "rules": [_quantile(q) for q in file.quantiles]})
-    if file.costs:
-        found.append({"name": "slo:costs", "rules": [rule for cost in file.costs for rule in _cost(cost)]})
+    found = [Group(f"slo:{key(slo)}", (*_recorded(slo), *_burn_rates(slo))) for slo in file.slos]
+    found += [Group("slo:quantiles", tuple(map(_quantile, file.quantiles)))] if file.quantiles else []
+    found += [Group("slo:costs", tuple(rule for cost in file.costs for rule in _cost(cost)))] if file.costs else []
     return tuple(found)
 
 
