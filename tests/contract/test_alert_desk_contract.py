@@ -192,6 +192,21 @@ async def test_what_each_status_means_for_a_read(status: int, error: type[Except
         assert secret not in str(failed.value)
 
 
+@pytest.mark.parametrize(("status", "unknown"), [(429, False), (500, True), (502, True), (503, True)])
+async def test_after_trouble_there_a_write_may_have_happened(
+    status: int, unknown: bool, desk: Desk, server: AlertDeskStandIn
+) -> None:
+    alert = server.fire("x")
+    for root in ("/v2/alerts", f"/{CLOUD}/v1/alerts"):
+        server.misbehave(Misbehaviour(path=f"{root}/{alert}/responders", reply=Reply(status, "{}")))
+        if desk.dialect.alerts == root:
+            break
+    with pytest.raises(Transient) as failed:
+        await desk.reassign(alert, TEAM)
+    assert isinstance(failed.value, OutcomeUnknown) == unknown
+    assert len([a for a in server.asked if a.method == "POST"]) == 1
+
+
 @pytest.mark.parametrize(
     ("header", "wait"), [("7", 7.0), ("99999999", 3600.0), ("", None), ("soon", None), ("Mon, 01 Jan 2001 00:00:00 GMT", 0.0)]
 )

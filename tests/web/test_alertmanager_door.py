@@ -75,6 +75,7 @@ async def test_the_same_delivery_from_three_of_a_cluster_is_kept_once(remote, sh
     {"Authorization": "Bearer "},
     {"Authorization": TOKEN},
     {"Authorization": f"Basic {TOKEN}"},
+    {"Authorization": f"Digest {TOKEN}"},
     {"Authorization": f"Bearer {TOKEN}x"},
     {"Authorization": f"Bearer  {TOKEN}"},
     {"Authorization": f"Bearer {TOKEN[:-1]}"},

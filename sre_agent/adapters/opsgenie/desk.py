@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from sre_agent.adapters.opsgenie.connection import Connection, NotThere, basic, genie_key
-from sre_agent.adapters.opsgenie.dialect import is_team_id, jsm, opsgenie
+from sre_agent.adapters.opsgenie.dialect import Dialect, is_team_id, jsm, opsgenie
 from sre_agent.handback.alert_desk import ToldAlert
 from sre_agent.incident.errors import OutcomeUnknown, Permanent
 from sre_agent.intake.opsgenie import OWN_USER
@@ -38,6 +38,11 @@ class Desk:
         self._api = connection
         self._teams = dict(teams or {})
         self._pause = pause
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which of the two it speaks."""
+        return self._api.dialect
 
     async def aclose(self) -> None:
         """Close its connections."""
