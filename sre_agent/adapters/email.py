@@ -123,6 +123,8 @@ class SmtpMailer:
             reply = smtp.getreply()
         except (OSError, smtplib.SMTPException) as lost:
             raise OutcomeUnknown(f"{where}: sent, no answer came ({type(lost).__name__})") from lost
+        if reply[0] < 0:
+            raise OutcomeUnknown(f"{where}: sent, and what came back is no answer of a mail server")
         _expect(reply, 250)
 
     def _connect(self) -> smtplib.SMTP:
@@ -182,12 +184,19 @@ def _message(mail: Mail, sender: Address, to: Address) -> bytes:
     """The message as sent: redacted, 7-bit, lines ending in CR LF. What others wrote cannot become a header."""
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"], message["To"] = sender, to
-    message["Subject"] = _BLANK.sub(" ", storable(redact(mail.subject))).strip()[:LONGEST_SUBJECT]
+    message["Subject"] = _subject(mail.subject)
     message["Date"] = formatdate()
     message["Message-ID"] = f"<{_message_id(mail.message_id, sender.domain)}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(storable(redact(mail.text))[:LONGEST_TEXT])
     return message.as_bytes()
+
+
+def _subject(given: str) -> str:
+    """One line. SAFETY: an encoded word (RFC 2047) is decoded by the library when it is set: its line breaks would begin headers,
+    and what it hides was not seen by redaction. So none is left.
+    """
+    return _BLANK.sub(" ", storable(redact(given))).replace("=?", "= ?").strip()[:LONGEST_SUBJECT]
 
 
 def _message_id(given: str, domain: str) -> str:

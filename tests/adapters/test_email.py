@@ -59,6 +59,24 @@ async def test_what_others_wrote_becomes_no_header_and_no_envelope(server: SmtpS
     assert letter.message["Message-ID"].endswith("@corp.test>")
 
 
+HIDDEN = [
+    "=?utf-8?b?Zm9vDQpCY2M6IGV2aWxAeC50ZXN0DQpYLVNlZW46IDE=?=",  # "foo CR LF Bcc: ... CR LF X-Seen: 1"
+    "=?utf-8?q?a=0D=0ABcc:_evil?=",
+    "up =?us-ascii?q?=0AX-Seen=3A_1?= up",
+    "=?=?utf-8?q?=0AX-Seen=3A_1?=",
+]
+
+
+@pytest.mark.parametrize("subject", HIDDEN)
+async def test_an_encoded_word_in_a_subject_is_shown_as_it_came_and_begins_no_header(server: SmtpStandIn, subject: str):
+    await mailer(server).mail(MAIL.model_copy(update={"subject": subject}))
+    (letter,) = server.letters
+    expected = {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version"}
+    assert set(letter.message.keys()) - {"Content-Type", "Content-Transfer-Encoding"} == expected
+    assert letter.message["Subject"].replace(" ", "") == subject.replace(" ", "")
+    assert letter.message.get_content().startswith("It fell by 4 %.")
+
+
 async def test_the_same_mail_has_the_same_id_however_strange(server: SmtpStandIn):
     strange = MAIL.model_copy(update={"message_id": "group/[alertname=Ü]"})
     await mailer(server).mail(strange)
@@ -109,6 +127,12 @@ async def test_a_connection_that_is_lost_after_the_message_leaves_the_outcome_un
     with pytest.raises(OutcomeUnknown, match="no answer came"):
         await mailer(server).mail(MAIL)
     assert len(server.letters) == 1
+
+
+async def test_an_answer_after_the_message_that_nobody_can_read_leaves_the_outcome_unknown(server: SmtpStandIn):
+    server.mood.answers = {"end": "what?"}
+    with pytest.raises(OutcomeUnknown, match="no answer of a mail server"):
+        await mailer(server).mail(MAIL)
 
 
 async def test_a_server_that_takes_the_mail_and_then_goes_has_taken_it(server: SmtpStandIn):
