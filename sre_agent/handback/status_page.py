@@ -165,9 +165,9 @@ def _one(
     incident_id: str, told: tuple[StatusAudience, Sequence[str]], alert_class: AlertClass, phase: tuple[int, StatusPhase]
 ) -> StatusDraft:
     audience, verticals = told
-    # SAFETY: affiliates see aggregates only: no page of theirs says which service or whose.
-    names = [] if audience is StatusAudience.AGGREGATE else [v.replace("_", " ") for v in verticals]
+    names = [v.replace("_", " ") for v in verticals]
     if audience is StatusAudience.AGGREGATE:
+        # SAFETY: affiliates see aggregates only: no page of theirs says which service or whose.
         what, trouble = "Some of our services are impaired", "They may be slower than usual, or not available."
     elif names:
         what, trouble = f"Problems with {_and(names)}", _TROUBLE[alert_class]
