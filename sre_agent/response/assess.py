@@ -22,6 +22,7 @@ from sre_agent.response.ports import NOTHING, Investigator
 from sre_agent.runbook.match import CANNOT_HELP
 from sre_agent.runbook.proposal import Investigated, Proposal, plan_hash
 from sre_agent.triage.classify import triage
+from sre_agent.triage.odd import doubted
 from sre_agent.triage.ownership import Ownership
 from sre_agent.triage.triage import Triage
 from sre_agent.triage.weaken import EXPLAINS, weaken
@@ -128,7 +129,7 @@ class Assessor:
 
         `spent` is what the incident's other rounds spent on a model.
         """
-        before = triage(incident, self.ownership)
+        before = doubted(triage(incident, self.ownership), incident.alerts, now)
         found = await self.investigator.investigate(scope_of(incident, now, self.lookback), before, thread, spent)
         after = weaken(before, found.diagnosis, self.ownership)
         early = self._without_proposal(incident, after, found)
@@ -141,7 +142,7 @@ class Assessor:
 
     async def reassess(self, incident: Incident, plan: "Plan", now: datetime) -> tuple[Assessment, Permit | None]:
         """Judge a plan again right before its effect, on fresh evidence and facts; mint the permit if it holds."""
-        before = triage(incident, self.ownership)
+        before = doubted(triage(incident, self.ownership), incident.alerts, now)
         diagnosis = await self.investigator.reexamine(scope_of(incident, now, self.lookback), plan.diagnosis)
         after = weaken(before, diagnosis, self.ownership)
         again = Investigated(diagnosis=diagnosis, proposal=plan.proposal)
