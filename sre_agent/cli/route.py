@@ -37,8 +37,8 @@ def route(
         typer.echo(f"{file}: {wrong}", err=True)
         raise typer.Exit(2) from wrong
     shown = [line.shown() for line in found]
-    if as_json:
-        typer.echo(json.dumps(shown if listed else shown[0], indent=2, ensure_ascii=False))
-        return
-    for line in found:
-        typer.echo(line.words())
+    text = (
+        json.dumps(shown if listed else shown[0], indent=2, ensure_ascii=False) if as_json else "\n".join(f.words() for f in found)
+    )
+    # Half of a character, which JSON can write and no terminal can show, becomes a question mark.
+    typer.echo(text.encode("utf-8", "replace").decode())

@@ -10,6 +10,7 @@ from sre_agent.incident.timeline import TimelineEntry
 from sre_agent.response import lifecycle
 from sre_agent.response.record import IncidentRecord, Job, JobKind, SentPage, Step
 from sre_agent.routing.decide import decide
+from sre_agent.routing.escalate import escalated
 from sre_agent.routing.file import Routing
 from sre_agent.routing.memory import Memory
 from sre_agent.routing.remember import remembered
@@ -40,7 +41,7 @@ def routing_now(record: IncidentRecord, alerts: Sequence[Alert], routing: Routin
     memory = remembered(record.memory, [a for a in alerts if a.labels_known] or alerts, routing, now)
     told = record.page
     if memory.firing_since is None and not memory.flapping and told is not None and (told.mailed or told.by):
-        memory = memory.model_copy(update={"paged_at": None})  # nothing of ours to take back: the next time is told anew
+        memory = memory.unheard()  # nothing of ours to take back: the next time is told anew
     return decide(alerts, signals_of(alerts, routing), routing, memory, now), memory
 
 
@@ -57,15 +58,18 @@ def heard_as(record: IncidentRecord, kind: EventKind, firing: bool) -> EventKind
     return EventKind.REOPENED if relapsed and not record.memory.flapping else EventKind.TRIGGERED
 
 
-def nothing_new(record: IncidentRecord, alerts: Sequence[Alert]) -> bool:
+def nothing_new(record: IncidentRecord, alerts: Sequence[Alert], routing: Routing) -> bool:
     """Whether people know already all that these alerts could wake them for: paged, and more of the same fires. In a storm most
     news is of this kind, and reading a thousand alerts for each would hold up what matters.
     """
     routed = record.routed
     if routed is None or record.memory.paged_at is None or record.memory.firing_since is None or not alerts:
         return False
-    same = routed.alert_class.value
-    return all(a.labels_known and a.status is AlertStatus.FIRING and a.labels.get(LABEL) == same for a in alerts)
+    same, told = routed.alert_class.value, set(record.memory.told)
+    if not all(a.labels_known and a.status is AlertStatus.FIRING and a.labels.get(LABEL) == same for a in alerts):
+        return False
+    # An incident can become worse after its page. Whom another system's page reached is not ours to add to.
+    return not told or {o for to in escalated(alerts, signals_of(alerts, routing), routing).values() for o in to} <= told
 
 
 def looked_at(record: IncidentRecord, alerts: Sequence[Alert], routing: Routing, look: Look) -> Step | None:
@@ -140,15 +144,24 @@ def quiet_at(memory: Memory, quiet_for: timedelta) -> datetime | None:
     return memory.resolved_at + quiet_for
 
 
-def sent(record: IncidentRecord, receivers: tuple[str, ...], now: datetime, *, mailed: bool = False) -> Step:
-    """People were paged, or told by e-mail."""
-    text = f"{'e-mail sent to' if mailed else 'paged'} {', '.join(receivers)}"
+def sent(record: IncidentRecord, reached: tuple[str, ...], told: tuple[str, ...], now: datetime) -> Step | None:
+    """People were paged: `reached` of the receivers that were to be `told`. None where that is known."""
+    before = record.memory
+    if before.paged_at is not None and (not before.told or set(told) <= set(before.told)):
+        return None
+    page = record.page
+    earlier = page.receivers if page is not None and before.told and page.ended_at is None else ()
     changes = {
-        "memory": record.memory.model_copy(update={"paged_at": now}),
-        "page": SentPage(receivers=receivers, at=now, mailed=mailed),
+        "memory": before.paged(told, now),
+        "page": SentPage(receivers=tuple(dict.fromkeys((*earlier, *reached))), at=page.at if page and earlier else now),
     }
-    tell = lifecycle.Narration(record, now)
-    return tell.step(record.state, "people_mailed" if mailed else "people_paged", text, changes=changes)
+    return lifecycle.Narration(record, now).step(record.state, "people_paged", f"paged {', '.join(reached)}", changes=changes)
+
+
+def mailed(record: IncidentRecord, receiver: str, now: datetime) -> Step:
+    """An e-mail went out."""
+    changes = {"memory": record.memory.mailed(now), "page": SentPage(receivers=(receiver,), at=now, mailed=True)}
+    return lifecycle.Narration(record, now).step(record.state, "people_mailed", f"e-mail sent to {receiver}", changes=changes)
 
 
 def paged_elsewhere(record: IncidentRecord, by: str, now: datetime) -> Step | None:
@@ -170,7 +183,7 @@ def taken_back(record: IncidentRecord, now: datetime) -> Step | None:
         return None
     changes = {
         "page": record.page.model_copy(update={"ended_at": now}),
-        "memory": record.memory.model_copy(update={"paged_at": None}),
+        "memory": record.memory.unheard(),
     }
     text = f"the page to {', '.join(record.page.receivers)} was resolved: its cause is gone"
     return lifecycle.Narration(record, now).step(record.state, "page_resolved", text, changes=changes)

@@ -11,7 +11,7 @@ from sre_agent.incident.alert import Alert
 from sre_agent.incident.errors import ConfigurationError, OutcomeUnknown, Permanent
 from sre_agent.response import lifecycle
 from sre_agent.response.own_incident import dedup_key
-from sre_agent.response.paged import looked_at, over, sent, taken_back
+from sre_agent.response.paged import looked_at, mailed, over, sent, taken_back
 from sre_agent.response.record import IncidentRecord, Step
 from sre_agent.response.told import DigestLine, ToldAlerts
 from sre_agent.response.walk import Walk
@@ -72,9 +72,9 @@ class Paging:
             return
         if over(record, record.memory, self.routing, now):
             await self._take_back(record)
-        elif routed.notify is Notify.PAGE and record.memory.paged_at is None:
+        elif routed.notify is Notify.PAGE:
             await self._page(record, routed, await self.told.alerts_of(incident_id))
-        elif routed.notify is Notify.EMAIL and record.memory.paged_at is None:
+        elif routed.notify is Notify.EMAIL:
             await self._mail(record, routed, now)
 
     async def _page(self, record: IncidentRecord, routed: Routed, alerts: Sequence[Alert]) -> None:
@@ -83,7 +83,8 @@ class Paging:
         await self.told.claim((f"key:{dedup_key(record.id)}",), record.id, self.walk.clock.now())
         page = self._content(record, routed, alerts)
         reached, last = list[str](), None
-        for receiver in dict.fromkeys((routed.receiver, *routed.escalate_to)):
+        told = tuple(dict.fromkeys(r for r in (routed.receiver, *routed.escalate_to) if r not in record.memory.told))
+        for receiver in told:
             try:
                 reached.append(await self._reach(page, receiver))
             except Permanent as failed:
@@ -92,7 +93,7 @@ class Paging:
         if not reached:
             raise last or Permanent(f"nobody could be paged for {record.id}")
         now = self.walk.clock.now()
-        await self.walk.advance(record.id, lambda r: None if r.memory.paged_at is not None else sent(r, tuple(reached), now))
+        await self.walk.advance(record.id, lambda r: sent(r, tuple(reached), told, now))
 
     async def _reach(self, page: Page, receiver: str) -> str:
         """Page a receiver; where it cannot be paged for want of a key, the default one. Returns who was."""
@@ -128,7 +129,7 @@ class Paging:
         except OutcomeUnknown as unknown:
             doubt = redact(f"it is unknown whether the e-mail went out: {unknown}")
             await self.walk.advance(record.id, lambda r: lifecycle.remark(r, "mail_unknown", doubt, now))
-        await self.walk.advance(record.id, lambda r: sent(r, (routed.receiver,), now, mailed=True))
+        await self.walk.advance(record.id, lambda r: mailed(r, routed.receiver, now))
 
     async def _digest(self, receiver: str) -> None:
         """One e-mail for all lines that are due to this receiver, whatever their number."""

@@ -89,7 +89,7 @@ class Responder:
         # Under our own key it is our own page that PagerDuty tells us of.
         if heard.event.door == PAGERDUTY_DOOR and heard.event.incident_key not in ("", dedup_key(incident_id)):
             await self.walk.advance(incident_id, lambda r: paged_elsewhere(r, PAGERDUTY_DOOR, now))
-        if not nothing_new(await self.walk.load(incident_id), heard.event.alerts):
+        if not nothing_new(await self.walk.load(incident_id), heard.event.alerts, self.paging.routing):
             await self.paging.look(incident_id)
 
     def _heard(self, record: IncidentRecord, heard: Heard) -> Step | None:

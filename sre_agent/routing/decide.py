@@ -4,12 +4,13 @@ Rules where they meet, the first wins: class safety > vertical severity > tier >
 away; where both do, what wakes less stands. docs/routing.md explains each rule with its boundaries.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from sre_agent.incident.alert import Alert, AlertClass, AlertStatus
+from sre_agent.routing.escalate import escalated
 from sre_agent.routing.file import BusinessHours, Objective, Rotation, Route, Routing
 from sre_agent.routing.group import group_of
 from sre_agent.routing.hours import is_open, next_opening
@@ -19,11 +20,9 @@ from sre_agent.routing.routed import Notify, Routed
 from sre_agent.routing.signals import Signals
 from sre_agent.routing.table import first_match
 from sre_agent.triage.classify import triage_alerts
+from sre_agent.triage.odd import SEVERAL_PLANS, oddities
 from sre_agent.triage.ownership import AI_ENGINEERING, INTEGRATIONS, PLATFORM
 from sre_agent.triage.triage import Triage
-
-SKEW: Final = timedelta(seconds=60)
-"""How far ahead of ours another clock may be before its word is taken for wrong."""
 
 VERTICAL: Final = "vertical"
 _RECEIVER_OF: Final = {AlertClass.INFRA: PLATFORM, AlertClass.MODEL: AI_ENGINEERING, AlertClass.TOOL: INTEGRATIONS}
@@ -77,22 +76,25 @@ def decide(alerts: Sequence[Alert], signals: Signals, routing: Routing, memory: 
     case.because(f"class-{found.alert_class.value}", found.reasons[0] if found.reasons else "")
     case.reasons.extend(found.reasons[1:])
     receiver, owner = _whose(case, found)
-    if any(a.starts_at is not None and a.starts_at > now + SKEW for a in alerts):
-        case.flags.append("clock_in_future")
-    ruling = _ruling(case)
+    case.flags.extend(_odd(case))
+    escalations = escalated(alerts, signals, routing)
+    others = tuple(dict.fromkeys(o for to in escalations.values() for o in to if o not in (receiver, *memory.told)))
+    ruling = _ruling(case, others)
     case.because(ruling.rule, ruling.reason)
     case.flags.extend(ruling.flags)
-    others = _escalations(case) if ruling.notify is Notify.PAGE else ()
+    if ruling.notify is Notify.PAGE:
+        for name, to in escalations.items():
+            case.because(f"escalation:{name}", f"{name} tells {', '.join(to) or 'nobody'} too")
     return Routed(
         alert_class=found.alert_class,
         receiver=receiver,
         owner=owner,
         notify=ruling.notify,
         until=ruling.until,
-        escalate_to=tuple(o for o in others if o != receiver),
+        escalate_to=others if ruling.notify is Notify.PAGE else (),
         group=group_of(alerts[0].labels if alerts else {}, routing),
         # SAFETY: whatever is odd about the alerts, a person looks first.
-        may_act=found.alert_class is AlertClass.INFRA and not set(case.flags) - {"flapping", "no_baseline"},
+        may_act=found.alert_class is AlertClass.INFRA and not set(case.flags) - {"flapping"},
         flags=tuple(dict.fromkeys(case.flags)),
         rule_ids=tuple(dict.fromkeys(case.rules)),
         reasons=tuple(dict.fromkeys(r for r in case.reasons if r)),
@@ -131,26 +133,43 @@ def _routed(case: _Case, found: Triage, route: Route, own: str) -> tuple[str, st
     return route.receiver, route.owner or found.owner
 
 
-def _ruling(case: _Case) -> Ruling:
-    """The first rule that decides."""
+def _odd(case: _Case) -> tuple[str, ...]:
+    """What is odd about the alerts besides their class; plans may be told beside their labels too."""
+    several = (SEVERAL_PLANS,) if len({p.lower() for p in case.signals.plans}) > 1 else ()
+    return (*oddities(case.alerts, case.now), *several)
+
+
+def _ruling(case: _Case, others: tuple[str, ...]) -> Ruling:
+    """The first rule that decides. `others`: whom escalations tell besides, as far as they do not know yet."""
     if not any(a.status is AlertStatus.FIRING for a in case.alerts) and case.alerts:
         return Ruling(Notify.NONE, "nothing-fires", "nothing fires (any more): annotated, nobody is woken")
     if case.memory.flapping:
         case.flags.append("flapping")
     if case.memory.paged_at is not None:
-        told = f"people were told at {case.memory.paged_at:%Y-%m-%d %H:%M:%S} UTC"
-        rule = "noise-flapping" if case.memory.flapping else "already-paged"
-        return Ruling(Notify.NONE, rule, f"{told}; nobody is woken twice")
-    if case.kind is AlertClass.MODEL:
-        return _objective(case) or _tier(case, _noise(case))
-    return _noise(case)
+        return _paged(case.memory, case.memory.paged_at, others)
+    ruling = (_objective(case) or _tier(case, _noise(case))) if case.kind is AlertClass.MODEL else _noise(case)
+    if ruling.notify is Notify.EMAIL and case.memory.mailed_at is not None:
+        return Ruling(Notify.NONE, "already-mailed", f"an e-mail went out at {case.memory.mailed_at:%Y-%m-%d %H:%M:%S} UTC")
+    return ruling
+
+
+def _paged(memory: Memory, at: datetime, others: tuple[str, ...]) -> Ruling:
+    """People know. Only who was never told may still be: an incident can become worse after its page."""
+    told = f"people were told at {at:%Y-%m-%d %H:%M:%S} UTC"
+    if others and memory.told:
+        return Ruling(Notify.PAGE, "escalation-raised", f"{told}; only {', '.join(others)} is told anew")
+    return Ruling(Notify.NONE, "noise-flapping" if memory.flapping else "already-paged", f"{told}; nobody is woken twice")
 
 
 def _objective(case: _Case) -> Ruling | None:
-    """The vertical's own objective, where these alerts are about one."""
-    vertical = case.routing.verticals.get(case.labels.get(VERTICAL, ""))
-    objective = next((o for o in vertical.objectives if all_hold(o.matchers, case.labels)), None) if vertical else None
-    return None if objective is None else _measured(case, objective)
+    """The objective of a vertical that an alert which fires is about: one such alert is enough."""
+    for alert in case.alerts:
+        vertical = case.routing.verticals.get(alert.labels.get(VERTICAL, ""))
+        if vertical is not None and alert.status is AlertStatus.FIRING:
+            for objective in vertical.objectives:
+                if all_hold(objective.matchers, alert.labels):
+                    return _measured(case, objective)
+    return None
 
 
 def _measured(case: _Case, objective: Objective) -> Ruling:
@@ -197,8 +216,6 @@ def _rotation(case: _Case) -> tuple[Rotation, str]:
     known = {key.lower(): (key, plan) for key, plan in case.routing.plans.items()}
     known |= {plan.name.lower(): (key, plan) for key, plan in case.routing.plans.items()}
     told = [known.get(p.strip().lower()) for p in sorted(case.signals.plans)]
-    if len(told) > 1:
-        case.flags.append("several_plans")
     if None in told:
         case.flags.append("unknown_plan")
         return Rotation.ALWAYS, ""
@@ -238,29 +255,3 @@ def _next_digest(now: datetime, every_s: float) -> datetime:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = (now - midnight).total_seconds()
     return midnight + timedelta(seconds=(passed // every_s + 1) * every_s)
-
-
-def _escalations(case: _Case) -> tuple[str, ...]:
-    """Whom the escalations that hold name; one may name another, and each is followed once."""
-    by_id = {e.id: e for e in case.routing.escalations}
-    holding = [
-        e
-        for e in case.routing.escalations
-        if (not e.severities or case.signals.severity in e.severities) and all_hold(e.matchers, case.labels)
-    ]
-    seen, told = set[str](), list[str]()
-
-    def follow(names: Sequence[str]) -> Iterator[str]:
-        for name in names:
-            if name not in by_id:
-                yield name
-            elif name not in seen:
-                seen.add(name)
-                yield from follow(by_id[name].to)
-
-    for escalation in holding:
-        if escalation.id not in seen:
-            seen.add(escalation.id)
-            told += follow(escalation.to)
-            case.because(f"escalation:{escalation.id}", f"{escalation.id} tells {', '.join(escalation.to) or 'nobody'} too")
-    return tuple(dict.fromkeys(told))

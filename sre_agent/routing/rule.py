@@ -12,6 +12,8 @@ RULES: Final[dict[str, str]] = {
     "route-refused": "a route leads to another class' receiver: it is ignored",
     "nothing-fires": "nothing fires (any more): nobody is woken",
     "already-paged": "people were told of this incident: nobody is woken twice",
+    "already-mailed": "an e-mail went out for this incident: it is not sent twice",
+    "escalation-raised": "an incident became worse after its page: who was not told yet is paged, nobody else again",
     "vertical-objective": "the vertical's own objective decides, whatever tier and noise rules say",
     "tier-email": "the customers' plan allows an e-mail only",
     "tier-business-hours": "the customers' plan lets people be woken in business hours: the next opening is waited for",

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from sre_agent.incident.alert import Alert
+from sre_agent.incident.alert import Alert, AlertStatus
 from sre_agent.routing.file import SEVERITIES, Routing
 from sre_agent.routing.matcher import all_hold
 
@@ -39,11 +39,12 @@ class Signals(BaseModel):
 
 
 def signals_of(alerts: Sequence[Alert], routing: Routing) -> Signals:
-    """What all alerts together say; of several numbers the one that is worst for the customers."""
+    """What the alerts that fire say together (all of them where none does); of several numbers the worst for the customers."""
+    alerts = [a for a in alerts if a.status is AlertStatus.FIRING] or alerts
     ratios = [usable_ratio(told) for told in _told(alerts, COST_RATIO)]
     costly = any(COST_RATIO in (*a.labels, *a.annotations) or _is_cost(a, routing) for a in alerts)
     known = [ratio for ratio in ratios if ratio is not None]
-    severities = [s for a in alerts for name in ("sev", "severity") if (s := severity_of(a.labels.get(name, "")))]
+    severities = [s for a in alerts if (s := labelled_severity(a))]
     values = [v for a in alerts if (v := _value_ms(a)) is not None]
     return Signals(
         plans=frozenset(plan for a in alerts if (plan := a.labels.get(PLAN, "").strip())),
@@ -60,6 +61,23 @@ def severity_of(told: object) -> str:
     found = _SEVERITY.fullmatch(str(told).strip()) if not isinstance(told, bool) else None
     name = f"sev{found[1]}" if found else ""
     return name if name in SEVERITIES else ""
+
+
+def labelled_severity(alert: Alert) -> str:
+    """The worst of an alert's labels `sev` and `severity`; "" where neither is one."""
+    return min(filter(None, (severity_of(alert.labels.get(name, "")) for name in ("sev", "severity"))), default="")
+
+
+def joined(found: Sequence[Signals]) -> Signals:
+    """What several alerts say together; of several numbers the worst for the customers."""
+    return Signals(
+        plans=frozenset[str]().union(*(s.plans for s in found)),
+        severity=min(filter(None, (s.severity for s in found)), default=""),
+        cost=any(s.cost for s in found),
+        cost_ratio=max((s.cost_ratio for s in found if s.cost_ratio is not None), default=None),
+        value_ms=max((s.value_ms for s in found if s.value_ms is not None), default=None),
+        held_s=max((s.held_s for s in found), default=0.0),
+    )
 
 
 def usable_ratio(told: object) -> float | None:

@@ -2,12 +2,13 @@
 
     {"labels": {}, "annotations": {}, "startsAt": "...", "endsAt": null, "status": "firing", "plan": 499, "severity": "sev2",
      "cost_ratio": 4.9, "value_ms": 801, "at": "..."}                      an alert
-    {"alerts": [{"labels": {}, ...}, ...], "plan": 499, ...}               an incident
+    {"alerts": [{"labels": {}, ...}, ...], "plan": 499, ...}               an incident; what stands beside one alert wins
 
 Unknown keys are passed over. `at` (or `now`) is when the event is heard; without it an alert is heard when it began, or ended.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,7 +19,7 @@ from sre_agent.incident.alert import Alert, AlertStatus
 from sre_agent.routing.file import Routing
 from sre_agent.routing.signals import Signals, severity_of, signals_of, usable_ratio
 
-_NO_END: Final = datetime(1, 1, 2, tzinfo=UTC)
+_NO_TIME: Final = datetime(1, 1, 2, tzinfo=UTC)
 """Go's zero time, which Alertmanager sends for "no end", lies before this."""
 
 _VALUES: Final = ("value_ms", "ftl_p95_ms", "ftl_ms")
@@ -30,13 +31,13 @@ class Untold(ValueError):
 
 
 class Event(BaseModel):
-    """One event. `fields` are what stood beside the alerts: they win over what the alerts' labels and annotations say."""
+    """One event. `beside` is, for each alert, what stood beside its labels: it wins over what labels and annotations say."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     alerts: tuple[Alert, ...]
     at: datetime | None = None
-    fields: dict[str, Any] = {}
+    beside: tuple[dict[str, Any], ...] = ()
 
     @property
     def moment(self) -> datetime | None:
@@ -51,26 +52,31 @@ class Event(BaseModel):
             for a in self.alerts
         )
 
-    def signals(self, routing: Routing) -> Signals:
-        """What the alerts say, and what is told beside them in its place."""
-        told: dict[str, Any] = {}
-        if self.fields.get("plan") is not None:
-            plans = self.fields["plan"]
-            told["plans"] = frozenset(str(p) for p in (plans if isinstance(plans, list) else [plans]))
-        if self.fields.get("severity") is not None:
-            told["severity"] = severity_of(self.fields["severity"])
-        if "cost_ratio" in self.fields:
-            told |= {"cost": True, "cost_ratio": usable_ratio(self.fields["cost_ratio"])}
-        value = next((self.fields[name] for name in _VALUES if self.fields.get(name) is not None), None)
-        if value is not None:
-            told["value_ms"] = float(value)
-        return signals_of(self.alerts, routing).model_copy(update=told)
+
+def signals_told(alert: Alert, beside: Mapping[str, Any], routing: Routing) -> Signals:
+    """What one alert says, and what is told beside it in its place."""
+    told: dict[str, Any] = {}
+    if beside.get("plan") is not None:
+        plans = beside["plan"]
+        told["plans"] = frozenset(filter(None, map(_plan, plans if isinstance(plans, list) else [plans])))
+    if beside.get("severity") is not None:
+        told["severity"] = severity_of(beside["severity"])
+    if "cost_ratio" in beside:
+        told |= {"cost": True, "cost_ratio": usable_ratio(beside["cost_ratio"])}
+    value = next((beside[name] for name in _VALUES if beside.get(name) is not None), None)
+    if value is not None:
+        told["value_ms"] = float(value)
+    return signals_of((alert,), routing).model_copy(update=told)
+
+
+def _plan(told: object) -> str:
+    return str(int(told) if isinstance(told, float) and told.is_integer() else told).strip()
 
 
 def events_of(text: str) -> tuple[tuple[Event, ...], bool]:
     """The events, and whether they came as a list. Raises Untold."""
     try:
-        given = json.loads(text)
+        given = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as wrong:
         raise Untold(f"not JSON: {wrong}") from wrong
     listed = given if isinstance(given, list) else [given]
@@ -102,19 +108,32 @@ def _event(raw: object, where: str) -> Event:
     at = raw.get("at", raw.get("now"))
     heard = moment_of(at, f"{where}: at") if at is not None else None
     alerts = tuple(_alert(a, f"{where}, alert {n}" if "alerts" in raw else where, heard) for n, a in enumerate(listed, 1))
-    beside = {k: v for k, v in raw.items() if k in ("plan", "severity", "cost_ratio", *_VALUES)}
+    around = _beside(raw, where)
+    beside = tuple({**around, **_beside(a, f"{where}, alert {n}")} for n, a in enumerate(listed, 1))
+    return Event(alerts=alerts, at=heard, beside=beside)
+
+
+def _beside(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    found = {k: v for k, v in raw.items() if k in ("plan", "severity", "cost_ratio", *_VALUES)}
     for name in _VALUES:
-        if beside.get(name) is not None and (isinstance(beside[name], bool) or not isinstance(beside[name], int | float)):
-            raise Untold(f"{where}: {name} is {beside[name]!r}, not a number of milliseconds")
-    return Event(alerts=alerts, at=heard, fields=beside)
+        if found.get(name) is not None and not _measured(found[name]):
+            raise Untold(f"{where}: {name} is {found[name]!r}"[:200] + ", not a number of milliseconds")
+    return found
+
+
+def _measured(told: object) -> bool:
+    try:
+        return isinstance(told, int | float) and not isinstance(told, bool) and math.isfinite(told)
+    except OverflowError:
+        return False
 
 
 def _alert(raw: Mapping[str, object], where: str, heard: datetime | None) -> Alert:
     labels, annotations = (_texts(raw.get(name), f"{where}: {name}") for name in ("labels", "annotations"))
     starts = _moment(raw.get("startsAt"), f"{where}: startsAt")
     ends = _moment(raw.get("endsAt"), f"{where}: endsAt")
-    if ends is not None and ends < _NO_END:
-        ends = None
+    starts = starts if starts is None or starts >= _NO_TIME else None
+    ends = ends if ends is None or ends >= _NO_TIME else None
     status = raw.get("status")
     if status not in (None, "", "firing", "resolved", "triggered", "acknowledged"):
         raise Untold(f"{where}: status is {status!r}, not firing or resolved")

@@ -1,20 +1,24 @@
 """Plays events through the decision, with what is remembered of each group, as the agent would have. Pure."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sre_agent.incident.alert import Alert
+from sre_agent.incident.alert import Alert, AlertStatus
 from sre_agent.routing.decide import decide
 from sre_agent.routing.file import Routing
 from sre_agent.routing.group import group_of
 from sre_agent.routing.memory import Memory
 from sre_agent.routing.remember import remembered
 from sre_agent.routing.routed import Notify, Routed
-from sre_agent.routing.told_file import Event, Untold
+from sre_agent.routing.signals import joined
+from sre_agent.routing.told_file import Event, Untold, signals_told
 
 _AFTER = timedelta(seconds=1)
+_YEARS = (1970, 9000)
+"""Between these every moment that a decision names (an opening, a digest) is one too."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,12 @@ class Tried:
 
 @dataclass
 class _Group:
-    """What is known of one group: its alerts as they last were, memory, and where its last decision stands."""
+    """What is known of one group: its alerts as they last were with what was told beside them, memory, and where its last
+    decision stands."""
 
-    alerts: dict[str, Alert]
+    alerts: dict[str, tuple[Alert, Mapping[str, Any]]]
     memory: Memory
     last: int = -1
-    event: Event | None = None
 
 
 def tried(events: Sequence[Event], routing: Routing, now: datetime | None) -> list[Tried]:
@@ -62,14 +66,16 @@ def tried(events: Sequence[Event], routing: Routing, now: datetime | None) -> li
     found: list[Tried] = []
     groups: dict[str, _Group] = {}
     for n, event in enumerate(events, 1):
-        at = now if len(events) == 1 and now is not None else event.moment or now
-        if at is None:
-            raise Untold(f"event {n} has no startsAt, endsAt or at: say when with --now")
+        at = _heard(event, f"event {n}", now, alone=len(events) == 1)
         key = group_of(event.alerts[0].labels if event.alerts else {}, routing)
         group = groups.setdefault(key, _Group({}, Memory()))
         _waited(found, group, routing, at)
-        group.alerts |= {repr(sorted(a.labels.items())): a for a in event.as_of(at)}
-        group.event, group.last = event, len(found)
+        same = Counter[str]()
+        for alert, beside in zip(event.as_of(at), event.beside, strict=True):
+            series = repr(sorted(alert.labels.items()))
+            same[series] += 1
+            group.alerts[f"{same[series]} {series}"] = (alert, beside)
+        group.last = len(found)
         found.append(_look(group, routing, at))
     if now is not None and len(events) > 1:
         for group in groups.values():
@@ -77,15 +83,29 @@ def tried(events: Sequence[Event], routing: Routing, now: datetime | None) -> li
     return found
 
 
+def _heard(event: Event, what: str, now: datetime | None, *, alone: bool) -> datetime:
+    """When an event is heard. One whose own beginning lies after `now` is heard now: some clock is wrong."""
+    told = event.at or (event.moment if now is None or event.moment is None else min(event.moment, now))
+    at = now if alone and now is not None else told or now
+    if at is None:
+        raise Untold(f"{what} has no startsAt, endsAt or at: say when with --now")
+    if not _YEARS[0] <= at.year <= _YEARS[1]:
+        raise Untold(f"{what} cannot be decided in the year {at.year}: say when with --now")
+    return at
+
+
 def _look(group: _Group, routing: Routing, at: datetime) -> Tried:
-    alerts = tuple(group.alerts.values())
+    alerts = tuple(alert for alert, _ in group.alerts.values())
     group.memory = remembered(group.memory, alerts, routing, at)
-    signals = group.event.signals(routing) if group.event is not None else Event(alerts=alerts).signals(routing)
+    firing = [(a, beside) for a, beside in group.alerts.values() if a.status is AlertStatus.FIRING]
+    signals = joined([signals_told(a, beside, routing) for a, beside in firing or group.alerts.values()])
     routed = decide(alerts, signals, routing, group.memory, at)
-    if routed.notify in (Notify.PAGE, Notify.EMAIL):
-        group.memory = group.memory.model_copy(update={"paged_at": at})
+    if routed.notify is Notify.PAGE:
+        group.memory = group.memory.paged((routed.receiver, *routed.escalate_to), at)
+    elif routed.notify is Notify.EMAIL:
+        group.memory = group.memory.mailed(at)
     elif group.memory.firing_since is None and not group.memory.flapping:
-        group.memory = group.memory.model_copy(update={"paged_at": None})  # the page was taken back
+        group.memory = group.memory.unheard()  # the page was taken back
     return Tried(at, routed)
 
 

@@ -84,6 +84,37 @@ def test_an_incident_of_several_alerts_that_disagree_is_mixed() -> None:
     assert (found["class"], found["receiver"], found["may_act"], "mixed" in found["flags"]) == ("mixed", "default", False, True)
 
 
+def test_what_stands_beside_one_alert_of_an_incident_counts_and_two_plans_are_said() -> None:
+    found = routed({"alerts": [{**MODEL, "plan": 149}, {**MODEL, "plan": 1499}]}, "--now", "2026-03-04T12:03:01Z")
+    assert (found["notify"], found["flags"]) == ("page", ["several_plans"])
+
+
+def test_a_group_is_decided_on_what_all_its_alerts_say_and_an_email_keeps_no_page_back() -> None:
+    other = {**MODEL, "labels": {**MODEL["labels"], "pod": "b"}, "plan": 1499, "at": "2026-03-04T12:05:00Z"}
+    first, second = routed([{**MODEL, "plan": 149}, other])
+    assert (first["notify"], second["notify"], second["flags"]) == ("email", "page", ["several_plans"])
+
+
+def test_an_event_of_a_list_that_begins_after_now_is_heard_now() -> None:
+    infra = {"labels": {"alertname": "X", "alert_type": "infra"}, "startsAt": "2030-01-01T00:00:00Z"}
+    found = routed([MODEL, infra], "--now", "2026-03-04T12:00:00Z")[1]
+    assert (found["notify"], found["flags"], found["may_act"]) == ("page", ["clock_in_future"], False)
+
+
+@pytest.mark.parametrize("plan", ["", None, []])
+def test_an_empty_plan_is_no_plan(plan: object) -> None:
+    assert routed({**MODEL, "plan": plan}, "--now", "2026-03-04T12:03:01Z")["flags"] == []
+
+
+def test_a_plan_written_as_a_decimal_is_the_same_plan() -> None:
+    assert routed({**MODEL, "plan": 499.0}, "--now", "2026-03-07T12:03:01Z")["notify"] == "hold"
+
+
+def test_half_a_character_and_a_byte_order_mark_are_no_reason_to_fail() -> None:
+    text = '\ufeff{"labels": {"alertname": "\\ud800", "alert_type": "infra"}, "startsAt": "2026-03-04T12:00:00Z"}'
+    assert routed(text, "--now", "2026-03-04T12:00:00Z")["group"] == 'infra:alertname="?"'
+
+
 def test_without_json_it_is_told_for_people(tmp_path: Path) -> None:
     (tmp_path / "alert.json").write_text(json.dumps(MODEL))
     result = CliRunner().invoke(app, ["route", "--now", "2026-03-04T12:00:00Z", str(tmp_path / "alert.json")])
@@ -105,6 +136,9 @@ def test_without_json_it_is_told_for_people(tmp_path: Path) -> None:
         ('{"labels": {}, "value_ms": "fast"}', "value_ms is 'fast'"),
         ('[{"labels": {}}]', "event 1 has no startsAt"),
         ("[" * 100_000, "not JSON"),
+        ('{"labels": {}, "value_ms": NaN}', "value_ms is nan"),
+        ('{"labels": {}, "value_ms": 1' + "0" * 400 + "}", "not a number of milliseconds"),
+        ('[{"labels": {}, "at": "9999-12-31T23:59:59Z"}]', "event 1 cannot be decided in the year 9999"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(text: str, said: str) -> None:

@@ -263,6 +263,47 @@ async def test_an_alert_of_the_future_is_taken_as_of_now_and_is_never_acted_on_f
     assert scene.paged == ["pd-ai-eng"]
 
 
+async def test_infra_of_the_future_wakes_the_platform_and_is_never_acted_on() -> None:
+    scene = Scene(WEDNESDAY_NOON, INFRA)
+    scene.start = WEDNESDAY_NOON + timedelta(days=2)
+    record = await scene.fires()
+    assert (scene.paged, record.routed.may_act, record.state) == (["pd-platform"], False, State.HANDED_BACK)
+    assert (record.proposal, scene.walk.action.effects) == (None, 0)
+
+
+async def test_infra_of_two_plans_wakes_the_platform_and_is_never_acted_on() -> None:
+    scene = Scene(WEDNESDAY_NOON, INFRA)
+    both = [alert({**INFRA, "plan": plan}, 0, None, scene.start) for plan in ("149", "1499")]
+    await scene.walk.tell(told(both, ROUTING))
+    record = await scene.record()
+    assert (scene.paged, record.routed.may_act, record.state) == (["pd-platform"], False, State.HANDED_BACK)
+
+
+async def test_an_email_for_trial_customers_keeps_no_page_for_enterprise_ones_back() -> None:
+    scene = Scene(WEDNESDAY_NOON, {**MODEL, "plan": "149"})
+    await scene.fires()
+    await scene.passes(200)
+    assert (scene.paged, scene.mailed) == ([], ["pd-ai-eng"])
+    scene.labels = {**MODEL, "plan": "1499"}
+    await scene.fires()
+    await scene.passes(200)
+    await scene.fires()
+    assert (scene.paged, scene.mailed) == (["pd-ai-eng"], ["pd-ai-eng"])
+
+
+async def test_an_incident_that_becomes_a_sev1_after_its_page_reaches_the_ceo_and_wakes_nobody_twice() -> None:
+    scene = Scene(WEDNESDAY_NOON, {**MODEL, "vertical": "healthcare", "severity": "sev2"})
+    await scene.fires()
+    await scene.passes(200)
+    assert scene.paged == ["pd-ai-eng"]
+    scene.labels = {**scene.labels, "severity": "sev1"}
+    for _ in range(2):
+        await scene.fires()
+        await scene.passes(60)
+    assert scene.paged == ["pd-ai-eng", "ceo"]
+    assert (await scene.record()).page.receivers == ("pd-ai-eng", "ceo")
+
+
 async def test_every_decision_is_on_the_timeline_with_its_rules_and_outlives_a_restart() -> None:
     scene = Scene(WEDNESDAY_3AM, {**MODEL, "plan": "499"})
     record = await scene.fires()

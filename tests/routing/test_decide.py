@@ -167,3 +167,57 @@ def test_what_begins_again_and_again_flaps_until_it_was_quiet_for_the_window() -
     assert memory.flapping
     assert remembered(memory, [alert(MODEL, 360, 480)], ROUTING, NOON + timedelta(seconds=480 + 899)).flapping
     assert not remembered(memory, [alert(MODEL, 360, 480)], ROUTING, NOON + timedelta(seconds=480 + 901)).flapping
+
+
+HEALTHCARE = {**MODEL, "vertical": "healthcare"}
+
+
+def test_what_ended_says_nothing_about_who_is_woken_for_what_still_fires() -> None:
+    over = alert({**HEALTHCARE, "severity": "sev1", "plan": "1499"}, 0, 60)
+    found = decided(over, alert({**HEALTHCARE, "severity": "sev2", "plan": "149"}), after=181)
+    assert (found.notify, found.escalate_to) == (Notify.EMAIL, ())
+
+
+def test_after_an_email_a_page_is_still_due_for_whom_people_may_be_woken() -> None:
+    mailed = Memory().mailed(NOON)
+    assert decided(alert({**MODEL, "plan": "149"}), memory=mailed, after=181).notify is Notify.NONE
+    both = (alert({**MODEL, "plan": "149"}), alert({**MODEL, "plan": "1499"}))
+    assert decided(*both, memory=mailed, after=181).notify is Notify.PAGE
+
+
+def test_an_incident_that_becomes_worse_after_its_page_tells_only_who_was_not_told() -> None:
+    memory = Memory().paged(("pd-ai-eng",), NOON)
+    worse = decided(alert({**HEALTHCARE, "severity": "sev1"}), memory=memory, after=600)
+    assert (worse.notify, worse.escalate_to, "escalation-raised" in worse.rule_ids) == (Notify.PAGE, ("ceo",), True)
+    assert decided(alert({**HEALTHCARE, "severity": "sev1"}), memory=memory.paged(("ceo",), NOON), after=600).notify is Notify.NONE
+    assert decided(alert({**HEALTHCARE, "severity": "sev2"}), memory=memory, after=600).notify is Notify.NONE
+    elsewhere = Memory(paged_at=NOON)
+    assert decided(alert({**HEALTHCARE, "severity": "sev1"}), memory=elsewhere, after=600).notify is Notify.NONE
+
+
+def test_an_escalation_holds_for_the_alert_that_it_names_and_not_for_another_ones_severity() -> None:
+    crm = {"alertname": "CrmErrors", "alert_type": "tool", "tool_name": "crm"}
+    sales, care = {**crm, "vertical": "sales"}, {**crm, "vertical": "healthcare"}
+    assert decided(alert({**sales, "severity": "sev1"}), alert({**care, "severity": "sev2"})).escalate_to == ()
+    assert decided(alert({**sales, "severity": "sev2"}), alert({**care, "severity": "sev1"})).escalate_to == ("ceo",)
+
+
+def test_one_alert_about_an_objective_is_enough_beside_others_of_its_incident() -> None:
+    ftl = {"alertname": "FTLp95High", "alert_type": "model", "vertical": "healthcare"}
+    found = decided(alert(ftl), alert({**ftl, "vertical": "sales"}))
+    assert (found.notify, found.rule_ids) == (Notify.PAGE, ("class-model", "vertical-objective:healthcare-ftl"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "start"),
+    [((INFRA,), 61), (({**INFRA, "plan": "499"}, {**INFRA, "plan": "149"}), 0), (({**INFRA, "signal": "cost"},), 0)],
+)
+def test_infra_with_something_odd_about_it_may_not_be_acted_on(labels: tuple[dict[str, str], ...], start: int) -> None:
+    found = decided(*(alert(one, start) for one in labels))
+    assert (found.receiver, found.may_act) == ("pd-platform", False)
+    assert found.flags
+
+
+def test_a_pod_of_the_cost_service_that_crashes_is_no_cost_alert() -> None:
+    assert decided(alert({"alertname": "CostServicePodCrashLooping", "alert_type": "infra"})).notify is Notify.PAGE
+    assert decided(alert({"alertname": "CostSpike", "alert_type": "model"})).notify is Notify.DIGEST
