@@ -46,7 +46,7 @@ def _skip(raw: str, position: int, wanted: str) -> int:
     """The position of the wanted character at or after `position`, past blanks that folding and indentation added; -1 if it is
     not the next one."""
     while position < len(raw):
-        if raw[position] == wanted or (wanted == " " and raw[position] == "\n"):
+        if raw[position] == wanted:
             return position
         if raw[position] not in " \t\r\n":
             return -1

@@ -87,6 +87,13 @@ def test_a_route_that_asks_the_series_is_told_once_and_only_where_they_may_have_
     assert ids(linted(rule(MODEL, 'max by (namespace) (x{namespace="voice"}) > 1'), routes(by_namespace, *BY_CLASS))) == ["SRA201"]
 
 
+def test_what_comes_after_a_route_that_may_take_the_alert_is_not_certain():
+    may_take = child("'namespace=\"voice\"'", "platform-slack")
+    then = child("'team=\"t\"'", "pd-platform")
+    assert ids(linted(rule(MODEL), routes(may_take, then))) == ["SRA202"]
+    assert ids(linted(rule(MODEL), routes(may_take.replace("}", ", continue: true}"), then))) == ["SRA201"]
+
+
 def test_what_only_the_default_receiver_gets_is_told_unless_that_is_the_agent():
     only_model = (child("'alert_type=\"model\"'", "pd-ai-eng"),)
     assert ids(linted(rule(TOOL), routes(*only_model))) == ["SRA203"]
