@@ -9,6 +9,7 @@ import pytest
 from sre_agent.adapters.pagerduty.events import PagerDutyEvents
 from sre_agent.handback.pager import Page
 from sre_agent.incident.errors import ConfigurationError, OutcomeUnknown, Permanent, Transient
+from sre_agent.intake.alert_details import alerts_from_rest
 from sre_agent.testing.http_stand_in import Misbehaviour, Reply
 from sre_agent.testing.pagerduty import PagerDutyStandIn
 from sre_agent.testing.pagerduty_events import EventsStandIn
@@ -205,3 +206,68 @@ async def test_after_a_person_resolved_the_incident_the_next_trigger_opens_anoth
         await pager.trigger(page())
         assert len(account.account.incidents) == 2
         await pager.aclose()
+
+
+class HandTicks:
+    """A clock that moves when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now, self.slept = 0.0, list[float]()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class FrozenTicks(HandTicks):
+    """A storm within one moment: whoever waits has waited, and no time has passed."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+async def storm(pager: PagerDutyEvents, incidents: int) -> None:
+    for number in range(incidents):
+        await pager.trigger(page(dedup_key=f"sre-agent:{number}"))
+
+
+async def test_no_more_events_leave_in_a_minute_than_a_routing_key_takes(server: EventsStandIn) -> None:
+    ticks = HandTicks()
+    pager = PagerDutyEvents({"pd-platform": KEY}, server.url, ticks=ticks)
+    sent = 0
+    while ticks.now < 60.0:
+        await pager.trigger(page(dedup_key=f"sre-agent:{sent}"))
+        sent += 1
+    await pager.aclose()
+    assert len(server.events) == sent
+    assert 115 <= sent <= 121
+
+
+async def test_in_a_storm_an_event_goes_back_to_its_queue_and_another_teams_page_goes_out() -> None:
+    other = "e" * 32
+    with EventsStandIn({KEY: "PSVC001", other: "PSVC002"}) as events:
+        pager = PagerDutyEvents({"pd-platform": KEY, "pd-ai-eng": other}, events.url, ticks=FrozenTicks())
+        with pytest.raises(Transient, match="not sent yet") as told:
+            await storm(pager, 200)
+        assert told.value.retry_after is not None
+        assert 5.0 < told.value.retry_after < 7.0
+        before = len(events.events)
+        assert 20 <= before < 40
+        await pager.trigger(page(receiver="pd-ai-eng"))
+        assert len(events.events) == before + 1
+        await pager.aclose()
+
+
+async def test_the_incident_that_a_page_makes_is_read_back_with_the_labels_of_its_alert() -> None:
+    labels = {"alertname": "CrmErrors", "alert_type": "tool", "tool_name": "crm", "severity": "page", "vertical": "real_estate"}
+    with PagerDutyStandIn() as account, EventsStandIn({KEY: account.service}, into=account) as events:
+        pager = PagerDutyEvents({"pd-platform": KEY}, events.url)
+        await pager.trigger(page(details=labels))
+        await pager.aclose()
+        (made,) = account.account.incidents
+        (alert,) = alerts_from_rest(account.account.alerts[made][0])
+    assert alert.labels == labels
+    assert alert.labels_known

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from sre_agent.adapters.pagerduty.pace import Pace, SystemTicks, Ticks
 from sre_agent.evidence.redact import redact
 from sre_agent.handback.pager import Page
 from sre_agent.incident.errors import ConfigurationError, Permanent, SreAgentError, Transient
@@ -25,6 +26,11 @@ LONGEST_SUMMARY: Final = 1024
 LONGEST_KEY: Final = 255
 LARGEST_EVENT: Final = 512 * 1024
 """Bytes of one event."""
+PER_MINUTE: Final = 100.0
+BURST: Final = 20
+"""Events of one routing key: together at most the 120 in any minute that PagerDuty takes before it answers 429."""
+PATIENCE_S: Final = 5.0
+"""Seconds that an event waits here for its turn. One that would wait longer goes back to its queue, and holds up nobody."""
 SEVERITIES: Final = ("critical", "error", "warning", "info")
 ROUTING_KEY: Final = re.compile(r"[A-Za-z0-9]{32}")
 
@@ -41,7 +47,14 @@ class PagerDutyEvents:
     event invalid), and Transient for all that passes.
     """
 
-    def __init__(self, keys: Mapping[str, str], url: str, client_url: str = "", deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        keys: Mapping[str, str],
+        url: str,
+        client_url: str = "",
+        deadline_s: float = DEADLINE_S,
+        ticks: Ticks | None = None,
+    ) -> None:
         address = urlsplit(url)
         local = address.hostname in _LOOPBACK
         if not address.hostname or address.scheme not in ("http", "https"):
@@ -49,6 +62,7 @@ class PagerDutyEvents:
         if address.scheme == "http" and not local:
             raise ConfigurationError(f"PAGERDUTY_EVENTS_URL would send routing keys in clear: {url!r}; use https")
         self._keys, self._client_url = dict(keys), client_url
+        self._ticks, self._paces = ticks or SystemTicks(), dict[str, Pace]()
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(deadline_s, connect=min(3.0, deadline_s)),
@@ -84,12 +98,24 @@ class PagerDutyEvents:
 
     async def _send(self, receiver: str, key: str, body: bytes) -> None:
         where = f"PagerDuty Events for {receiver!r}: POST /v2/enqueue"
+        await self._turn(where, key)
         try:
             answer = await self._client.post("/v2/enqueue", content=body, headers={"content-type": "application/json"})
         except httpx.HTTPError as silence:
             raise Transient(f"{where}: no answer ({type(silence).__name__})") from silence
         if answer.status_code != 202:
             raise _failure(where, answer, key)
+
+    async def _turn(self, where: str, key: str) -> None:
+        """Until this key may send again: a storm of one team's alerts keeps no other team's page back."""
+        pace = self._paces.setdefault(key, Pace(PER_MINUTE, BURST))
+        now = self._ticks.monotonic()
+        wait = pace.wait(now)
+        if wait > PATIENCE_S:
+            raise Transient(f"{where}: not sent yet, {PER_MINUTE:g} events a minute are as many as one routing key takes", wait)
+        pace.take(now)
+        if wait > 0:
+            await self._ticks.sleep(wait)
 
 
 def short_key(dedup_key: str) -> str:
