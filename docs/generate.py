@@ -224,7 +224,7 @@ def _filled(text: str, blocks: dict[str, str]) -> str:
     def fill(match: re.Match[str]) -> str:
         return f"<!-- begin: {match[1]} -->\n{blocks[match[1]]}<!-- end: {match[1]} -->"
 
-    return re.sub(r"<!-- begin: ([a-z]+) -->\n.*?<!-- end: \1 -->", fill, text, flags=re.DOTALL)
+    return re.sub(r"<!-- begin: ([a-z-]+) -->\n.*?<!-- end: \1 -->", fill, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -187,9 +187,9 @@ def _measured(case: _Case, objective: Objective) -> Ruling:
 
 
 def _tier(case: _Case, noise: Ruling) -> Ruling:
-    """What the customers' plan leaves of what the noise rules say. A digest wakes nobody, so there is nothing to take away."""
+    """What the customers' plan leaves of what the noise rules say. What wakes nobody leaves nothing to take away."""
     rotation, plan = _rotation(case)
-    if noise.notify is Notify.DIGEST or rotation is Rotation.ALWAYS:
+    if noise.notify in (Notify.DIGEST, Notify.EMAIL) or rotation is Rotation.ALWAYS:
         return noise
     if rotation is Rotation.EMAIL:
         return Ruling(Notify.EMAIL, f"tier-email:{plan}", f"plan {plan}: an e-mail only", flags=noise.flags)

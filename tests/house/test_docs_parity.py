@@ -8,6 +8,7 @@ import pytest
 
 from docs.generate import commands, pages, policies
 from sre_agent.evidence.finding import FindingKind
+from sre_agent.routing.rule import RULES
 from sre_agent.settings import variables
 from tests.house.tree import PACKAGE, ROOT, name, parsed, sources
 
@@ -42,6 +43,11 @@ def _missing(names: set[str]) -> set[str]:
 def test_generated_parts_are_current():
     stale = [name(path) for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     assert stale == [], "run: make docs"
+
+
+def test_every_rule_of_routing_is_documented_as_a_row_of_its_page():
+    page = (ROOT / "docs" / "routing.md").read_text(encoding="utf-8")
+    assert [rule for rule in RULES if f"| `{rule}` |" not in page] == []
 
 
 def test_every_setting_is_documented():
