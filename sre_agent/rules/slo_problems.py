@@ -30,7 +30,10 @@ def read_slos(path: Path) -> tuple[SloFile | None, tuple[str, ...]]:
         return None, (str(error),)
     if not isinstance(data.plain, dict):
         return None, (f"{path}:1: this is no file of objectives; write slos:, quantiles: or costs: (docs/burn-rates.md)",)
-    file, wrong = data.checked(SloFile)
+    try:
+        file, wrong = data.checked(SloFile)
+    except (TypeError, ValueError) as error:
+        return None, (f"{path}:1: this YAML holds a value that no key can have: {error}; correct it",)
     if file is None:
         return None, tuple(_hinted(complaint) for complaint in wrong)
     found = tuple(data.complaint(problem) for problem in problems(file))

@@ -99,6 +99,8 @@ def test_every_mistake_names_its_line_and_what_to_do(tmp_path: Path, old: str, n
         ("slos: []", "slo.yaml:1: the file has no entry"),
         ("slos: [", "slo.yaml:2: this is not valid YAML"),
         ("slos: {{ slos }}", "slo.yaml:1: a key must be a plain word"),
+        (f"slos: 0x{'f' * 5000}", "slo.yaml:1: this YAML holds a value that no key can have"),
+        ("slos: !!binary aGk=", "slo.yaml:1: this YAML holds a value that no key can have"),
         (BOMB, "stands for more than"),
     ],
 )
