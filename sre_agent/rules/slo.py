@@ -46,8 +46,8 @@ def _fraction(value: object) -> Decimal:
         raise ValueError(
             f"the objective {value!r} is not between 0 and 1, both excluded{extra}; an objective without errors has no budget"
         )
-    if -Decimal(part.as_tuple().exponent) > 9:
-        raise ValueError(f"the objective {value!r} has more than nine decimals; round it")
+    if -Decimal(part.normalize().as_tuple().exponent) > 6:
+        raise ValueError(f"the objective {value!r} has more than six decimals; round it")
     return part
 
 
