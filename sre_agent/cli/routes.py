@@ -45,3 +45,35 @@ def render(
     except OSError as error:
         raise ConfigurationError(f"{output}: cannot be written: {error.strerror or error}; name another --output") from error
     typer.echo(printable(f"{output}: written"))
+
+
+@app.command("test")
+def try_out(
+    context: typer.Context,
+    cases: Annotated[
+        Path, typer.Argument(metavar="CASES", help="YAML: a list of labels, receiver, and owner and group if you like.")
+    ],
+    routing: Routing_ = None,
+) -> None:
+    """Say which alerts the routing file and its rendered tree do not give to whom they are meant for; exit status 1 if any."""
+    from sre_agent.cli.render import printable
+    from sre_agent.incident.errors import ConfigurationError
+    from sre_agent.routing.expected import differences
+    from sre_agent.routing.tree import tree_of
+    from sre_agent.wiring.routing import expected_at, routing_at, routing_in_force
+
+    found = routing_at(routing) if routing else routing_in_force(context.obj)
+    told = expected_at(cases)
+    try:
+        root = tree_of(found)
+    except ValueError as wrong:
+        raise ConfigurationError(f"{routing or 'routing.yaml'}: {wrong}") from wrong
+    failed = 0
+    for line, case in told:
+        wrong_here = tuple(differences(case, found, root))
+        failed += bool(wrong_here)
+        for what in wrong_here:
+            typer.echo(printable(f"{cases}:{line}: {what}"))
+    typer.echo(f"{len(told)} cases, {failed} not as expected")
+    if failed:
+        raise typer.Exit(1)

@@ -6,6 +6,7 @@ from sre_agent.incident.errors import ConfigurationError
 from sre_agent.policy.data_file import opened
 from sre_agent.policy.declarations import Problem
 from sre_agent.policy.load import data_paths
+from sre_agent.routing.expected import Expected
 from sre_agent.routing.file import Routing
 from sre_agent.settings import Reasoner, load
 
@@ -27,6 +28,17 @@ def routing_at(path: Path) -> Routing:
     if routing is None:
         raise ConfigurationError(f"{file.path}: is not a routing file")
     return routing
+
+
+def expected_at(path: Path) -> tuple[tuple[int, Expected], ...]:
+    """The cases of a file, each with its line. Raises ConfigurationError for a file that is wrong or holds no case."""
+    file = opened(path)
+    cases, wrong = file.checked(list[Expected])
+    for complaint in wrong:
+        raise ConfigurationError(complaint)
+    if not cases:
+        raise ConfigurationError(f"{path}: holds no case; write a list of labels and receiver")
+    return tuple((file.line((n,)), case) for n, case in enumerate(cases))
 
 
 def door_url(config: Path | None = None) -> str:

@@ -54,3 +54,69 @@ def test_a_wrong_routing_file_writes_nothing(said, tmp_path: Path) -> None:
     assert status == 1
     assert "'a-b', which can be no label" in err
     assert not output.exists()
+
+
+GOOD = """\
+- labels: {alert_type: infra, alertname: Down}
+  receiver: pd-platform
+  owner: platform
+- {labels: {alert_type: model, vertical: healthcare}, receiver: pd-ai-eng, owner: ai-eng}
+- {labels: {alert_type: tool, tool_name: crm}, receiver: pd-integration-owners, owner: crm}
+- {labels: {alert_type: "Infra "}, receiver: default}
+- {labels: {}, receiver: default}
+- {labels: {alert_type: model, via: fallback}, receiver: pd-ai-eng-fallback}
+"""
+
+
+def test_cases_that_hold_say_how_many_they_are(said, tmp_path: Path) -> None:
+    cases = tmp_path / "cases.yaml"
+    cases.write_text(GOOD)
+    assert said("routes", "test", cases) == (0, "6 cases, 0 not as expected\n", "")
+
+
+def test_each_difference_is_said_with_its_line(said, tmp_path: Path) -> None:
+    cases = tmp_path / "cases.yaml"
+    wrong = (
+        "- {labels: {alert_type: model}, receiver: pd-platform}\n"
+        "- {labels: {alert_type: infra}, receiver: pd-platform, owner: ai-eng, group: x}\n"
+        "- {labels: {alert_type: infra, via: fallback}, receiver: pd-platform, owner: platform}\n"
+    )
+    cases.write_text(GOOD + wrong)
+    status, out, err = said("routes", "test", cases)
+    assert (status, err) == (1, "")
+    lines = out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [*(f"{cases}:{n}" for n in (9, 9, 10, 10, 11, 11)), lines[-1]]
+    assert "'pd-platform' is expected, the routing file says 'pd-ai-eng'" in lines[0]
+    assert "rendered tree leads to 'pd-ai-eng'" in lines[1]
+    assert "owner 'ai-eng' is expected, the routing file says 'platform'" in lines[2]
+    assert "group 'x' is expected" in lines[3]
+    assert "never comes to it" in lines[4]
+    assert "leads to 'pd-platform-fallback'" in lines[5]
+    assert lines[-1] == "9 cases, 3 not as expected"
+
+
+def test_a_route_of_a_file_of_ones_own_is_tested_with_routing(said, tmp_path: Path) -> None:
+    cases, routing = tmp_path / "cases.yaml", tmp_path / "routing.yaml"
+    cases.write_text("- {labels: {alert_type: model, vertical: sales}, receiver: voice, owner: v}\n")
+    route = "{id: x, matchers: ['vertical=\"sales\"'], receiver: voice, owner: v}"
+    routing.write_text(f"receivers: {{voice: '', default: ''}}\nroutes: [{route}]\n")
+    assert said("routes", "test", cases)[0] == 1
+    assert said("routes", "test", cases, "--routing", routing) == (0, "1 cases, 0 not as expected\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[]", "no case"),
+        ("- {labels: {plan: 499}, receiver: default}", ":1: "),
+        ("- {labels: {}}", "receiver"),
+        ("- {labels: {}, reciever: x, receiver: x}", "reciever"),
+        ("a: [", "YAML"),
+    ],
+)
+def test_cases_that_cannot_be_read_are_refused(text: str, why: str, said, tmp_path: Path) -> None:
+    cases = tmp_path / "cases.yaml"
+    cases.write_text(text)
+    status, out, err = said("routes", "test", cases)
+    assert (status, out) == (1, "")
+    assert why in err
