@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ConfigDict, Field
 
 from sre_agent.incident.alert import AlertClass
+from sre_agent.routing.matcher import matchers
 from sre_agent.triage.ownership import DEFAULT, Ownership
 
 MOST_VERTICALS: Final = 6
@@ -170,6 +171,7 @@ class Routing(Ownership):
         for name in sorted(n for n, count in ids.items() if count > 1):
             yield ("routes",), f"the id {name!r} is given twice", ()
         yield from self._cycles()
+        yield from self._unreadable()
 
     def _strangers(self, teams: tuple[str, ...] | None) -> Iterator[Fault]:
         """Teams of receivers that teams.yaml does not know, and receivers that do not exist."""
@@ -189,6 +191,24 @@ class Routing(Ownership):
                 yield ("services", receiver), f"unknown receiver {receiver!r}", tuple(self.receivers)
             if service and given[service] > 1:
                 yield ("services", receiver), f"the service {service!r} belongs to two receivers; one service per team", ()
+
+    def _unreadable(self) -> Iterator[Fault]:
+        """Matchers that cannot be read: they are found here, not when an alert is there."""
+        for place, texts in self._matchers():
+            for i, text in enumerate(texts):
+                try:
+                    matchers(text)
+                except ValueError as wrong:
+                    yield (*place, i), str(wrong), ()
+
+    def _matchers(self) -> Iterator[tuple[tuple[str | int, ...], Matchers]]:
+        for name, vertical in self.verticals.items():
+            for i, objective in enumerate(vertical.objectives if vertical is not None else ()):
+                yield ("verticals", name, "objectives", i, "matchers"), objective.matchers
+        yield from ((("routes", i, "matchers"), route.matchers) for i, route in enumerate(self.routes))
+        yield from ((("escalations", i, "matchers"), one.matchers) for i, one in enumerate(self.escalations))
+        yield from ((("cost", "matchers", i), texts) for i, texts in enumerate(self.cost.matchers))
+        yield from ((("customer_facing", i), texts) for i, texts in enumerate(self.customer_facing))
 
     def _cycles(self) -> Iterator[Fault]:
         """Escalations that lead back to themselves."""

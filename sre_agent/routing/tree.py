@@ -11,7 +11,7 @@ from typing import Final
 
 from sre_agent.incident.alert import AlertClass
 from sre_agent.routing.file import Route, Routing
-from sre_agent.routing.matcher import Matcher, matcher
+from sre_agent.routing.matcher import Matcher, matchers
 from sre_agent.triage.classify import LABEL
 from sre_agent.triage.ownership import AI_ENGINEERING, INTEGRATIONS, PLATFORM
 
@@ -90,9 +90,9 @@ def _without_agent(node: Node) -> Node:
 def _routes(routing: Routing, kind: AlertClass, own: str) -> Iterator[Node]:
     """The file's routes as far as an alert of this class can be meant."""
     for route in routing.routes:
-        matchers = tuple(matcher(text) for text in route.matchers)
-        rest = tuple(one for one in matchers if one.name != LABEL)
-        if all(one.holds({LABEL: kind.value}) for one in matchers if one.name == LABEL):
+        asked = tuple(one for text in route.matchers for one in matchers(text))
+        rest = tuple(one for one in asked if one.name != LABEL)
+        if all(one.holds({LABEL: kind.value}) for one in asked if one.name == LABEL):
             yield Node(_receiver(route, own), rest, (), (), f"route {route.id}")
 
 

@@ -179,7 +179,7 @@ def test_another_routing_file_may_be_named(place, capsys):
     assert check("r.yaml", "--strict", "--routing", "routing.yaml") == 0
     Path("routing.yaml").write_text("verticals: {}\ncost: {matchers: [['signal']]}\n")
     assert check("r.yaml", "--routing", "routing.yaml") == 1
-    assert "routing.yaml: the matcher signal cannot be read" in capsys.readouterr().err
+    assert "routing.yaml:2: 'signal' is no matcher" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

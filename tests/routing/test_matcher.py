@@ -1,13 +1,12 @@
 """Matchers: Alertmanager's syntax and semantics, held against amtool."""
 
 import random
-import shutil
-import subprocess
-import time
+from pathlib import Path
 
 import pytest
 
-from sre_agent.routing.matcher import Matcher, all_hold, matcher
+from sre_agent.routing.matcher import Matcher, all_hold, matcher, matchers
+from tests.routing.amtool import taken_by_amtool
 
 
 @pytest.mark.parametrize(
@@ -54,40 +53,50 @@ def test_all_must_hold():
     assert not all_hold(('a="x"', 'b!="y"'), {"a": "x", "b": "y"})
 
 
-@pytest.mark.parametrize("expression", ["(a+)+b", "(a|a)*b", "(a*){2,}", "(?:x+y?)+", "((a+))+", "([ab]+)*c", r"(\w+\s?)*!"])
-def test_an_expression_that_could_take_for_ever_is_refused(expression: str):
-    with pytest.raises(ValueError, match="take for ever"):
-        Matcher("a", "=~", expression)
+def test_one_text_may_hold_several_and_a_comma_inside_quotes_is_none():
+    assert matchers('{a="b,c", d=~"e|f",}') == (Matcher("a", "=", "b,c"), Matcher("d", "=~", "e|f"))
+    assert matchers("a=b,c!=d") == (Matcher("a", "=", "b"), Matcher("c", "!=", "d"))
+    assert matchers("{}") == ()
+    assert not all_hold(("a=b,c!=d",), {"a": "b", "c": "d"})
+    with pytest.raises(ValueError, match="2 matchers, not one"):
+        matcher("a=b,c!=d")
 
 
-@pytest.mark.parametrize(
-    "expression", ["(?i).*(ftl|first_?token).*", "a+b+c", "(a|b)", "(ab)+", "[(a+)+]", r"\(a+\)+", "(a+)?", "x{1,3}"]
-)
-def test_what_people_write_is_taken_and_is_quick(expression: str):
-    began = time.process_time()
-    Matcher("a", "=~", expression).holds({"a": "ab" * 2000})
-    assert time.process_time() - began < 5
+PIECES = [
+    *("a", "b", "foo", " ", "=", "=~", "!=", "!~", '"', "\\", '\\"', "\\\\", "\\n", "{", "}", ",", "x", "|", ".*", "("),
+    *(")", "[a-c]", "ü", "\t", "\n", ":", "_", "1", "+", "?", "{2}", "$", "^", "(?i)"),
+]
 
 
-def test_amtool_says_the_same_over_drawn_matchers_and_labels(tmp_path):
-    if shutil.which("amtool") is None:
-        pytest.skip("Debian's prometheus-alertmanager (with amtool) is not installed")
-    dice = random.Random(3)
-    values = ["", "x", "y", "xy", "x y", "x.y", 'q"q', "ü", "X", "x\\y"]
-    patterns = ["x|y", "x.*", ".+", "", "(?i)x", "x\\\\.y", "[a-x]", "[^x]", "x y", "^x$", "(x)(y)?", "\\\\w+", "ü"]
-    texts = []
-    for _ in range(150):
-        operator = dice.choice(["=", "!=", "=~", "!~"])
-        value = dice.choice(patterns) if "~" in operator else dice.choice(values).replace("\\", "\\\\").replace('"', '\\"')
-        texts.append(f'a{operator}"{value}"')
-    # One route for each matcher, all of them looked at: one question tells of all.
-    routes = "".join(f"    - {{receiver: r{n}, continue: true, matchers: ['{text}']}}\n" for n, text in enumerate(texts))
-    receivers = "".join(f"  - name: r{n}\n" for n in range(len(texts)))
-    (tmp_path / "am.yml").write_text(f"route:\n  receiver: none\n  routes:\n{routes}receivers:\n  - name: none\n{receivers}")
-    for value in values:
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        command = ["amtool", "config", "routes", "test", f"--config.file={tmp_path / 'am.yml'}", f'a="{escaped}"']
-        ran = subprocess.run(command, capture_output=True, text=True, check=True)
-        theirs = set(ran.stdout.strip().split(",")) - {"none"}
-        ours = {f"r{n}" for n, text in enumerate(texts) if matcher(text).holds({"a": value} if value else {})}
-        assert ours == theirs, value
+def drawn(dice: random.Random) -> str:
+    """A text that is or is nearly a matcher, or several."""
+
+    def pieces(most: int) -> str:
+        return "".join(dice.choice(PIECES) for _ in range(dice.randint(0, most)))
+
+    def one() -> str:
+        name = dice.choice(["a", "foo", "a_b", " a ", "1a", ":x", "ü", ""])
+        value = dice.choice(['"{}"', "{}", '"{}"', '"{}', '{}"', ' "{}" ']).replace("{}", pieces(5))
+        return f"{name}{dice.choice(['=', '!=', '=~', '!~'])}{value}"
+
+    if dice.random() < 0.4:
+        return pieces(9)
+    joined = dice.choice([",", ", ", " ,"]).join(one() for _ in range(dice.choice([1, 1, 1, 2, 3])))
+    return dice.choice(["{}", "{}", "{{}}", "{},", "{{}", "{}}", ",{}"]).replace("{}", joined, 1)
+
+
+@pytest.mark.real
+def test_amtool_takes_exactly_the_texts_that_are_taken_here(tmp_path: Path):
+    dice = random.Random(7)
+    texts = [drawn(dice) for _ in range(3000)]
+    wrong = []
+    for text, theirs in zip(texts, taken_by_amtool(tmp_path, texts), strict=True):
+        try:
+            matchers(text)
+            ours = True
+        except ValueError as refused:
+            # Alertmanager wraps an expression unread, so one that closes the wrapping is taken there and means something else.
+            ours = "a closing parenthesis too many" in str(refused) and theirs
+        if ours is not theirs:
+            wrong.append((text, theirs))
+    assert wrong == []

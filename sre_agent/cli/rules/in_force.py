@@ -11,15 +11,6 @@ if TYPE_CHECKING:
 
 def routing_of(context: typer.Context, named: Path | None) -> "Routing":
     """Its content. Raises ConfigurationError with what is wrong with it."""
-    from sre_agent.incident.errors import ConfigurationError
-    from sre_agent.routing.matcher import matcher
     from sre_agent.wiring.routing import routing_at, routing_in_force
 
-    content = routing_in_force(context.obj) if named is None else routing_at(named)
-    objectives = [o for vertical in content.verticals.values() if vertical is not None for o in vertical.objectives]
-    for text in (text for matchers in (*content.cost.matchers, *(o.matchers for o in objectives)) for text in matchers):
-        try:
-            matcher(text)
-        except ValueError as error:
-            raise ConfigurationError(f"{named or 'routing.yaml'}: the matcher {text} cannot be read: {error}") from error
-    return content
+    return routing_in_force(context.obj) if named is None else routing_at(named)
