@@ -14,7 +14,7 @@ from sre_agent.testing.night.agent import free_port
 
 
 @contextmanager
-def prometheus(folder: Path, openmetrics: str, config: str = "global: {}\n") -> Iterator[str]:
+def prometheus(folder: Path, openmetrics: str, config: str = "global: {}\n", port: int | None = None) -> Iterator[str]:
     """Its address, once it is ready. The samples are written as blocks before it starts; `config` may name files of `folder`.
 
     Skips the test where `prometheus` and `promtool` are not installed.
@@ -27,7 +27,9 @@ def prometheus(folder: Path, openmetrics: str, config: str = "global: {}\n") -> 
     made = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "samples.txt"), str(folder / "data")]
     subprocess.run(made, check=True, capture_output=True)
     options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
-    with _server(folder, ["prometheus", *options, "--storage.tsdb.retention.time=3650d"]) as url:
+    # What fires before Alertmanager is known is sent to nobody, and again only after this delay (a minute, if not told).
+    options += ["--storage.tsdb.retention.time=3650d", "--rules.alert.resend-delay=1s"]
+    with _server(folder, ["prometheus", *options], port) as url:
         yield url
 
 

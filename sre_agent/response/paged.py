@@ -77,6 +77,14 @@ def looked_at(record: IncidentRecord, alerts: Sequence[Alert], routing: Routing,
     now = look[0]
     routed, memory = routing_now(record, alerts, routing, now)
     jobs = _jobs(record, routed, memory, look, timedelta(seconds=routing.flapping.within_s))
+    if (
+        record.routed is not None
+        and memory.paged_at is not None
+        and memory.firing_since is not None
+        and _same_people(record.routed, routed)
+    ):
+        # People know already: what they were told stays what is on record.
+        return None if memory == record.memory else Step(to=record.state, changes={"memory": memory})
     if record.routed is not None and _key(record.routed) == _key(routed):
         if memory == record.memory and not jobs:
             return None
@@ -94,6 +102,11 @@ def words(routed: Routed) -> str:
     more = f", and {', '.join(routed.escalate_to)}" if routed.escalate_to else ""
     flags = f" [{', '.join(routed.flags)}]" if routed.flags else ""
     return f"{what}{more}{flags}: {'; '.join(routed.reasons)} ({', '.join(routed.rule_ids)})"
+
+
+def _same_people(told: Routed, now: Routed) -> bool:
+    """Whether a decision that wakes nobody any more is about those who were woken."""
+    return now.notify is Notify.NONE and (told.alert_class, told.receiver, told.owner) == (now.alert_class, now.receiver, now.owner)
 
 
 def _key(routed: Routed) -> tuple[object, ...]:

@@ -227,6 +227,8 @@ def _noise(case: _Case) -> Ruling:
     """Digest, hold, or page."""
     if case.signals.cost:
         return _cost(case)
+    if case.labels.get("severity") == "ticket" and case.kind in _RECEIVER_OF:
+        return Ruling(Notify.EMAIL, "severity-ticket", "its rule asks for a ticket: an e-mail, nobody is woken")
     hold = 0.0 if case.kind is AlertClass.INFRA else case.routing.holds.get(case.kind, 0.0)
     if hold and case.memory.flapping:
         return Ruling(Notify.PAGE, "noise-flapping", "it begins again and again: paged once while it does")

@@ -10,6 +10,8 @@ from sre_agent.routing.file import Routing
 from sre_agent.triage.classify import LABEL
 
 LONGEST: Final = 300
+SLO: Final = "slo"
+"""Generated burn-rate rules name their objective in this label."""
 _CLASSES: Final = {c.value: c for c in (AlertClass.INFRA, AlertClass.MODEL, AlertClass.TOOL)}
 
 
@@ -28,6 +30,9 @@ def group_of(labels: Mapping[str, str], routing: Routing) -> str:
     names = routing.group_by.get(kind, ())
     if kind is AlertClass.TOOL and not labels.get("tool_name"):
         names = tuple(dict.fromkeys((*names, *routing.group_by.get(AlertClass.UNKNOWN, ()))))
+    if labels.get(SLO):
+        # The fast burn that pages and the slow one that writes a ticket tell of one objective.
+        names = tuple(SLO if name == "alertname" else name for name in names)
     told = ",".join(f"{name}={json.dumps(labels[name], ensure_ascii=False)}" for name in names if labels.get(name))
     group = f"{kind.value}:{told}"
     if len(group) <= LONGEST:

@@ -20,6 +20,7 @@ RULES: Final[dict[str, str]] = {
     "tier-never-opens": "business hours that never begin: an e-mail instead of a page",
     "cost-digest": "cost alerts wait for one digest",
     "cost-page": "a cost alert exceeds the ratio to its baseline above which it pages",
+    "severity-ticket": "its rule asks for a ticket (severity: ticket): an e-mail, nobody is woken",
     "noise-hold": "what may recover by itself is held for a while",
     "noise-flapping": "what begins again and again is told once, while it does",
     "escalation": "an escalation tells others besides the receiver",

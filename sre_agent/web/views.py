@@ -11,6 +11,7 @@ from sre_agent.incident.target import Target
 from sre_agent.incident.timeline import TimelineEntry
 from sre_agent.policy.decision import Verdict
 from sre_agent.response.record import IncidentRecord, State
+from sre_agent.routing.routed import Routed
 from sre_agent.verification.verify import Recovery
 
 _ACTION_KINDS = frozenset({"action_executed", "action_not_done", "action_failed", "action_unknown", "intent_closed"})
@@ -86,6 +87,22 @@ class ActionTaken(BaseModel):
     measured: dict[str, float | int | str]
 
 
+class Notified(BaseModel):
+    """Who hears of the incident: the newest decision, which people were told when, and where else the incident is known.
+
+    `door` is "" where PagerDuty keeps the incident; `linked` are `<system>:<id>`; `ended_at` is when a page was taken back.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    door: str
+    linked: tuple[str, ...]
+    decided: Routed | None
+    told: tuple[str, ...]
+    told_at: datetime | None
+    ended_at: datetime | None
+
+
 class IncidentDetail(IncidentSummary):
     """Everything about one incident that a person asks for first."""
 
@@ -100,7 +117,20 @@ class IncidentDetail(IncidentSummary):
     actions: tuple[ActionTaken, ...]
     recovery: Recovery | None
     handed_to: str | None
+    notified: Notified
     timeline: tuple[TimelineEntry, ...]
+
+
+def _notified(record: IncidentRecord) -> Notified:
+    page = record.page
+    return Notified(
+        door=record.door,
+        linked=record.linked,
+        decided=record.routed,
+        told=page.receivers if page else (),
+        told_at=page.at if page else None,
+        ended_at=page.ended_at if page else None,
+    )
 
 
 def summary(record: IncidentRecord) -> IncidentSummary:
@@ -109,8 +139,8 @@ def summary(record: IncidentRecord) -> IncidentSummary:
     return IncidentSummary(
         id=record.id,
         number=incident.number if incident else None,
-        title=incident.title if incident else "",
-        url=incident.html_url if incident else "",
+        title=incident.title if incident else record.title,
+        url=incident.html_url if incident else record.link,
         state=record.state,
         round=record.round,
         labelled_class=triage.labelled if triage else None,
@@ -155,6 +185,7 @@ def detail(record: IncidentRecord, trail: tuple[AuditRecord, ...]) -> IncidentDe
         actions=tuple(_taken(entry, record) for entry in trail if entry.entry.kind in _ACTION_KINDS),
         recovery=record.recovery,
         handed_to=record.handed_to,
+        notified=_notified(record),
         timeline=record.timeline,
     )
 

@@ -221,3 +221,10 @@ def test_infra_with_something_odd_about_it_may_not_be_acted_on(labels: tuple[dic
 def test_a_pod_of_the_cost_service_that_crashes_is_no_cost_alert() -> None:
     assert decided(alert({"alertname": "CostServicePodCrashLooping", "alert_type": "infra"})).notify is Notify.PAGE
     assert decided(alert({"alertname": "CostSpike", "alert_type": "model"})).notify is Notify.DIGEST
+
+
+def test_a_rule_that_asks_for_a_ticket_wakes_nobody_unless_another_of_the_incident_pages() -> None:
+    ticket, page = alert({**INFRA, "severity": "ticket"}), alert({**INFRA, "severity": "page"})
+    assert decided(ticket).notify is Notify.EMAIL
+    assert decided(ticket, page).notify is Notify.PAGE
+    assert decided(alert({"alertname": "Odd", "severity": "ticket"})).notify is Notify.PAGE  # nobody's: somebody must look

@@ -35,3 +35,9 @@ def test_a_long_group_is_bounded_and_still_tells_apart() -> None:
 
 def test_half_a_surrogate_pair_is_no_reason_to_fail() -> None:
     assert group_of({"alert_type": "infra", "alertname": "\ud800" * 1000}, ROUTING)
+
+
+def test_the_page_and_the_ticket_of_one_objective_are_one_group() -> None:
+    burn = {"alert_type": "infra", "namespace": "voice", "slo": "voice-gateway"}
+    groups = {group_of({**burn, "alertname": name}, ROUTING) for name in ("VoiceGatewayBurnRatePage", "VoiceGatewayBurnRateTicket")}
+    assert groups == {'infra:slo="voice-gateway",namespace="voice"'}
