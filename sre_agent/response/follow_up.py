@@ -6,7 +6,9 @@ from typing import Any
 
 from sre_agent.audit.record import anchor
 from sre_agent.handback.note import NoteContent, marker, render
+from sre_agent.handback.status_page import is_customer_facing
 from sre_agent.handback.tracker import IncidentTracker
+from sre_agent.incident.alert import AlertStatus
 from sre_agent.incident.errors import Conflict, Permanent, SreAgentError
 from sre_agent.incident.incident import Incident
 from sre_agent.policy.handover import Handovers
@@ -14,6 +16,7 @@ from sre_agent.response import lifecycle
 from sre_agent.response.acknowledged import TeamOf, owners_of, wrongly_held
 from sre_agent.response.marks import Marking, marking
 from sre_agent.response.record import HandedOn, IncidentRecord, JobKind, State, Step
+from sre_agent.response.status_updates import StatusDesk
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.triage.ownership import Ownership
@@ -36,6 +39,8 @@ class FollowUp:
     target_team: TeamOf | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     """Whose address a placeholder in a note seems to stand for: see approval.placing."""
+    status: StatusDesk | None = None
+    """Drafts updates of status pages; None: there are none."""
 
     def owners(self, record: IncidentRecord) -> frozenset[str]:
         """Who may rightly hold this incident."""
@@ -74,6 +79,19 @@ class FollowUp:
         note_id = await self.tracker.write_note(incident_id, marker(incident_id), text, record.note_id)
         if note_id != record.note_id:
             await self.walk.advance(incident_id, lambda r: Step(to=r.state, changes={"note_id": note_id}))
+        await self._tell_customers(record)
+
+    async def _tell_customers(self, record: IncidentRecord) -> None:
+        """Draft what a status page may say of an end; a person publishes it, or not."""
+        noticed = record.incident.alerts if record.incident else ()
+        if self.status is None or not record.state.final or not any(is_customer_facing(a, self.status.routing) for a in noticed):
+            return
+        incident = await self._fetch(record.id)
+        alerts = noticed if incident is None else incident.alerts
+        if incident is not None and not incident.open:
+            # Whoever resolved it says that it is over, whatever still fires.
+            alerts = tuple(a.model_copy(update={"status": AlertStatus.RESOLVED}) for a in alerts)
+        await self.status.offer(record, alerts)
 
     async def hand_back(self, incident_id: str) -> None:
         """Move the incident to its owner's escalation policy, then tell why.

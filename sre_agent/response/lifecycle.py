@@ -170,6 +170,8 @@ def on_event(record: IncidentRecord, kind: EventKind, now: datetime) -> Step | N
         return tell.step(record.state, "incident_acknowledged", text, changes={"human_acknowledged": True})
     if kind in WITHDRAWN_BY and record.state in PLANNING:
         return withdrawn(record, WITHDRAWN_BY[kind], now)
+    if kind is EventKind.RESOLVED and record.state is State.HANDED_BACK:
+        return remark(record, "incident_over", f"over: the incident was resolved (round {record.round})", now)
     return None
 
 

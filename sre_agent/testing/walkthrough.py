@@ -36,10 +36,12 @@ from sre_agent.response.reception import Reception
 from sre_agent.response.record import IncidentRecord, Job, JobKind
 from sre_agent.response.requester import requester_of
 from sre_agent.response.responder import Responder
+from sre_agent.response.status_updates import StatusDesk
 from sre_agent.response.walk import Walk
 from sre_agent.runbook.runbook import Runbook
 from sre_agent.testing.memory_pager import MemoryPager
 from sre_agent.testing.memory_recordings import MemoryRecordings
+from sre_agent.testing.memory_status_drafts import MemoryStatusDrafts
 from sre_agent.testing.memory_store import MemoryHalt, MemoryLedger, MemoryStore
 from sre_agent.testing.memory_told import MemoryToldAlerts
 from sre_agent.testing.rooms import (
@@ -83,6 +85,7 @@ class Walkthrough:
     told: MemoryToldAlerts = field(default_factory=MemoryToldAlerts)
     pager: MemoryPager = field(default_factory=MemoryPager)
     desks: Mapping[str, AlertDesk] = field(default_factory=dict)
+    status_drafts: MemoryStatusDrafts = field(default_factory=MemoryStatusDrafts)
     board: QuestionBoard | None = None
     asks_per_hour: int = 6
     given_up: list[str] = field(default_factory=list)
@@ -118,6 +121,7 @@ class Walkthrough:
             declared.ownership,
             handovers=declared.handovers,
             target_team=assessor.team_of,
+            status=StatusDesk(walk, self.status_drafts, routing),
         )
         self.recorder = Recorder(self.store, self.recordings, self.bundle.hash)
         approvers = Approvers(self.bundle)

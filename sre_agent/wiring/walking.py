@@ -42,6 +42,7 @@ from sre_agent.wiring.pager import open_pager
 from sre_agent.wiring.readers import Eyes
 from sre_agent.wiring.recordings import recorder
 from sre_agent.wiring.state import State
+from sre_agent.wiring.status_page import status_desk
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ async def walking(ground: Ground, people: Everybody, actions: Mapping[str, Actio
         handovers=books.bundle.declared.handovers,
         target_team=assessor.team_of,
         names=names_by_address(books.bundle.declared.people),
+        status=status_desk(state, books.bundle.declared.ownership),
     )
     operator = None
     if actions is not None:

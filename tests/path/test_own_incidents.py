@@ -280,3 +280,24 @@ async def test_without_anything_to_page_with_that_is_said() -> None:
     walk.paging = walk.responder.paging
     with pytest.raises(ConfigurationError, match="PAGERDUTY_ROUTING_KEYS"):
         type(walk.paging)(walk.paging.walk, walk.told, ROUTING, walk.locks.target_lock)._pager()
+
+
+async def test_what_customers_notice_is_drafted_for_their_page_and_its_end_only_once_the_beginning_was_told() -> None:
+    walk = night()
+    noticed = {**MODEL, "customer_facing": "true", "plan": "1499", "vertical": "healthcare"}
+    incident = await hear(walk, alert(noticed))
+    (kept,) = await walk.status_drafts.of_incident(incident)
+    assert (kept.draft.audience.value, kept.state.value) == ("private", "pending")
+    assert "status_drafted" in kinds(await walk.record(incident))
+    walk.clock.advance(60)
+    await hear(walk, alert(noticed, 0, 60))
+    record = await walk.record(incident)
+    assert "incident_over" in kinds(record)
+    (kept,) = await walk.status_drafts.of_incident(incident)
+    assert kept.state.value == "discarded"  # nobody had published it, so there is nothing to end
+
+
+async def test_what_customers_do_not_notice_is_drafted_for_nobody() -> None:
+    walk = night()
+    incident = await hear(walk, alert({**MODEL, "plan": "1499"}))
+    assert await walk.status_drafts.of_incident(incident) == ()

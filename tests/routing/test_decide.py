@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sre_agent.incident.alert import Alert, AlertStatus
@@ -48,6 +48,7 @@ LABELS = st.dictionaries(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.tuples(LABELS, st.booleans(), st.integers(-5000, 5000)), max_size=4), st.integers(0, 10_000))
 def test_may_act_is_never_said_unless_every_alert_is_exactly_infra(told, after: int) -> None:
     alerts = [alert(labels, start, None if firing else start + 60) for labels, firing, start in told]
