@@ -65,6 +65,16 @@ class Statuspage:
         """Close its connections."""
         await self._client.aclose()
 
+    async def names(self) -> tuple[str, ...]:
+        """The audience and name of every page, read now."""
+        found = []
+        for audience, page in sorted(self._pages.items()):
+            if not _ID.fullmatch(page.strip()):
+                raise ConfigurationError(f"the id of the {audience} page in STATUSPAGE_PAGES is not letters and digits")
+            told = fields(await self._ask("GET", f"/v1/pages/{page.strip()}"))
+            found.append(f"{audience}: {text(told.get('name'), 80)}")
+        return tuple(found)
+
     async def publish(self, draft: StatusDraft, page_incident: str) -> str:
         """See handback.status_page.StatusPages."""
         page = self._page(draft)

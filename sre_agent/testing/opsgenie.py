@@ -50,10 +50,12 @@ class AlertDeskStandIn(HttpStandIn):
         """As the real APIs answer."""
         opsgenie = asked.path.startswith("/v2/alerts")
         root = "/v2/alerts" if opsgenie else f"/{CLOUD}/v1/alerts"
-        if not asked.path.startswith(root + "/"):
+        if asked.path != root and not asked.path.startswith(root + "/"):
             return _reply(404, {"message": "No resource found"})
         if asked.headers.get("authorization") != (f"GenieKey {KEY}" if opsgenie else _basic()):
             return _reply(401, {"message": "Could not authenticate"})
+        if asked.path == root:
+            return _reply(200, {"data" if opsgenie else "values": list(self.alerts.values())[:1]})
         steps = asked.path.removeprefix(root + "/").split("/")
         if steps[0] == "requests" and len(steps) == 2:
             return self._status(steps[1], opsgenie)

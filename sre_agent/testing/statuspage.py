@@ -40,6 +40,9 @@ class StatuspageStandIn(HttpStandIn):
                 return self.fail_with.pop(0)
             if asked.headers.get("authorization") != f"OAuth {self.key}":
                 return _error(401, "Could not authenticate")
+            page = asked.path.removeprefix("/v1/pages/")
+            if asked.method == "GET" and page in self.incidents:
+                return Reply(200, json.dumps({"id": page, "name": f"Page {page}"}))
             found = _PATH.fullmatch(asked.path)
             if found is None or found[1] not in self.incidents:
                 return _error(404, "Not found")

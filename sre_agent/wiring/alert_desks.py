@@ -3,16 +3,15 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from sre_agent.adapters.opsgenie.desk import jsm_desk, opsgenie_desk
-from sre_agent.handback.alert_desk import AlertDesk
+from sre_agent.adapters.opsgenie.desk import Desk, jsm_desk, opsgenie_desk
 from sre_agent.intake.opsgenie import JSM, OPSGENIE
 from sre_agent.settings import Settings
 
 
 @asynccontextmanager
-async def alert_desks(settings: Settings) -> AsyncIterator[Mapping[str, AlertDesk]]:
+async def alert_desks(settings: Settings) -> AsyncIterator[Mapping[str, Desk]]:
     """The desks by their door's name, until the end of the block. Raises ConfigurationError for what cannot work."""
-    desks: dict[str, AlertDesk] = {}
+    desks: dict[str, Desk] = {}
     async with AsyncExitStack() as stack:
         if settings.opsgenie_api_key is not None:
             key = settings.opsgenie_api_key.get_secret_value()

@@ -25,7 +25,7 @@ def status_desk(state: State, routing: Routing) -> StatusDesk:
 async def open_publisher(settings: Settings) -> AsyncIterator[StatusPublisher]:
     """What people do with drafts. Raises ConfigurationError for half a Statuspage."""
     books = load_books(settings.policies_dir, settings.policy_data, settings.runbooks_dir)
-    pages = _pages(settings)
+    pages = statuspage(settings)
     try:
         async with opened_state(settings) as state:
             people = Teams(books.bundle.declared.people)
@@ -35,7 +35,8 @@ async def open_publisher(settings: Settings) -> AsyncIterator[StatusPublisher]:
             await pages.aclose()
 
 
-def _pages(settings: Settings) -> Statuspage | None:
+def statuspage(settings: Settings) -> Statuspage | None:
+    """What publishes; None where none is set. Raises ConfigurationError for half a Statuspage."""
     key = settings.statuspage_api_key
     if (key is None) != (not settings.statuspage_pages):
         raise ConfigurationError("STATUSPAGE_API_KEY and STATUSPAGE_PAGES go together: set both, or neither")

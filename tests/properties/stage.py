@@ -31,12 +31,15 @@ from sre_agent.replay.recording.recorder import Recorder
 from sre_agent.response.assess import Assessor
 from sre_agent.response.follow_up import FollowUp
 from sre_agent.response.operate import Operator
+from sre_agent.response.paging import Paging
 from sre_agent.response.record import JobKind
 from sre_agent.response.responder import Responder
 from sre_agent.response.sweep import Sweep
 from sre_agent.response.walk import Walk
+from sre_agent.routing.file import Routing
 from sre_agent.testing.board import MemoryBoard
 from sre_agent.testing.crowd import INBOX, Crowd, TurnLocks
+from sre_agent.testing.memory_told import MemoryToldAlerts
 from sre_agent.testing.rooms import ManualClock
 from sre_agent.testing.turns import at_once, stepped, stop
 from sre_agent.testing.walkthrough import AGENT_USER, START
@@ -190,7 +193,8 @@ class Stage:
             new_id=self.new_id,
         )
         asking, recorder = self._announcer(walk, tracker, bundle), Recorder(store, None)
-        return WatchedDesks(Desks(store, responder, follow_up, operator, asking, recorder), self)
+        paging = Paging(walk, MemoryToldAlerts(), Routing(), self.locks.target_lock)
+        return WatchedDesks(Desks(store, responder, follow_up, operator, asking, recorder, paging), self)
 
     def _announcer(self, walk: Walk, tracker: Tracker, bundle: Bundle) -> Announcer:
         """Questions on a board that all processes share; the second within an hour goes into a digest."""

@@ -71,6 +71,11 @@ class Desk:
             created_at=moment(raw.get("createdAt")),
         )
 
+    async def look(self) -> str:
+        """Read one alert of the list, as a check; what is to be said of it."""
+        answer = await self._api.read("", {"limit": "1", "size": "1"})
+        return "there are some" if items(answer.get(self._api.dialect.many)) else "there are none"
+
     async def note(self, alert_id: str, marker: str, text: str) -> bool:
         """See AlertDesk."""
         if not marker.strip():

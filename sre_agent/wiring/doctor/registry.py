@@ -3,6 +3,7 @@
 from sre_agent.wiring.doctor import (
     alertmanager,
     database,
+    doors,
     kubernetes,
     langfuse,
     loki,
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     *running.CHECKS,
     *pagerduty.CHECKS,
     *paging.CHECKS,
+    *doors.CHECKS,
     *slack.CHECKS,
     *prometheus.CHECKS,
     *alertmanager.CHECKS,
