@@ -18,6 +18,7 @@ from tests.bench import (
     redaction,
     replays,
     reservations,
+    routing,
     storm,
     verdicts,
 )
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "ingest": ingest.rows,
     "presses": presses.rows,
     "storm": storm.rows,
+    "routing": routing.rows,
     "guard": verdicts.rows,
     "reservations": reservations.rows,
     "incident": incidents.rows,

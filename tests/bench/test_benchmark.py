@@ -2,7 +2,20 @@
 
 import pytest
 
-from tests.bench import footprint, gathering, history, incidents, ingest, pages, presses, replays, reservations, storm, verdicts
+from tests.bench import (
+    footprint,
+    gathering,
+    history,
+    incidents,
+    ingest,
+    pages,
+    presses,
+    replays,
+    reservations,
+    routing,
+    storm,
+    verdicts,
+)
 from tests.bench.verdict import Row, percentile, table
 
 
@@ -28,7 +41,7 @@ def test_a_percentile_lies_among_the_values():
 
 @pytest.mark.bench
 def test_every_part_in_this_process_measures_something():
-    rows = [*verdicts.rows(rounds=1, replayed=20), *incidents.rows(rounds=1), *gathering.rows(rounds=1)]
+    rows = [*verdicts.rows(rounds=1, replayed=20), *incidents.rows(rounds=1), *gathering.rows(rounds=1), *routing.rows(rounds=1)]
     assert [row.what for row in rows if not row.measured > 0] == []
 
 
