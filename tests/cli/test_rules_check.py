@@ -209,6 +209,7 @@ def test_a_hostile_file_is_one_complaint_soon(place, raw):
     assert len((ran.stderr + ran.stdout).splitlines()) < 12
 
 
+@pytest.mark.real
 def test_a_thousand_rules_and_their_routes_take_seconds_of_work(place):
     rule = GOOD.split("rules:\n")[1]
     Path("r.yaml").write_text(GOOD + "".join(rule.replace("RedisDown", f"R{n}").replace("infra", "INFRA") for n in range(1000)))

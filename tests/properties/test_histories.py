@@ -81,6 +81,7 @@ def finds(bug: Bug, most: int) -> None:
     search()
 
 
+@pytest.mark.properties
 @pytest.mark.parametrize("name", [n for n in BUGS if n not in HARD_TO_SHOW])
 def test_a_planted_bug_is_noticed(name: str) -> None:
     with pytest.raises(Broken, match=rf"^({BUGS[name].breaks})"):

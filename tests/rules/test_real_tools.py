@@ -18,6 +18,8 @@ from tests.rules.linting import GROUP, ids, linted
 from tests.rules.test_check_docs import SECTIONS, examples
 from tests.rules.test_fix import ROUTES, RULES
 
+pytestmark = pytest.mark.real
+
 REFUSED = {"SRA001", "SRA002", "SRA003", "SRA208", "SRA215", "SRA216", "SRA217", "SRA301", "SRA302"}
 """What stands for a file that the real tools refuse."""
 ELSEWHERE = ("opsgenie_configs", "slack_configs", "key_file")

@@ -142,6 +142,7 @@ async def _ok(shown: Shown, path: str) -> str:
     return answer.text
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("slug", ["redis-slow-primary", "pod-crash-loop", "prompt-regression"])
 @pytest.mark.parametrize("poison", NASTY.values(), ids=NASTY.keys())
 async def test_nothing_in_any_field_becomes_markup_runs_or_hides(poison, slug):

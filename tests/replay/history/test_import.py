@@ -36,6 +36,8 @@ from tests.replay.history.stage import (
     tree,
 )
 
+pytestmark = pytest.mark.real
+
 
 def test_a_case_holds_the_incident_as_it_was_and_beside_it_what_people_did(pagerduty, clock, tmp_path):
     identity = crm_incident(pagerduty, clock)
