@@ -27,10 +27,11 @@ async def working(
     queues: tuple[str, ...] = ("work", "hands"),
     pace: Pace = QUICK,
     given_up: GivenUp | None = None,
+    concurrency: int = 8,
 ) -> AsyncIterator[asyncio.Event]:
     """A worker beside the test, stopped gracefully at the end."""
     stop = asyncio.Event()
-    runner = build_app(url, handlers, given_up=given_up, pace=pace)
+    runner = build_app(url, handlers, given_up=given_up, pace=pace, concurrency=concurrency)
     task = asyncio.create_task(runner.run_worker(queues, stop))
     try:
         yield stop

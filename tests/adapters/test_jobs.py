@@ -106,6 +106,35 @@ async def test_a_timer_far_away_holds_up_nothing_of_its_incident(database: Datab
     assert await waiting(database) == [("expire_approval", "todo", 0)]
 
 
+async def test_news_and_pages_do_not_wait_for_the_investigations_that_others_began_before(database: Database) -> None:
+    store, ran = PostgresStore(database), list[str]()
+
+    def handler(name: str) -> Handler:
+        async def run(**arguments: Any) -> None:
+            ran.append(name)
+
+        return run
+
+    for n in range(5):
+        await start_jobs(store, job(JobKind.INVESTIGATE, f"P{n}"))
+    await start_jobs(store, job(JobKind.PAGE, "P4"), job(JobKind.PAGE, "P9", at=now() + timedelta(hours=1)))
+    event = IncidentEvent(
+        door="alertmanager",
+        kind=EventKind.TRIGGERED,
+        type_name="t",
+        event_id="E",
+        delivery_id="D",
+        incident_id="group:1",
+        occurred_at=now(),
+    )
+    assert await store.accept(event, b"{}", now())
+    handlers = {name: handler(name) for name in ("inbox", "investigate", "page")}
+    async with working(database.url, handlers, concurrency=1):
+        await until(lambda: len(ran) == 7)
+    assert sorted(ran[:2]) == ["inbox", "page"]
+    assert ran[2:] == ["investigate"] * 5
+
+
 async def test_transient_and_conflict_are_tried_again_and_the_attempt_starts_anew(database: Database) -> None:
     calls: list[str] = []
 

@@ -45,7 +45,8 @@ ACCEPT = """
         ON CONFLICT DO NOTHING
         RETURNING id
     ), jobs AS (
-        SELECT procrastinate_defer_jobs_v1(array_agg(ROW(%(queue)s, %(task)s, job_priority(clock_timestamp()), lock, NULL,
+        SELECT procrastinate_defer_jobs_v1(array_agg(ROW(%(queue)s, %(task)s,
+            job_priority(clock_timestamp()) + %(ahead)s::integer, lock, NULL,
             jsonb_build_object('row', id), NULL)::procrastinate_job_to_defer_v1 ORDER BY id))
         FROM given JOIN fresh USING (id)
     )
@@ -153,7 +154,8 @@ class Inbox:
         """One statement, one transaction, one round trip."""
         rows = [arrival.row() for arrival in batch]
         columns: dict[str, object] = {name: [row[name] for row in rows] for name in rows[0]}
-        fresh = {place for (place,) in await self._database.rows(ACCEPT, {**columns, "queue": queue.WORK, "task": queue.INBOX})}
+        asked = {**columns, "queue": queue.WORK, "task": queue.INBOX, "ahead": queue.AHEAD_S}
+        fresh = {place for (place,) in await self._database.rows(ACCEPT, asked)}
         for place, arrival in enumerate(batch, start=1):
             if not arrival.accepted.done():  # its caller may have gone
                 arrival.accepted.set_result(place in fresh)

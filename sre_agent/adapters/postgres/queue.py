@@ -33,9 +33,15 @@ INBOX = "inbox"
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 """Priorities count from here (so does SQL's job_priority), to fit 32 bits until 2088."""
 
+AHEAD_S = 3600
+"""Seconds by which news (the inbox) and pages that are due go ahead: in a storm nobody waits for the investigations of others to be
+heard, or to be woken. Only what is due at once: a timer that went ahead would hold up what shares its lock.
+"""
+
 DEFER = """
     SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%(queue)s::varchar, %(task)s::varchar,
-        job_priority(coalesce(%(at)s::timestamptz, clock_timestamp())), %(lock)s::text, NULL, %(arguments)s::jsonb,
+        job_priority(coalesce(%(at)s::timestamptz, clock_timestamp())) + %(ahead)s::integer, %(lock)s::text, NULL,
+        %(arguments)s::jsonb,
         %(at)s::timestamptz)::procrastinate_job_to_defer_v1])
 """
 
@@ -67,5 +73,6 @@ async def defer(connection: Connection, jobs: Iterable[Job]) -> None:
                 "lock": lock_of(_OWN_LOCK.get(job.kind, queue), job.incident_id),
                 "arguments": json_text({**job.arguments, "incident_id": job.incident_id}),
                 "at": job.at,
+                "ahead": AHEAD_S if job.kind is JobKind.PAGE and job.at is None else 0,
             },
         )
