@@ -184,3 +184,11 @@ def test_kinds_are_known_by_all_their_names(word, kind):
 def test_what_has_no_known_form_holds_nothing(payload):
     found = told_by(payload)
     assert (found.whole, found.rows, found.log, found.series) == ((), (), None, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: " + "[" * 200_000, "- " * 200_000, "a: " + "{b: " * 100_000, "a:\n" + "".join(" " * n + "a:\n" for n in range(1, 200))],
+)
+def test_a_text_nested_without_end_is_no_document_and_takes_nothing_down(text: str) -> None:
+    assert documents(text) == []

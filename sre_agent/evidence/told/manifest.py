@@ -22,9 +22,22 @@ def documents(text: str) -> list[Any]:
     try:
         if start.startswith(("{", "[")):
             return [json.loads(start)]
+        _bounded(text)
         return [_value(node, set(), 0) for node in yaml.compose_all(text, Loader=_LOADER)]
     except (ValueError, yaml.YAMLError, RecursionError):
         return []
+
+
+def _bounded(text: str) -> None:
+    """SAFETY: the composer in C goes down with the whole process on a text that is nested deeply enough; the parser does not.
+
+    Raises ValueError for one that is nested deeper than anything that kubectl prints.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise ValueError("nested too deeply")
 
 
 def _value(node: Any, seen: set[int], depth: int) -> Any:
