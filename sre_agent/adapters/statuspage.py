@@ -177,7 +177,7 @@ def _failure(where: str, answer: httpx.Response, write: bool) -> SreAgentError:
     if answer.status_code in (420, 429):
         wait = answer.headers.get("retry-after", "").strip()
         return Transient(
-            f"{what}: rate limit reached", float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 5 else 60.0
+            f"{what}: rate limit reached", float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 5 else LIMITED_S
         )
     if answer.status_code in (401, 403):
         return ConfigurationError(f"{what}; check STATUSPAGE_API_KEY")

@@ -21,7 +21,7 @@ from typing import Final
 from sre_agent.incident.alert import Alert, AlertStatus
 from sre_agent.incident.event import EventKind, IncidentEvent
 from sre_agent.intake.alert_details import alert_from_alertmanager
-from sre_agent.intake.telling import bounded, facts_of, identity, kept, latest, title_of, unknown, web_link
+from sre_agent.intake.telling import bounded, facts_of, identity, kept, latest, place_of, title_of, unknown, web_link
 from sre_agent.intake.untrusted import Unreadable, fields, items, label_set, read_json, text
 
 DOOR: Final = "alertmanager"
@@ -93,7 +93,7 @@ def _event(group: str, alerts: tuple[Alert, ...], received_at: datetime) -> Inci
         type_name=f"{'firing' if firing else 'resolved'}:{name.removeprefix('sha256:')[:24]}",
         event_id=name,
         delivery_id=name,
-        incident_id="group:" + hashlib.sha256(group.encode("utf-8", "replace")).hexdigest()[:20],
+        incident_id=place_of(group),
         occurred_at=at or received_at,
         alerts=kept(alerts),
         title=title_of(alerts),

@@ -45,6 +45,14 @@ def kept(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
     return (*ordered[:MOST_ALERTS], unknown(status, why=f"{len(left)} more alerts than are kept of one event"))
 
 
+GROUP: Final = "group:"
+
+
+def place_of(group: str) -> str:
+    """The name under which doors and intake know the incident of a group of alerts: bounded, whatever its labels hold."""
+    return GROUP + hashlib.sha256(group.encode("utf-8", "replace")).hexdigest()[:20]
+
+
 def identity(*parts: object) -> str:
     """One id for the same parts, whoever sends them: a SHA-256 over their JSON."""
     written = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=True)

@@ -13,7 +13,6 @@ from sre_agent.routing.file import Routing
 
 PREFIX: Final = "own-"
 PAGERDUTY: Final = "pagerduty:"
-SEVERITIES: Final = {"sev1": "SEV1", "sev2": "SEV2"}
 
 
 def own(incident_id: str) -> bool:

@@ -206,7 +206,7 @@ def annotated(step: Step, alerts: Sequence[Alert], routing: Routing, now: dateti
     """A step of an incident whose sender has paged already, with routing's decision on it: whose it is and what would have been
     held, for people to see. Nobody is notified by it.
     """
-    routed = decide(alerts, signals_of(alerts, routing), routing, _since(alerts, now), now)
+    routed = decide(alerts, signals_of(alerts, routing), routing, remembered(Memory(), alerts, routing, now), now)
     reason = "its sender has paged already: it is annotated and handed to its owner"
     would = f"would otherwise be: {_WORDS[routed.notify].format(routed.receiver, _clock(routed))}"
     update: dict[str, Any] = {"rule_ids": (*routed.rule_ids, PAGED_THERE), "reasons": (*routed.reasons, reason, would)}
@@ -222,8 +222,3 @@ def annotated(step: Step, alerts: Sequence[Alert], routing: Routing, now: dateti
 
 def _clock(routed: Routed) -> str:
     return f"{routed.until:%H:%M:%S} UTC" if routed.until else ""
-
-
-def _since(alerts: Sequence[Alert], now: datetime) -> Memory:
-    starts = [a.starts_at for a in alerts if a.status is AlertStatus.FIRING and a.starts_at is not None and a.starts_at <= now]
-    return Memory(firing_since=min(starts, default=now) if any(a.status is AlertStatus.FIRING for a in alerts) else None)

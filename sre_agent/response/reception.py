@@ -1,6 +1,5 @@
 """From what a door told to the incident it is about. One incident, however many doors tell of it."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Final
 from sre_agent.handback.alert_desk import AlertDesk
 from sre_agent.incident.alert import Alert
 from sre_agent.incident.event import EventKind, IncidentEvent
+from sre_agent.intake.telling import GROUP, place_of
 from sre_agent.response.own_incident import PAGERDUTY, fresh_id, own
 from sre_agent.response.record import IncidentRecord
 from sre_agent.response.told import ToldAlerts, anything_fires
@@ -18,8 +18,6 @@ from sre_agent.routing.group import group_of
 
 SAME_WITHIN: Final = timedelta(hours=1)
 """An alert that comes back within this is the same incident; later it is a new one."""
-
-GROUP: Final = "group:"
 
 FORGOTTEN: Final = timedelta(hours=24)
 """So long after its last step a finished incident of another tracker no longer takes in news of other doors."""
@@ -99,7 +97,7 @@ class Reception:
         known = next((a for a in alerts if a.labels_known), None)
         if known is None:
             return ""
-        return GROUP + hashlib.sha256(group_of(known.labels, self.routing).encode("utf-8", "replace")).hexdigest()[:20]
+        return place_of(group_of(known.labels, self.routing))
 
     async def _past(self, incidents: set[str], now: datetime) -> frozenset[str]:
         """Those that are over for so long that what comes now is something new."""

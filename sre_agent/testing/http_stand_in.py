@@ -1,10 +1,12 @@
 """What stand-in HTTP services share: a server on loopback that answers GETs and forms, remembers them, and misbehaves when told."""
 
+import json
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -141,3 +143,19 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(raw)
+
+
+def post_json(url: str, body: object, headers: Mapping[str, str], timeout_s: float) -> int | str:
+    """Send a body as JSON, as a system of the outside sends a webhook; the status, or the name of what went wrong."""
+    target = urlsplit(url)
+    connection = HTTPConnection(target.hostname or "", target.port, timeout=timeout_s)
+    try:
+        connection.request("POST", target.path, json.dumps(body).encode(), {"content-type": "application/json", **headers})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, HTTPException) as error:
+        return type(error).__name__
+    else:
+        return answer.status
+    finally:
+        connection.close()

@@ -9,11 +9,9 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
 from typing import Any
-from urllib.parse import urlsplit
 
-from sre_agent.testing.http_stand_in import Asked, HttpStandIn, Reply
+from sre_agent.testing.http_stand_in import Asked, HttpStandIn, Reply, post_json
 
 KEY = "genie-key-of-the-stand-in"
 EMAIL, TOKEN = "bot@example.com", "token-of-the-stand-in"
@@ -133,19 +131,7 @@ def called(alert: Mapping[str, Any], action: str, **more: Any) -> dict[str, Any]
 
 def ring(url: str, body: object, token: str | None) -> int | str:
     """Send a webhook body to `url`; the status, or the name of what went wrong."""
-    target = urlsplit(url)
-    connection = HTTPConnection(target.hostname or "", target.port, timeout=16.0)
-    told = {"content-type": "application/json", **({} if token is None else {TOKEN_HEADER: token})}
-    try:
-        connection.request("POST", target.path, json.dumps(body).encode(), told)
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, HTTPException) as error:
-        return type(error).__name__
-    else:
-        return answer.status
-    finally:
-        connection.close()
+    return post_json(url, body, {} if token is None else {TOKEN_HEADER: token}, 16.0)
 
 
 def _reply(status: int, content: object) -> Reply:

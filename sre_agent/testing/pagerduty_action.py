@@ -4,12 +4,11 @@ A body of the old webhook format, version 2 (PagerDuty developer docs, "Webhooks
 configured; 16 s to answer.
 """
 
-import json
 import uuid
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException
 from typing import Any
-from urllib.parse import urlsplit
+
+from sre_agent.testing.http_stand_in import post_json
 
 TIMEOUT_S = 16.0
 TOKEN_HEADER = "X-SRE-Agent-Token"  # noqa: S105 - the name of the header
@@ -31,16 +30,4 @@ def pressed(incident: Mapping[str, Any], user: Mapping[str, Any] | None, at: str
 
 def post(url: str, body: object, headers: Mapping[str, str]) -> int | str:
     """Send a body as PagerDuty sends a press; the status, or the name of what went wrong."""
-    target = urlsplit(url)
-    connection = HTTPConnection(target.hostname or "", target.port, timeout=TIMEOUT_S)
-    told = {"content-type": "application/json", "user-agent": "PagerDuty-Webhook/V2.0", **headers}
-    try:
-        connection.request("POST", target.path, json.dumps(body).encode(), told)
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, HTTPException) as error:
-        return type(error).__name__
-    else:
-        return answer.status
-    finally:
-        connection.close()
+    return post_json(url, body, {"user-agent": "PagerDuty-Webhook/V2.0", **headers}, TIMEOUT_S)
